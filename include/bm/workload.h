@@ -1,0 +1,173 @@
+/* bm/workload.h - floor 3: kinds of work: their shapes, FLOPs, bytes, inputs, CPU reference and tolerance, and
+ * the plan of kernel launches that does the work on an OpenCL device. No OpenCL call is made here. */
+#ifndef BM_WORKLOAD_H
+#define BM_WORKLOAD_H
+
+#include "bm/base.h"
+#include "bm/data.h"
+
+/* ---- number formats ---- */
+
+enum bm_element { BM_ELEMENT_F32, BM_ELEMENT_F16 };
+size_t bm_element_bytes(enum bm_element element);
+/* IEEE 754 binary16, round to nearest even; exact for every value both ways, infinities and NaN included. */
+uint16_t bm_half_from_float(float value);
+float bm_half_to_float(uint16_t bits);
+/* Reads element index of packed data in the given format. */
+float bm_element_load(enum bm_element element, const void *data, uint64_t index);
+
+/* A contract: what weights and activations are stored as. Accumulation is f32 in both. */
+struct bm_dtype {
+    const char *name;
+    enum bm_element weight, activation, output, kv;
+    const char *pipes[4]; /* units that may serve it, best first, NULL-terminated (DESIGN: "Which pipes ...") */
+};
+const struct bm_dtype *bm_dtype_find(const char *name); /* NULL: unknown */
+const struct bm_dtype *bm_dtype_get(size_t index);      /* NULL past the end: for listings */
+
+/* ---- cases ---- */
+
+struct bm_workload;
+
+enum bm_phase { BM_PHASE_NONE, BM_PHASE_PREFILL, BM_PHASE_DECODE };
+const char *bm_phase_name(enum bm_phase phase); /* "-", "prefill", "decode" */
+
+/* A workload with every parameter fixed. Axes that a workload lacks are 0. */
+struct bm_case {
+    const struct bm_workload *workload;
+    char model[BM_ID_SIZE]; /* "-" for ceilings */
+    char op[32];            /* "ffn_down"; for ceilings the resource: "read", "f32_vector" */
+    enum bm_phase phase;
+    const struct bm_dtype *dtype; /* NULL for ceilings */
+    uint32_t batch, tokens, context;          /* of the request; tokens: new tokens a sequence */
+    uint64_t m, n, k;                         /* matmul: [m,k] x [k,n] */
+    uint32_t heads, kv_heads, head_dim, v_dim; /* attention; head_dim of queries and keys, v_dim of values */
+    uint64_t working_set;                     /* ceilings: bytes touched by one launch, 0: the default */
+    bool hot;                                 /* the same weights or cache at every launch */
+};
+#define BM_KEY_SIZE 160
+/* workload/model/phase/op/dtype/shape[/extras][/hot]; the same on every machine and version. */
+void bm_case_key(const struct bm_case *the_case, char key[BM_KEY_SIZE]);
+/* Equal key up to model and op: such cases share one measurement. */
+bool bm_case_same_work(const struct bm_case *a, const struct bm_case *b);
+
+/* ---- operands and kernel plans ---- */
+
+enum bm_role {
+    BM_ROLE_HOT,    /* input, the same at every launch: activations */
+    BM_ROLE_COLD,   /* input in the rotating arena: weights, KV cache */
+    BM_ROLE_OUTPUT, /* verified */
+    BM_ROLE_SCRATCH /* between launches of one plan */
+};
+struct bm_tensor {
+    const char *name;
+    enum bm_element element;
+    enum bm_role role;
+    uint64_t count; /* elements, including padding of a packed layout */
+};
+
+enum bm_argument_kind {
+    BM_ARGUMENT_BUFFER, /* the buffer of tensor `index`; cold tensors: the arena */
+    BM_ARGUMENT_OFFSET, /* ulong: element offset of cold tensor `index` in the arena, changes at every launch */
+    BM_ARGUMENT_UINT,   /* uint: value */
+    BM_ARGUMENT_FLOAT,  /* float: real */
+    BM_ARGUMENT_LOCAL   /* local memory of value bytes */
+};
+struct bm_argument {
+    enum bm_argument_kind kind;
+    unsigned index;
+    uint64_t value;
+    float real;
+};
+struct bm_launch {
+    const char *kernel;             /* function in the source file */
+    unsigned dimensions;            /* 1 to 3 */
+    size_t global[3], local[3];     /* items; local 0: the driver chooses */
+    struct bm_argument arguments[16]; /* in the kernel's order */
+    unsigned argument_count;
+};
+/* What does one case on one device: buffers, build options and a sequence of launches. */
+struct bm_plan {
+    const char *source;  /* file in kernels/, e.g. "gemm.cl" */
+    char variant[32];    /* "register_tile", ...: for the report */
+    const char *pipe;    /* unit that does the arithmetic: "f32_vector" */
+    struct bm_parameters parameters; /* tunables in force, for the report */
+    struct bm_parameters defines;    /* every -D NAME=VALUE of the build, tunables included */
+    struct bm_tensor tensors[8];
+    unsigned tensor_count;
+    struct bm_launch launches[4];
+    unsigned launch_count;
+};
+
+/* What a plan may depend on. Parameters, not vendors, choose the shape of a kernel. */
+struct bm_target {
+    bool is_gpu;
+    unsigned compute_units;
+    size_t max_group_items;
+    uint64_t local_bytes, max_allocation_bytes;
+};
+
+/* ---- input values and checking ---- */
+
+/* Seeded normal values, |x| >= 2^-10 so that no format stores a denormal, rounded to the format. Element i of a
+ * tensor that starts at `start` is values[(start + i) % period]: period is prime, so shifted copies differ. */
+struct bm_values {
+    enum bm_element element;
+    size_t period;
+    float *values;
+};
+enum bm_status bm_values_init(struct bm_values *values, enum bm_element element, uint64_t seed,
+                              struct bm_error *error) BM_CHECK_RESULT;
+void bm_values_fini(struct bm_values *values);
+/* out[j] = element (start + j * stride), j < count. */
+void bm_values_gather(const struct bm_values *values, uint64_t start, uint64_t stride, size_t count, double *out);
+
+/* Where tensor t of a plan begins in its bm_values; hot and cold alike. */
+struct bm_operands {
+    const struct bm_values *values[8];
+    uint64_t start[8];
+};
+
+#define BM_CHECK_OUTPUTS 1024
+/* A run of consecutive outputs with their float64 reference. An output passes when
+ * |got - expected| <= tolerance * max(|expected|, scale). */
+struct bm_check {
+    uint64_t first;
+    unsigned count;
+    double expected[BM_CHECK_OUTPUTS];
+    double scale; /* typical size of an output: what absolute errors are relative to near zero */
+};
+
+struct bm_workload {
+    const char *name, *summary;
+    bool is_ceiling;
+    const char *reference; /* how it is checked, for the report: "float64" */
+    /* BM_INVALID with the reason when the case's parameters make no sense. */
+    enum bm_status (*validate)(const struct bm_case *the_case, struct bm_error *error);
+    void (*shape)(const struct bm_case *the_case, struct bm_text *text); /* "m512n11008k4096" */
+    /* Work of one execution, by the formulas of the workload's header comment. */
+    double (*flops)(const struct bm_case *the_case);
+    double (*bytes)(const struct bm_case *the_case);
+    /* Tunables that are correct on any device of this kind. */
+    void (*safe_parameters)(const struct bm_case *the_case, const struct bm_target *target,
+                            struct bm_parameters *parameters);
+    /* BM_INVALID when parameters do not suit the kernel, BM_UNSUPPORTED when the case does not suit the target. */
+    enum bm_status (*plan)(const struct bm_case *the_case, const struct bm_target *target,
+                           const struct bm_parameters *parameters, struct bm_plan *plan, struct bm_error *error);
+    /* Checks touch every tile of every output. check() computes number index < check_count(). */
+    uint64_t (*check_count)(const struct bm_case *the_case, const struct bm_plan *plan);
+    enum bm_status (*check)(const struct bm_case *the_case, const struct bm_plan *plan,
+                            const struct bm_operands *operands, uint64_t seed, uint64_t index,
+                            struct bm_check *check, struct bm_error *error);
+    /* Relative tolerance from contract and reduction length; the reasoning stands beside the definition. */
+    double (*tolerance)(const struct bm_case *the_case);
+};
+
+const struct bm_workload *bm_workload_find(const char *name); /* NULL: unknown */
+const struct bm_workload *bm_workload_get(size_t index);      /* NULL past the end */
+
+/* The ceilings every run measures: memory read and copy over working_set bytes, f32 FMA. Writes up to capacity
+ * cases, returns how many there are. */
+size_t bm_ceiling_cases(uint64_t working_set, struct bm_case *cases, size_t capacity);
+
+#endif
