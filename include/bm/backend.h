@@ -1,5 +1,5 @@
-/* bm/backend.h - floor 4: ways to reach a device. A backend lists its endpoints, makes a case runnable, runs it
- * n times and tells its time. */
+/* bm/backend.h - floor 4: ways to reach a device. A backend lists its endpoints, makes a case runnable, runs
+ * it n times and tells its time. */
 #ifndef BM_BACKEND_H
 #define BM_BACKEND_H
 
@@ -11,8 +11,8 @@
 struct bm_endpoint {
     const struct bm_backend *backend;
     void *handle;
-    char id[48];         /* "opencl/pocl" */
-    char name[128];      /* as the driver reports it */
+    char id[48];    /* "opencl/pocl" */
+    char name[128]; /* as the driver reports it */
     char board_name[128];
     char vendor[96], driver[96], version[128], platform[96];
     bool is_gpu;
@@ -29,27 +29,32 @@ struct bm_endpoint {
 
 /* How one execution compared with the reference. */
 struct bm_verification {
-    enum bm_verification_status { BM_VERIFICATION_NOT_RUN, BM_VERIFICATION_PASSED, BM_VERIFICATION_FAILED } status;
+    enum bm_verification_status {
+        BM_VERIFICATION_NOT_RUN,
+        BM_VERIFICATION_PASSED,
+        BM_VERIFICATION_FAILED
+    } status;
     char reference[16];        /* "float64" */
     double max_relative_error; /* max |got - expected| / max(|expected|, scale); NaN outputs give infinity */
     double tolerance;
-    uint64_t checked;          /* outputs compared */
-    char problem[160];         /* of a failure: first wrong output, unwritten element, overwritten guard */
+    uint64_t checked;  /* outputs compared */
+    char problem[160]; /* of a failure: first wrong output, unwritten element, overwritten guard */
 };
 
 struct bm_session;  /* an opened endpoint: context, queue, arenas; defined by the backend */
 struct bm_prepared; /* a case with its buffers and program; defined by the backend */
 
 struct bm_session_options {
-    uint64_t cold_bytes; /* rotate over at least this many bytes of each element format (8 x last-level cache) */
+    uint64_t
+        cold_bytes; /* rotate over at least this many bytes of each element format (8 x last-level cache) */
     uint64_t seed;
     const char *kernels_folder; /* NULL: the program's own */
 };
 
 /* What one block of launches took. */
 struct bm_block {
-    uint64_t start_ns; /* bm_clock_monotonic at the first enqueue */
-    uint64_t host_ns;  /* first enqueue to completion */
+    uint64_t start_ns;  /* bm_clock_monotonic at the first enqueue */
+    uint64_t host_ns;   /* first enqueue to completion */
     uint64_t device_ns; /* by device events, 0 where the driver has none */
 };
 
@@ -63,22 +68,25 @@ struct bm_prepared_info {
 struct bm_backend {
     const char *name; /* "opencl" */
     const char *summary;
-    /* Appends this backend's endpoints to *endpoints (bm_grow'n, *count of *capacity). None is not an error. */
-    enum bm_status (*list)(struct bm_endpoint **endpoints, size_t *count, size_t *capacity, struct bm_error *error);
+    /* Appends this backend's endpoints to *endpoints (bm_grow'n, *count of *capacity). None is not an error.
+     */
+    enum bm_status (*list)(struct bm_endpoint **endpoints, size_t *count, size_t *capacity,
+                           struct bm_error *error);
     void (*release)(struct bm_endpoint *endpoint); /* frees handle */
     enum bm_status (*open)(const struct bm_endpoint *endpoint, const struct bm_session_options *options,
                            struct bm_session **session, struct bm_error *error);
     void (*close)(struct bm_session *session);
     /* Creates buffers and program. reserve() was told of every case before, so that arenas have their size.
      * BM_UNSUPPORTED / BM_NO_MEMORY: the case cannot run here (a skipped row); BM_DEVICE: it should have. */
-    enum bm_status (*reserve)(struct bm_session *session, const struct bm_case *the_case, struct bm_error *error);
+    enum bm_status (*reserve)(struct bm_session *session, const struct bm_case *the_case,
+                              struct bm_error *error);
     enum bm_status (*prepare)(struct bm_session *session, const struct bm_case *the_case,
                               struct bm_prepared **prepared, struct bm_error *error);
     void (*info)(const struct bm_prepared *prepared, struct bm_prepared_info *info);
-    /* Runs once on poisoned outputs with guard zones and compares with the float64 reference. BM_OK also when the
-     * result is wrong: that is in *verification. */
-    enum bm_status (*verify)(struct bm_prepared *prepared, uint64_t seed, struct bm_verification *verification,
-                             struct bm_error *error);
+    /* Runs once on poisoned outputs with guard zones and compares with the float64 reference. BM_OK also when
+     * the result is wrong: that is in *verification. */
+    enum bm_status (*verify)(struct bm_prepared *prepared, uint64_t seed,
+                             struct bm_verification *verification, struct bm_error *error);
     /* Queues `launches` executions, each on the next slot of the cold set, and waits for them. */
     enum bm_status (*run)(struct bm_prepared *prepared, uint64_t launches, struct bm_block *block,
                           struct bm_error *error);
@@ -88,8 +96,8 @@ struct bm_backend {
 /* The backends compiled into this program, listed once. NULL past the end. */
 const struct bm_backend *bm_backend_get(size_t index);
 /* Every endpoint of every backend. A backend that fails to list is logged and passed over. */
-enum bm_status bm_endpoints_list(struct bm_endpoint **endpoints, size_t *count, struct bm_error *error)
-    BM_CHECK_RESULT;
+enum bm_status bm_endpoints_list(struct bm_endpoint **endpoints, size_t *count,
+                                 struct bm_error *error) BM_CHECK_RESULT;
 void bm_endpoints_free(struct bm_endpoint *endpoints, size_t count);
 
 #endif

@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BM_CHECK_RESULT __attribute__((warn_unused_result))
+#define BM_CHECK_RESULT                    __attribute__((warn_unused_result))
 #define BM_PRINTF(format_index, first_arg) __attribute__((format(printf, format_index, first_arg)))
-#define BM_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define BM_COUNT_OF(array)                 (sizeof(array) / sizeof((array)[0]))
 
 /* ---- errors ---- */
 
@@ -38,7 +38,8 @@ struct bm_error {
 
 /* Records the first error only: a later one, met while unwinding, is usually its consequence. error may be
  * NULL. Returns status, so that `return bm_fail(...)` works. */
-enum bm_status bm_fail(struct bm_error *error, enum bm_status status, const char *format, ...) BM_PRINTF(3, 4);
+enum bm_status bm_fail(struct bm_error *error, enum bm_status status, const char *format, ...)
+    BM_PRINTF(3, 4);
 enum bm_status bm_fail_native(struct bm_error *error, enum bm_status status, int native, const char *call,
                               const char *format, ...) BM_PRINTF(5, 6);
 /* "invalid", "io", ...: a stable word for each status. */
@@ -46,9 +47,11 @@ const char *bm_status_name(enum bm_status status);
 
 /* ---- memory ---- */
 
-/* Zeroed array; NULL when count * size overflows or memory is short. count 0 gives a valid pointer to free. */
+/* Zeroed array; NULL when count * size overflows or memory is short. count 0 gives a valid pointer to free.
+ */
 void *bm_alloc(size_t count, size_t size) BM_CHECK_RESULT;
-/* Grows *array (capacity *capacity elements of size bytes) to hold at least needed elements, new ones zeroed. */
+/* Grows *array (capacity *capacity elements of size bytes) to hold at least needed elements, new ones zeroed.
+ */
 enum bm_status bm_grow(void *array_pointer, size_t *capacity, size_t needed, size_t size,
                        struct bm_error *error) BM_CHECK_RESULT;
 
@@ -87,7 +90,8 @@ struct bm_clock {
 /* CLOCK_MONOTONIC. */
 extern const struct bm_clock bm_clock_monotonic;
 uint64_t bm_clock_now(const struct bm_clock *clock);
-/* Current time as RFC 3339 UTC, "2026-01-31T12:00:00Z" (extended) or "20260131T120000Z" (basic, for file names). */
+/* Current time as RFC 3339 UTC, "2026-01-31T12:00:00Z" (extended) or "20260131T120000Z" (basic, for file
+ * names). */
 void bm_time_utc(char text[32], bool basic);
 
 /* ---- random numbers ---- */
@@ -123,12 +127,14 @@ void bm_sha256(const struct bm_bytes *pieces, size_t count, char hex[65]);
 /* Reads a whole file of at most limit bytes. *data is NUL-terminated and the caller frees it. */
 enum bm_status bm_file_read(const char *path, size_t limit, char **data, size_t *size,
                             struct bm_error *error) BM_CHECK_RESULT;
-/* Replaces path atomically (temporary file beside it, fsync, rename): readers see the old or the new content. */
+/* Replaces path atomically (temporary file beside it, fsync, rename): readers see the old or the new content.
+ */
 enum bm_status bm_file_write_atomic(const char *path, const char *data, size_t size,
                                     struct bm_error *error) BM_CHECK_RESULT;
 /* Says now whether bm_file_write_atomic could write path: makes its folder, creates and removes a file of
  * reserve bytes beside it. */
-enum bm_status bm_file_check_writable(const char *path, size_t reserve, struct bm_error *error) BM_CHECK_RESULT;
+enum bm_status bm_file_check_writable(const char *path, size_t reserve,
+                                      struct bm_error *error) BM_CHECK_RESULT;
 bool bm_file_exists(const char *path);
 /* Sorted names in folder that end in suffix. Free with bm_names_fini. */
 struct bm_names {
@@ -138,9 +144,10 @@ struct bm_names {
 enum bm_status bm_folder_list(const char *folder, const char *suffix, struct bm_names *names,
                               struct bm_error *error) BM_CHECK_RESULT;
 void bm_names_fini(struct bm_names *names);
-/* The program's read-only data (bench/, kernels/): $BENCHMARK_DATA_DIR, else <program's folder>/../share/benchmark.
- * Writes the path of name below it, e.g. "bench/models". */
-enum bm_status bm_data_path(const char *name, char *path, size_t size, struct bm_error *error) BM_CHECK_RESULT;
+/* The program's read-only data (bench/, kernels/): $BENCHMARK_DATA_DIR, else <program's
+ * folder>/../share/benchmark. Writes the path of name below it, e.g. "bench/models". */
+enum bm_status bm_data_path(const char *name, char *path, size_t size,
+                            struct bm_error *error) BM_CHECK_RESULT;
 
 /* ---- logging ---- */
 

@@ -22,24 +22,25 @@ struct bm_model {
     uint32_t layers, hidden, heads, kv_heads, head_dim; /* head_dim: of queries and keys; MLA: nope + rope */
     enum bm_attention_kind attention;
     enum bm_ffn_kind ffn;
-    uint32_t intermediate;      /* of a dense FFN */
-    uint32_t dense_layers;      /* leading layers with a dense FFN in a mixture-of-experts model */
+    uint32_t intermediate; /* of a dense FFN */
+    uint32_t dense_layers; /* leading layers with a dense FFN in a mixture-of-experts model */
     uint32_t experts, experts_per_token, shared_experts, expert_intermediate;
     uint32_t expert_groups, expert_groups_used; /* group-limited routing, 0: none */
     uint32_t vocabulary, max_context, learned_positions;
     bool tied_embeddings;
-    uint32_t q_lora, kv_lora, qk_nope_dim, qk_rope_dim, v_dim;            /* MLA */
-    uint32_t attention_layers, mamba_layers, ffn_layers;                  /* hybrids; 0: one of each per layer */
+    uint32_t q_lora, kv_lora, qk_nope_dim, qk_rope_dim, v_dim; /* MLA */
+    uint32_t attention_layers, mamba_layers, ffn_layers;       /* hybrids; 0: one of each per layer */
     uint32_t mamba_state, mamba_heads, mamba_head_dim, mamba_groups, mamba_chunk, mamba_conv;
-    uint32_t kv_shared_layers;  /* cross-layer attention: this many layers share one KV cache; 0 and 1: none */
-    uint32_t sliding_window;    /* tokens, in every second layer; 0: none */
-    bool shapes_verified;       /* every shape field was read in a named source */
+    uint32_t kv_shared_layers; /* cross-layer attention: this many layers share one KV cache; 0 and 1: none */
+    uint32_t sliding_window;   /* tokens, in every second layer; 0: none */
+    bool shapes_verified;      /* every shape field was read in a named source */
     double parameters, active_parameters;
     char source[320], note[1024];
 };
 
 /* name: an id or alias of bench/models, or a path to a file (it contains '/' or ends in ".json"). */
-enum bm_status bm_model_load(const char *name, struct bm_model *model, struct bm_error *error) BM_CHECK_RESULT;
+enum bm_status bm_model_load(const char *name, struct bm_model *model,
+                             struct bm_error *error) BM_CHECK_RESULT;
 /* All of bench/models, sorted by id. Caller frees *models. */
 enum bm_status bm_model_list(struct bm_model **models, size_t *count, struct bm_error *error) BM_CHECK_RESULT;
 
@@ -77,7 +78,8 @@ struct bm_datasheet_query {
 struct bm_datasheets; /* opaque: all of bench/devices, parsed and compiled once */
 enum bm_status bm_datasheets_open(struct bm_datasheets **sheets, struct bm_error *error) BM_CHECK_RESULT;
 void bm_datasheets_close(struct bm_datasheets *sheets);
-/* The one matching datasheet (borrowed), or NULL when none or several remain after compute units and memory. */
+/* The one matching datasheet (borrowed), or NULL when none or several remain after compute units and memory.
+ */
 const struct bm_datasheet *bm_datasheets_match(const struct bm_datasheets *sheets,
                                                const struct bm_datasheet_query *query);
 size_t bm_datasheets_count(const struct bm_datasheets *sheets);
@@ -87,7 +89,8 @@ const struct bm_datasheet *bm_datasheets_get(const struct bm_datasheets *sheets,
 
 #define BM_SUITE_AXIS 16 /* values an axis may list */
 
-/* Every combination of the lists is planned; a phase uses the axes that it has (tokens: prefill; context: decode). */
+/* Every combination of the lists is planned; a phase uses the axes that it has (tokens: prefill; context:
+ * decode). */
 struct bm_suite_entry {
     char models[BM_SUITE_AXIS][256]; /* ids, aliases or paths */
     unsigned model_count;
@@ -105,7 +108,8 @@ struct bm_suite {
     unsigned entry_count;
 };
 /* name: of bench/suites, or a path (it contains '/' or ends in ".json"). */
-enum bm_status bm_suite_load(const char *name, struct bm_suite *suite, struct bm_error *error) BM_CHECK_RESULT;
+enum bm_status bm_suite_load(const char *name, struct bm_suite *suite,
+                             struct bm_error *error) BM_CHECK_RESULT;
 enum bm_status bm_suite_list(struct bm_suite **suites, size_t *count, struct bm_error *error) BM_CHECK_RESULT;
 
 /* ---- kernel parameters: bench/tuned/KIND.json ---- */
@@ -118,9 +122,11 @@ struct bm_parameters {
     struct bm_parameter items[24];
     unsigned count;
 };
-void bm_parameters_set(struct bm_parameters *parameters, const char *name, int64_t value); /* adds or replaces */
+void bm_parameters_set(struct bm_parameters *parameters, const char *name,
+                       int64_t value); /* adds or replaces */
 int64_t bm_parameters_get(const struct bm_parameters *parameters, const char *name, int64_t fallback);
-/* The shipped parameters of (kind "cpu" or "gpu", workload, dtype); BM_NOT_FOUND where bench/tuned has none. */
+/* The shipped parameters of (kind "cpu" or "gpu", workload, dtype); BM_NOT_FOUND where bench/tuned has none.
+ */
 enum bm_status bm_tuned_load(const char *kind, const char *workload, const char *dtype,
                              struct bm_parameters *parameters, struct bm_error *error) BM_CHECK_RESULT;
 

@@ -10,9 +10,9 @@
 
 /* One piece of hardware as a user counts it: the CPU, one GPU. */
 struct bm_device {
-    char id[16];       /* "cpu0", "gpu0" */
+    char id[16]; /* "cpu0", "gpu0" */
     bool is_gpu;
-    char name[128];    /* the hardware's: CPU model, GPU name */
+    char name[128]; /* the hardware's: CPU model, GPU name */
     char vendor[96];
     char architecture[64]; /* of the datasheet, "" when unknown */
     unsigned compute_units, clock_mhz;
@@ -24,7 +24,7 @@ struct bm_device {
     const struct bm_datasheet *datasheet; /* borrowed from the inventory, NULL: unknown hardware */
     const struct bm_endpoint *endpoints[BM_MAX_ENDPOINTS]; /* borrowed from the inventory */
     unsigned endpoint_count;
-    char missing[160]; /* what would make more of it usable: "apt-get install pocl-opencl-icd", "" */
+    char missing[160];    /* what would make more of it usable: "apt-get install pocl-opencl-icd", "" */
     char fingerprint[65]; /* SHA-256 over hardware, operating system and drivers; equal for the gate */
 };
 
@@ -41,9 +41,11 @@ struct bm_inventory {
 enum bm_status bm_inventory_open(const char *topology_source, struct bm_inventory *inventory,
                                  struct bm_error *error) BM_CHECK_RESULT;
 void bm_inventory_close(struct bm_inventory *inventory);
-/* The join alone, a pure function of its parts, for tests. Fills devices[capacity]; returns how many there are. */
-size_t bm_device_join(const struct bm_machine *machine, const struct bm_endpoint *endpoints, size_t endpoint_count,
-                      const struct bm_datasheets *sheets, struct bm_device *devices, size_t capacity);
+/* The join alone, a pure function of its parts, for tests. Fills devices[capacity]; returns how many there
+ * are. */
+size_t bm_device_join(const struct bm_machine *machine, const struct bm_endpoint *endpoints,
+                      size_t endpoint_count, const struct bm_datasheets *sheets, struct bm_device *devices,
+                      size_t capacity);
 /* selector: an id ("cpu0"), a kind ("cpu", "gpu") or a case-insensitive part of the name. */
 bool bm_device_matches(const struct bm_device *device, const char *selector);
 /* selector: "opencl/pocl" or its first word "opencl". */

@@ -1,5 +1,5 @@
-/* bm/measure.h - floor 6: the sampler: warm-up, block length, interleaved rounds, stopping. Clock, work and random
- * numbers are injected: a test drives it with invented times. */
+/* bm/measure.h - floor 6: the sampler: warm-up, block length, interleaved rounds, stopping. Clock, work and
+ * random numbers are injected: a test drives it with invented times. */
 #ifndef BM_MEASURE_H
 #define BM_MEASURE_H
 
@@ -34,8 +34,8 @@ struct bm_series {
     struct bm_round *rounds;
     size_t count, capacity;
     uint64_t launches_per_block;
-    bool done;      /* converged, or failed */
-    bool failed;    /* error says why; rounds taken before are kept */
+    bool done;   /* converged, or failed */
+    bool failed; /* error says why; rounds taken before are kept */
     struct bm_error error;
     unsigned flags;
 };
@@ -70,11 +70,11 @@ struct bm_observer {
     void *context;
 };
 
-/* Warms every item up, then passes over the unfinished ones in fresh random order until each is tight enough or
- * the budget is spent. An item whose work fails is marked and passed over. BM_INTERRUPTED: the observer said stop;
- * the series hold what was measured. */
+/* Warms every item up, then passes over the unfinished ones in fresh random order until each is tight enough
+ * or the budget is spent. An item whose work fails is marked and passed over. BM_INTERRUPTED: the observer
+ * said stop; the series hold what was measured. */
 enum bm_status bm_sample(const struct bm_sampler_options *options, const struct bm_clock *clock,
-                         const struct bm_work *work, const struct bm_observer *observer, struct bm_series *series,
-                         size_t item_count, struct bm_error *error) BM_CHECK_RESULT;
+                         const struct bm_work *work, const struct bm_observer *observer,
+                         struct bm_series *series, size_t item_count, struct bm_error *error) BM_CHECK_RESULT;
 
 #endif

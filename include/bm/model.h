@@ -6,7 +6,8 @@
 #include "bm/workload.h"
 
 /* One forward pass of a request. prefill: batch sequences of `tokens` new tokens on an empty past.
- * decode: one new token for each of batch sequences over `context` tokens in the cache (the new one included). */
+ * decode: one new token for each of batch sequences over `context` tokens in the cache (the new one
+ * included). */
 struct bm_request {
     enum bm_phase phase;
     const struct bm_dtype *dtype;
@@ -15,16 +16,17 @@ struct bm_request {
 
 /* An operation as inference engines run it. */
 struct bm_op {
-    char name[32];           /* "qkv", "ffn_gate_up", "attn", "norm", ... */
-    double count;            /* executions in one forward pass; layers usually */
-    bool has_case;           /* false: no workload measures it yet; `the_case` is then empty */
+    char name[32]; /* "qkv", "ffn_gate_up", "attn", "norm", ... */
+    double count;  /* executions in one forward pass; layers usually */
+    bool has_case; /* false: no workload measures it yet; `the_case` is then empty */
     struct bm_case the_case;
 };
 #define BM_MAX_OPS 48
 
-/* Every operation of the pass, in execution order, equal shapes of one name merged. The logits (`lm_head`) are
- * taken of the last token of each sequence only. BM_INVALID: a request that the model cannot serve. */
+/* Every operation of the pass, in execution order, equal shapes of one name merged. The logits (`lm_head`)
+ * are taken of the last token of each sequence only. BM_INVALID: a request that the model cannot serve. */
 enum bm_status bm_model_ops(const struct bm_model *model, const struct bm_request *request,
-                            struct bm_op ops[BM_MAX_OPS], size_t *count, struct bm_error *error) BM_CHECK_RESULT;
+                            struct bm_op ops[BM_MAX_OPS], size_t *count,
+                            struct bm_error *error) BM_CHECK_RESULT;
 
 #endif

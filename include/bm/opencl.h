@@ -15,8 +15,8 @@ enum bm_status bm_cl_fail(struct bm_error *error, cl_int code, const char *call)
 struct bm_cl_device {
     cl_platform_id platform;
     cl_device_id id;
-    char backend[48]; /* "opencl/pocl", "opencl/nvidia", ...: stable, lower case; a second platform of the same
-                         name gets "-2" */
+    char backend[48]; /* "opencl/pocl", "opencl/nvidia", ...: stable, lower case; a second platform of the
+                         same name gets "-2" */
     char platform_name[96], platform_version[128];
     char name[128];       /* CL_DEVICE_NAME */
     char board_name[128]; /* CL_DEVICE_BOARD_NAME_AMD, "" elsewhere */
@@ -36,7 +36,8 @@ struct bm_cl_device {
 
 /* Lists the devices of every platform that the ICD loader offers, in its order. No platform at all is not an
  * error: *count is 0. A platform that fails to list is logged and passed over. Caller frees *devices. */
-enum bm_status bm_cl_list(struct bm_cl_device **devices, size_t *count, struct bm_error *error) BM_CHECK_RESULT;
+enum bm_status bm_cl_list(struct bm_cl_device **devices, size_t *count,
+                          struct bm_error *error) BM_CHECK_RESULT;
 
 /* A context and an in-order, profiling command queue on one device. */
 struct bm_cl_queue {
@@ -56,12 +57,12 @@ bool bm_cl_program_probe(const struct bm_cl_queue *queue, const char *source, co
 
 enum bm_status bm_cl_buffer_create(const struct bm_cl_queue *queue, uint64_t bytes, cl_mem *buffer,
                                    struct bm_error *error) BM_CHECK_RESULT;
-enum bm_status bm_cl_buffer_write(const struct bm_cl_queue *queue, cl_mem buffer, uint64_t offset, const void *data,
-                                  size_t bytes, struct bm_error *error) BM_CHECK_RESULT;
+enum bm_status bm_cl_buffer_write(const struct bm_cl_queue *queue, cl_mem buffer, uint64_t offset,
+                                  const void *data, size_t bytes, struct bm_error *error) BM_CHECK_RESULT;
 enum bm_status bm_cl_buffer_read(const struct bm_cl_queue *queue, cl_mem buffer, uint64_t offset, void *data,
                                  size_t bytes, struct bm_error *error) BM_CHECK_RESULT;
 /* Device time between the start of first and the end of last, in ns; BM_DEVICE where the driver has none. */
-enum bm_status bm_cl_event_span(cl_event first, cl_event last, uint64_t *ns, struct bm_error *error)
-    BM_CHECK_RESULT;
+enum bm_status bm_cl_event_span(cl_event first, cl_event last, uint64_t *ns,
+                                struct bm_error *error) BM_CHECK_RESULT;
 
 #endif

@@ -8,10 +8,11 @@
 
 struct bm_topology; /* opaque */
 
-/* source NULL: this machine. "xml:PATH": a recorded topology (lstopo file.xml). Anything else: hwloc's synthetic
- * description ("package:2 numa:1 l3:1 core:4 pu:2"). A recorded or synthetic topology cannot bind. */
-enum bm_status bm_topology_open(const char *source, struct bm_topology **topology, struct bm_error *error)
-    BM_CHECK_RESULT;
+/* source NULL: this machine. "xml:PATH": a recorded topology (lstopo file.xml). Anything else: hwloc's
+ * synthetic description ("package:2 numa:1 l3:1 core:4 pu:2"). A recorded or synthetic topology cannot bind.
+ */
+enum bm_status bm_topology_open(const char *source, struct bm_topology **topology,
+                                struct bm_error *error) BM_CHECK_RESULT;
 void bm_topology_close(struct bm_topology *topology);
 
 #define BM_MAX_NUMA 16
@@ -43,9 +44,9 @@ struct bm_pci_gpu {
 };
 
 struct bm_cache_summary {
-    unsigned level;    /* 1, 2, 3 */
-    unsigned count;    /* instances */
-    uint64_t bytes;    /* of one instance */
+    unsigned level; /* 1, 2, 3 */
+    unsigned count; /* instances */
+    uint64_t bytes; /* of one instance */
     unsigned line_bytes;
 };
 
@@ -53,7 +54,8 @@ struct bm_cache_summary {
 struct bm_machine {
     const struct bm_package *packages;
     size_t package_count;
-    const struct bm_pci_gpu *gpus; /* PCI class 03 (display) and 12 (processing accelerator), bridges excluded */
+    const struct bm_pci_gpu
+        *gpus; /* PCI class 03 (display) and 12 (processing accelerator), bridges excluded */
     size_t gpu_count;
     struct bm_cache_summary caches[4]; /* data and unified caches, level 1 first */
     size_t cache_count;
@@ -63,8 +65,9 @@ struct bm_machine {
 };
 const struct bm_machine *bm_topology_machine_get(const struct bm_topology *topology);
 
-/* Binds the calling thread (and threads it starts later) to the hardware threads near: the given NUMA nodes, or
- * every one when count is 0. BM_UNSUPPORTED where the system refuses or the topology is not this machine. */
+/* Binds the calling thread (and threads it starts later) to the hardware threads near: the given NUMA nodes,
+ * or every one when count is 0. BM_UNSUPPORTED where the system refuses or the topology is not this machine.
+ */
 enum bm_status bm_topology_bind_near(const struct bm_topology *topology, const unsigned *numa, size_t count,
                                      struct bm_error *error) BM_CHECK_RESULT;
 

@@ -1,5 +1,5 @@
-/* bm/workload.h - floor 3: kinds of work: their shapes, FLOPs, bytes, inputs, CPU reference and tolerance, and
- * the plan of kernel launches that does the work on an OpenCL device. No OpenCL call is made here. */
+/* bm/workload.h - floor 3: kinds of work: their shapes, FLOPs, bytes, inputs, CPU reference and tolerance,
+ * and the plan of kernel launches that does the work on an OpenCL device. No OpenCL call is made here. */
 #ifndef BM_WORKLOAD_H
 #define BM_WORKLOAD_H
 
@@ -20,7 +20,8 @@ float bm_element_load(enum bm_element element, const void *data, uint64_t index)
 struct bm_dtype {
     const char *name;
     enum bm_element weight, activation, output, kv;
-    const char *pipes[4]; /* units that may serve it, best first, NULL-terminated (DESIGN: "Which pipes ...") */
+    const char
+        *pipes[4]; /* units that may serve it, best first, NULL-terminated (DESIGN: "Which pipes ...") */
 };
 const struct bm_dtype *bm_dtype_find(const char *name); /* NULL: unknown */
 const struct bm_dtype *bm_dtype_get(size_t index);      /* NULL past the end: for listings */
@@ -38,12 +39,12 @@ struct bm_case {
     char model[BM_ID_SIZE]; /* "-" for ceilings */
     char op[32];            /* "ffn_down"; for ceilings the resource: "read", "f32_vector" */
     enum bm_phase phase;
-    const struct bm_dtype *dtype; /* NULL for ceilings */
-    uint32_t batch, tokens, context;          /* of the request; tokens: new tokens a sequence */
-    uint64_t m, n, k;                         /* matmul: [m,k] x [k,n] */
+    const struct bm_dtype *dtype;              /* NULL for ceilings */
+    uint32_t batch, tokens, context;           /* of the request; tokens: new tokens a sequence */
+    uint64_t m, n, k;                          /* matmul: [m,k] x [k,n] */
     uint32_t heads, kv_heads, head_dim, v_dim; /* attention; head_dim of queries and keys, v_dim of values */
-    uint64_t working_set;                     /* ceilings: bytes touched by one launch, 0: the default */
-    bool hot;                                 /* the same weights or cache at every launch */
+    uint64_t working_set;                      /* ceilings: bytes touched by one launch, 0: the default */
+    bool hot;                                  /* the same weights or cache at every launch */
 };
 #define BM_KEY_SIZE 160
 /* workload/model/phase/op/dtype/shape[/extras][/hot]; the same on every machine and version. */
@@ -68,7 +69,8 @@ struct bm_tensor {
 
 enum bm_argument_kind {
     BM_ARGUMENT_BUFFER, /* the buffer of tensor `index`; cold tensors: the arena */
-    BM_ARGUMENT_OFFSET, /* ulong: element offset of cold tensor `index` in the arena, changes at every launch */
+    BM_ARGUMENT_OFFSET, /* ulong: element offset of cold tensor `index` in the arena, changes at every launch
+                         */
     BM_ARGUMENT_UINT,   /* uint: value */
     BM_ARGUMENT_FLOAT,  /* float: real */
     BM_ARGUMENT_LOCAL   /* local memory of value bytes */
@@ -80,17 +82,17 @@ struct bm_argument {
     float real;
 };
 struct bm_launch {
-    const char *kernel;             /* function in the source file */
-    unsigned dimensions;            /* 1 to 3 */
-    size_t global[3], local[3];     /* items; local 0: the driver chooses */
+    const char *kernel;               /* function in the source file */
+    unsigned dimensions;              /* 1 to 3 */
+    size_t global[3], local[3];       /* items; local 0: the driver chooses */
     struct bm_argument arguments[16]; /* in the kernel's order */
     unsigned argument_count;
 };
 /* What does one case on one device: buffers, build options and a sequence of launches. */
 struct bm_plan {
-    const char *source;  /* file in kernels/, e.g. "gemm.cl" */
-    char variant[32];    /* "register_tile", ...: for the report */
-    const char *pipe;    /* unit that does the arithmetic: "f32_vector" */
+    const char *source;              /* file in kernels/, e.g. "gemm.cl" */
+    char variant[32];                /* "register_tile", ...: for the report */
+    const char *pipe;                /* unit that does the arithmetic: "f32_vector" */
     struct bm_parameters parameters; /* tunables in force, for the report */
     struct bm_parameters defines;    /* every -D NAME=VALUE of the build, tunables included */
     struct bm_tensor tensors[8];
@@ -109,8 +111,9 @@ struct bm_target {
 
 /* ---- input values and checking ---- */
 
-/* Seeded normal values, |x| >= 2^-10 so that no format stores a denormal, rounded to the format. Element i of a
- * tensor that starts at `start` is values[(start + i) % period]: period is prime, so shifted copies differ. */
+/* Seeded normal values, |x| >= 2^-10 so that no format stores a denormal, rounded to the format. Element i of
+ * a tensor that starts at `start` is values[(start + i) % period]: period is prime, so shifted copies differ.
+ */
 struct bm_values {
     enum bm_element element;
     size_t period;
@@ -120,7 +123,8 @@ enum bm_status bm_values_init(struct bm_values *values, enum bm_element element,
                               struct bm_error *error) BM_CHECK_RESULT;
 void bm_values_fini(struct bm_values *values);
 /* out[j] = element (start + j * stride), j < count. */
-void bm_values_gather(const struct bm_values *values, uint64_t start, uint64_t stride, size_t count, double *out);
+void bm_values_gather(const struct bm_values *values, uint64_t start, uint64_t stride, size_t count,
+                      double *out);
 
 /* Where tensor t of a plan begins in its bm_values; hot and cold alike. */
 struct bm_operands {
@@ -151,9 +155,11 @@ struct bm_workload {
     /* Tunables that are correct on any device of this kind. */
     void (*safe_parameters)(const struct bm_case *the_case, const struct bm_target *target,
                             struct bm_parameters *parameters);
-    /* BM_INVALID when parameters do not suit the kernel, BM_UNSUPPORTED when the case does not suit the target. */
+    /* BM_INVALID when parameters do not suit the kernel, BM_UNSUPPORTED when the case does not suit the
+     * target. */
     enum bm_status (*plan)(const struct bm_case *the_case, const struct bm_target *target,
-                           const struct bm_parameters *parameters, struct bm_plan *plan, struct bm_error *error);
+                           const struct bm_parameters *parameters, struct bm_plan *plan,
+                           struct bm_error *error);
     /* Checks touch every tile of every output. check() computes number index < check_count(). */
     uint64_t (*check_count)(const struct bm_case *the_case, const struct bm_plan *plan);
     enum bm_status (*check)(const struct bm_case *the_case, const struct bm_plan *plan,
@@ -166,8 +172,8 @@ struct bm_workload {
 const struct bm_workload *bm_workload_find(const char *name); /* NULL: unknown */
 const struct bm_workload *bm_workload_get(size_t index);      /* NULL past the end */
 
-/* The ceilings every run measures: memory read and copy over working_set bytes, f32 FMA. Writes up to capacity
- * cases, returns how many there are. */
+/* The ceilings every run measures: memory read and copy over working_set bytes, f32 FMA. Writes up to
+ * capacity cases, returns how many there are. */
 size_t bm_ceiling_cases(uint64_t working_set, struct bm_case *cases, size_t capacity);
 
 #endif
