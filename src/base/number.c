@@ -23,7 +23,7 @@ enum bm_status bm_parse_double(const char *text, double minimum, double maximum,
                                struct bm_error *error) {
     *value = 0;
     char *end = NULL;
-    double parsed = isspace((unsigned char)text[0]) ? NAN : strtod(text, &end);
+    double parsed = isspace((unsigned char)text[0]) ? (double)NAN : strtod(text, &end);
     if (end == NULL || end == text || *end != '\0' || !isfinite(parsed) || parsed < minimum ||
         parsed > maximum)
         return bm_fail(error, BM_INVALID, "'%.40s' is not a number from %g to %g", text, minimum, maximum);
