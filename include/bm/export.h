@@ -42,6 +42,11 @@ struct bm_export_format {
 const struct bm_export_format *bm_export_format_get(size_t index);      /* NULL past the end */
 const struct bm_export_format *bm_export_format_find(const char *name); /* NULL: unknown */
 
+/* What was verified and how exactly: the report of `benchmark verify`. */
+enum bm_status bm_export_verification(const struct bm_results *results,
+                                      const struct bm_export_options *options, struct bm_text *text,
+                                      struct bm_error *error) BM_CHECK_RESULT;
+
 /* ---- listings, each as a table or as JSON ---- */
 
 enum bm_status bm_export_devices(const struct bm_inventory *inventory, bool json,
