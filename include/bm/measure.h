@@ -56,7 +56,7 @@ struct bm_work {
 
 struct bm_sampler_options {
     uint64_t seed;
-    double budget_s;          /* for all items together, warm-up included; 0: one round each */
+    double budget_s;          /* for all items together, warm-up included; 0: one round of each */
     double target_half_width; /* relative, of the 95 % interval: 0.01 */
     uint64_t timer_resolution_ns;
     uint64_t minimum_block_ns; /* 20 ms */
