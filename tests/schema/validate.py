@@ -53,7 +53,7 @@ def interval_problems(path, middle, interval):
 
 def relation_problems(document):
     """Of a document that fits the schema."""
-    devices = {}
+    devices, ceilings = {}, {}
     for i, device in enumerate(document["devices"]):
         path = f"$.devices[{i}]"
         if device["id"] in devices:
@@ -65,6 +65,7 @@ def relation_problems(document):
             for j, item in enumerate(device[name]):
                 if item["backend"] not in backends:
                     yield f"{path}.{name}[{j}].backend", f"{item['backend']} is not among the device's backends"
+        ceilings[device["id"]] = {"/".join(filter(None, (c["resource"], c["pipe"], c["backend"]))) for c in device["ceilings"]}
         for j, ceiling in enumerate(device["ceilings"]):
             if ceiling["value"] is not None:
                 yield from interval_problems(f"{path}.ceilings[{j}]", ceiling["value"], ceiling["ci"])
@@ -94,6 +95,10 @@ def relation_problems(document):
                 yield f"{path}.measured_as", f"{row['measured_as']} is no other row of this device and backend"
             elif source["measured_as"] is not None:
                 yield f"{path}.measured_as", f"{row['measured_as']} was itself not measured"
+        for name in ("compute_ceiling", "memory_ceiling"):
+            used = row["utilization"] and row["utilization"][name]
+            if used and used not in ceilings.get(row["device"], ()):
+                yield f"{path}.utilization.{name}", f"{used} is no ceiling of {row['device']}"
         for name in ("time_ns", "time_ns_uncontaminated"):
             if time := row[name]:
                 yield from interval_problems(f"{path}.{name}.median", time["median"], time["ci"])
