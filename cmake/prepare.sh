@@ -107,13 +107,18 @@ build_preset() {
     if [ -n "$fresh" ] || [ ! -f "$folder/build.ninja" ]; then
         say "configuring and building $1 (log: $log)"
         (cd "$root" && cmake --preset "$1" $fresh) </dev/null >"$log" 2>&1 || build_failed
+        announcer=
     else
-        case $(ninja -C "$folder" -n 2>&1 </dev/null) in
-        *'no work to do'*) return ;;
-        esac
-        say "building $1 (log: $log)"
+        # With nothing to build ninja ends at once, and there is nothing to say.
+        (
+            exec 9>&-
+            sleep 1 >/dev/null 2>&1
+            say "building $1 (log: $log)"
+        ) &
+        announcer=$!
     fi
     ninja -C "$folder" </dev/null >"$log" 2>&1 || build_failed
+    [ -z "$announcer" ] || kill "$announcer" 2>/dev/null || :
 }
 
 build_failed() {

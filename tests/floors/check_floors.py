@@ -2,7 +2,8 @@
 """Checks the house: check_floors.py ROOT prints one line per violation and exits 1 when there is one.
 
 - every module (folder of src/) has a floor, and uses only modules on lower floors;
-- every #include "bm/X.h" in a module or its header is an edge that its CMakeLists.txt states, and every edge stated is used;
+- every #include "bm/X.h" in a module or its header is an edge that its CMakeLists.txt states, and every edge
+  stated is used, directly or through a header;
 - other quoted includes stay inside the module's folder: private headers are private;
 - only cli prints or exits.
 """
@@ -107,12 +108,25 @@ def check(root):
                 problems.append(f"{place}: uses {edge}, which is no module")
             elif FLOORS[edge] >= FLOORS[name]:
                 problems.append(f"{place}: {name} (floor {FLOORS[name]}) uses {edge} (floor {FLOORS[edge]}): not a lower floor")
-        included = check_sources(root, name, edges, headers.get(name, []), problems)
+        included = reachable(check_sources(root, name, edges, headers.get(name, []), problems), headers)
         for edge in sorted(edges & FLOORS.keys() - included):
-            problems.append(f"{place}: USES {edge}, but nothing in {name} includes it")
+            problems.append(f"{place}: USES {edge}, but nothing in {name} includes it, not even through another header")
     if not modules:
         problems.append(f"{root}: no src/*/CMakeLists.txt: nothing was checked")
     return problems
+
+
+def reachable(modules, headers):
+    """modules, and those whose headers come in through theirs."""
+    found, left = set(), list(modules)
+    while left:
+        module = left.pop()
+        if module not in found:
+            found.add(module)
+            for path in headers.get(module, []):
+                includes = (match.group(2) for match in INCLUDE.finditer(blank(path.read_text(), keep_literals=True)))
+                left += filter(None, (module_of(target) for target in includes if target.startswith("bm/")))
+    return found
 
 
 def check_sources(root, name, edges, headers, problems):
@@ -146,12 +160,13 @@ def check_sources(root, name, edges, headers, problems):
 
 
 def is_private(folder, path, target):
-    """Whether a quoted include names a file of this module, or one that is configured from a template in it."""
+    """Whether a quoted include names a file of this module, or one that its CMakeLists.txt makes."""
     for base in (path.parent, folder):
-        for candidate in ((base / target).resolve(), (base / f"{target}.in").resolve()):
-            if candidate.is_file() and candidate.is_relative_to(folder.resolve()):
-                return True
-    return False
+        candidate = (base / target).resolve()
+        if candidate.is_file() and candidate.is_relative_to(folder.resolve()):
+            return True
+    made = re.sub(r"#[^\n]*", "", (folder / "CMakeLists.txt").read_text())
+    return "/" not in target and re.search(rf"(?<![\w.-]){re.escape(target)}(?![\w.-])", made) is not None
 
 
 if __name__ == "__main__":

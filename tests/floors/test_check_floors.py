@@ -20,10 +20,10 @@ SOUND = {
     "src/base/internal.h": "int internal;\n",
     "src/stats/CMakeLists.txt": "bm_module(stats SOURCES s.c USES base LINKS m)\n",
     "src/stats/s.c": '#include "bm/stats.h"\n',
-    "src/data/CMakeLists.txt": "bm_module(data SOURCES\n  d.c # uses run? no\n  sub/e.c\n  USES base)\n",
+    "src/data/CMakeLists.txt": "bm_module(data SOURCES\n  d.c # uses run? no\n  sub/e.c\n  USES base)\nset(MADE ${CMAKE_CURRENT_BINARY_DIR}/made.h)\n",
     "src/data/d.c": '#include "bm/data.h"\n#include "bm/results.h"\n#include "made.h"\n',
-    "src/data/made.h.in": "#define MADE @X@\n",
-    "src/data/sub/e.c": '#include "../made.h"\n#include "own.h"\n',
+    "src/data/sub/e.c": '#include "../d.h"\n#include "made.h"\n#include "own.h"\n',
+    "src/data/d.h": "",
     "src/data/sub/own.h": "",
     "src/run/CMakeLists.txt": "bm_module(run SOURCES r.c USES data base)\n",
     "src/run/r.c": '#include "bm/run.h"\n#include "bm/results.h"\n',
@@ -69,7 +69,7 @@ class Floors(unittest.TestCase):
         self.expect("include/bm/run.h:2: run includes bm/stats.h", append={"include/bm/run.h": '#include "bm/stats.h"\n'})
 
     def test_undeclared_include_in_a_subfolder(self):
-        self.expect("src/data/sub/e.c:3: data includes bm/stats.h", append={"src/data/sub/e.c": '#include "bm/stats.h"\n'})
+        self.expect("src/data/sub/e.c:4: data includes bm/stats.h", append={"src/data/sub/e.c": '#include "bm/stats.h"\n'})
 
     def test_results_belongs_to_data(self):
         self.expect("src/stats/s.c:2: stats includes bm/results.h, but its CMakeLists.txt does not say USES data",
@@ -77,18 +77,22 @@ class Floors(unittest.TestCase):
 
     def test_upward_edge(self):
         self.expect("src/data/CMakeLists.txt: data (floor 1) uses run (floor 7): not a lower floor",
-                    replace={"src/data/CMakeLists.txt": "bm_module(data SOURCES d.c USES base run)"},
+                    replace={"src/data/CMakeLists.txt": SOUND["src/data/CMakeLists.txt"].replace("USES base", "USES base run")},
                     append={"src/data/d.c": '#include "bm/run.h"\n'})
 
     def test_edge_between_floor_mates(self):
         self.expect("src/data/CMakeLists.txt: data (floor 1) uses stats (floor 1): not a lower floor",
-                    replace={"src/data/CMakeLists.txt": "bm_module(data SOURCES d.c USES base stats)"},
+                    replace={"src/data/CMakeLists.txt": SOUND["src/data/CMakeLists.txt"].replace("USES base", "USES base stats")},
                     append={"src/data/d.c": '#include "bm/stats.h"\n'})
 
     def test_upward_edge_by_target_link_libraries(self):
         self.expect("src/stats/CMakeLists.txt: stats (floor 1) uses run (floor 7): not a lower floor",
                     append={"src/stats/CMakeLists.txt": "target_link_libraries(bm_stats PRIVATE bm_run)\n",
                             "src/stats/s.c": '#include "bm/run.h"\n'})
+
+    def test_edge_used_through_a_header(self):
+        code, found = self.found(replace={"src/cli/CMakeLists.txt": "bm_module(cli SOURCES main.c USES run base)"})
+        self.assertEqual((code, found), (0, ["every include, edge and floor is in order"]))  # base: through run.h
 
     def test_unused_edge(self):
         self.expect("src/run/CMakeLists.txt: USES stats, but nothing in run includes it",

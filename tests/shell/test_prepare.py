@@ -8,7 +8,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
 # What the scripts may use besides the tools that they look for.
-COMMON = "sh cat dirname env flock grep head id mkdir nproc printf readlink rm sed tail".split()
+COMMON = "sh cat dirname env flock grep head id mkdir nproc printf readlink rm sed sleep tail".split()
 STUBS = {
     # Knows the packages in $STATE/dpkg.
     "dpkg-query": 'while read -r p; do echo "$p installed"; done <"$STATE/dpkg"',
@@ -24,8 +24,7 @@ esac""",
     "cmake": """echo "cmake $*" >>"$STATE/calls"
 f=build/$2; mkdir -p "$f/bin"; : >"$f/build.ninja"
 echo "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" >"$f/CMakeCache.txt" """,
-    "ninja": """case "$*" in *-n*) [ -e "$2/bin/benchmark" ] && echo "ninja: no work to do."; exit 0 ;; esac
-echo "ninja ${2##*/}" >>"$STATE/calls"
+    "ninja": """echo "ninja ${2##*/}" >>"$STATE/calls"
 [ -e "$STATE/broken" ] && { echo "x.c:1:1: error: broken"; exit 1; }
 printf '#!/bin/sh\\npwd; for a; do echo "[$a]"; done; exit 5\\n' >"$2/bin/benchmark"; chmod +x "$2/bin/benchmark" """,
     "chmod": None,  # of the ninja stub
@@ -103,11 +102,16 @@ class Prepare(unittest.TestCase):
         self.assertEqual(done.returncode, 5)  # the program's own
         self.assertEqual(self.machine.calls, ["cmake --preset release", "ninja release"])
 
-    def test_second_time_does_nothing(self):
+    def test_second_time_is_quiet(self):
         self.machine.go("run")
         done = self.machine.go("run")
-        self.assertEqual(self.machine.calls, [])
+        self.assertEqual(self.machine.calls, ["ninja release"])  # which has nothing to do
         self.assertEqual(done.stderr, "")
+
+    def test_long_build_is_announced(self):
+        self.machine.go("run")
+        self.machine.stub("ninja", "sleep 2\n" + STUBS["ninja"])
+        self.assertRegex(self.machine.go("run").stderr, "^run: building release")
 
     def test_called_through_a_link(self):
         link = self.machine.state / "elsewhere"
