@@ -104,10 +104,10 @@ build_preset() {
         ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$root" "$folder/CMakeCache.txt"; then
         fresh=--fresh
     fi
+    announcer=
     if [ -n "$fresh" ] || [ ! -f "$folder/build.ninja" ]; then
         say "configuring and building $1 (log: $log)"
         (cd "$root" && cmake --preset "$1" $fresh) </dev/null >"$log" 2>&1 || build_failed
-        announcer=
     else
         # With nothing to build ninja ends at once, and there is nothing to say.
         (
@@ -117,11 +117,18 @@ build_preset() {
         ) &
         announcer=$!
     fi
-    ninja -C "$folder" </dev/null >"$log" 2>&1 || build_failed
+    built=0
+    ninja -C "$folder" </dev/null >"$log" 2>&1 || built=$?
     [ -z "$announcer" ] || kill "$announcer" 2>/dev/null || :
+    [ "$built" -eq 0 ] || build_failed
 }
 
 build_failed() {
-    tail -n 30 "$log" >&2
+    # From the first step that failed, else the end.
+    if grep -q '^FAILED: ' "$log"; then
+        sed -n '/^FAILED: /,$p' "$log" | head -n 40 >&2
+    else
+        tail -n 30 "$log" >&2
+    fi
     die 70 "the build failed; all of its output: $log"
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
 # What the scripts may use besides the tools that they look for.
-COMMON = "sh cat dirname env flock grep head id mkdir nproc printf readlink rm sed sleep tail".split()
+COMMON = "sh cat dirname env flock grep head id mkdir nproc printf readlink rm sed seq sleep tail".split()
 STUBS = {
     # Knows the packages in $STATE/dpkg.
     "dpkg-query": 'while read -r p; do echo "$p installed"; done <"$STATE/dpkg"',
@@ -185,6 +185,15 @@ class Prepare(unittest.TestCase):
         self.assertEqual(done.returncode, 70)
         self.assertIn("error: broken", done.stderr)
         self.assertEqual(done.stdout, "")
+
+    def test_broken_build_later(self):
+        self.machine.go("run")
+        self.machine.stub("ninja", "echo 'FAILED: x.o'; echo 'x.c:1:1: error: broken'; seq 100; exit 1")
+        done = self.machine.go("run")
+        self.assertEqual(done.returncode, 70)
+        lines = done.stderr.splitlines()
+        self.assertEqual(lines[:2], ["FAILED: x.o", "x.c:1:1: error: broken"])
+        self.assertEqual(len(lines), 41)
 
     def test_moved_tree_is_configured_afresh(self):
         self.machine.go("run")
