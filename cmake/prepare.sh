@@ -105,7 +105,9 @@ build_preset() {
         fresh=--fresh
     fi
     announcer=
-    if [ -n "$fresh" ] || [ ! -f "$folder/build.ninja" ]; then
+    # Ninja configures again by itself when a CMake file changes, but does not know of the presets.
+    # shellcheck disable=SC3013 # -nt: dash, bash and busybox have it
+    if [ -n "$fresh" ] || [ ! -f "$folder/build.ninja" ] || [ "$root/CMakePresets.json" -nt "$folder/build.ninja" ]; then
         say "configuring and building $1 (log: $log)"
         (cd "$root" && cmake --preset "$1" $fresh) </dev/null >"$log" 2>&1 || build_failed
     else

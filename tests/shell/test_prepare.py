@@ -1,8 +1,10 @@
 """./run and ./test on invented machines: every tool they call is a stub that writes down how it was called."""
 
+import os
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -107,6 +109,14 @@ class Prepare(unittest.TestCase):
         done = self.machine.go("run")
         self.assertEqual(self.machine.calls, ["ninja release"])  # which has nothing to do
         self.assertEqual(done.stderr, "")
+
+    def test_changed_presets_are_configured(self):
+        self.machine.go("run")
+        presets = self.machine.root / "CMakePresets.json"
+        presets.write_text("{}")
+        os.utime(presets, (time.time() + 60,) * 2)
+        self.machine.go("run")
+        self.assertEqual(self.machine.calls, ["cmake --preset release", "ninja release"])
 
     def test_long_build_is_announced(self):
         self.machine.go("run")
