@@ -226,7 +226,7 @@ static enum bm_status check_selectors(const struct bm_run_options *options,
         for (size_t d = 0; d < inventory->count; d++)
             found |= bm_device_matches(&inventory->devices[d], options->devices.items[i]);
         if (!found)
-            return bm_fail(error, BM_NOT_FOUND, "no device matches '%s': `benchmark devices` lists them",
+            return bm_fail(error, BM_INVALID, "no device matches '%s': `benchmark devices` lists them",
                            options->devices.items[i]);
     }
     for (size_t i = 0; i < options->backends.count; i++) {
@@ -234,7 +234,7 @@ static enum bm_status check_selectors(const struct bm_run_options *options,
         for (size_t e = 0; e < inventory->endpoint_count; e++)
             found |= bm_endpoint_matches(&inventory->endpoints[e], options->backends.items[i]);
         if (!found)
-            return bm_fail(error, BM_NOT_FOUND, "no backend matches '%s': `benchmark devices` lists them",
+            return bm_fail(error, BM_INVALID, "no backend matches '%s': `benchmark devices` lists them",
                            options->backends.items[i]);
     }
     for (size_t i = 0; i < options->workloads.count; i++)
@@ -278,7 +278,7 @@ enum bm_status bm_run_plan_create(const struct bm_run_options *options, const st
         }
     }
     if (status == BM_OK && plan->item_count == 0)
-        status = bm_fail(error, BM_NOT_FOUND, "no usable device: `benchmark devices` says what is missing");
+        status = bm_fail(error, BM_UNSUPPORTED, "no usable device: `benchmark devices` says what is missing");
     if (status == BM_OK && plan->request_count == 0)
         status = bm_fail(error, BM_INVALID, "the selectors leave nothing to run of suite '%s'", suite.name);
     if (status != BM_OK)

@@ -1,0 +1,41 @@
+/* Keys of cases. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+const char *bm_phase_name(enum bm_phase phase) {
+    static const char *const names[] = {"-", "prefill", "decode"};
+    return (unsigned)phase < BM_COUNT_OF(names) ? names[phase] : "-";
+}
+
+static void append_key(const struct bm_case *c, const char *model, const char *op, struct bm_text *text) {
+    bm_text_append(text, "%s/%s/%s/%s/%s/", c->workload->name, model, bm_phase_name(c->phase), op,
+                   c->dtype ? c->dtype->name : "-");
+    c->workload->shape(c, text);
+    if (c->hot)
+        bm_text_append(text, "/hot");
+}
+
+void bm_case_key(const struct bm_case *c, char key[BM_KEY_SIZE]) {
+    struct bm_text text = {0};
+    append_key(c, c->model, c->op, &text);
+    bm_string_set(key, BM_KEY_SIZE, text.failed || !text.data ? "" : text.data);
+    bm_text_fini(&text);
+}
+
+bool bm_case_same_work(const struct bm_case *a, const struct bm_case *b) {
+    if (a->workload != b->workload)
+        return false;
+    /* The op of a ceiling is the work itself, and its key does not tell its size. */
+    if (a->workload->is_ceiling && (strcmp(a->op, b->op) != 0 || a->working_set != b->working_set ||
+                                    a->n != b->n || a->k != b->k || a->hot != b->hot))
+        return false;
+    struct bm_text left = {0}, right = {0};
+    append_key(a, "", "", &left);
+    append_key(b, "", "", &right);
+    const bool same = !left.failed && !right.failed && !strcmp(left.data, right.data);
+    bm_text_fini(&left);
+    bm_text_fini(&right);
+    return same;
+}
