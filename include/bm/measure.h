@@ -73,8 +73,9 @@ struct bm_observer {
 /* Warms every item up, then passes over the unfinished ones in fresh random order until each is tight enough
  * or the budget is spent. An item whose work fails is marked and passed over. BM_INTERRUPTED: the observer
  * said stop; the series hold what was measured. */
-enum bm_status bm_sample(const struct bm_sampler_options *options, const struct bm_clock *clock,
-                         const struct bm_work *work, const struct bm_observer *observer,
-                         struct bm_series *series, size_t item_count, struct bm_error *error) BM_CHECK_RESULT;
+enum bm_status bm_sampler_run(const struct bm_sampler_options *options, const struct bm_clock *clock,
+                              const struct bm_work *work, const struct bm_observer *observer,
+                              struct bm_series *series, size_t item_count,
+                              struct bm_error *error) BM_CHECK_RESULT;
 
 #endif

@@ -120,7 +120,7 @@ struct bm_results_row {
     double gflops, gbytes_per_s, tokens_per_s;
     struct {
         const char *bound;                            /* borrowed: "compute", "memory" or NULL */
-        char compute_ceiling[64], memory_ceiling[64]; /* "fma/f32_vector/opencl/pocl" */
+        char compute_ceiling[96], memory_ceiling[96]; /* "fma/f32_vector/opencl/pocl" */
         double roofline_efficiency, compute_of_ceiling, compute_of_device, memory_of_ceiling;
         double compute_of_datasheet, memory_of_datasheet;
     } utilization;

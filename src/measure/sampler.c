@@ -81,9 +81,9 @@ static void flag_unconverged(struct bm_sampler *sampler) {
     }
 }
 
-enum bm_status bm_sample(const struct bm_sampler_options *options, const struct bm_clock *clock,
-                         const struct bm_work *work, const struct bm_observer *observer,
-                         struct bm_series *series, size_t item_count, struct bm_error *error) {
+enum bm_status bm_sampler_run(const struct bm_sampler_options *options, const struct bm_clock *clock,
+                              const struct bm_work *work, const struct bm_observer *observer,
+                              struct bm_series *series, size_t item_count, struct bm_error *error) {
     uint64_t now = bm_clock_now(clock);
     struct bm_sampler sampler = {
         .options = options,
