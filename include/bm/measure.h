@@ -56,7 +56,7 @@ struct bm_work {
 
 struct bm_sampler_options {
     uint64_t seed;
-    double budget_s;          /* for all items together, warm-up included; 0: one round each */
+    double budget_s;          /* for all items together, warm-up included; 0: one round of each */
     double target_half_width; /* relative, of the 95 % interval: 0.01 */
     uint64_t timer_resolution_ns;
     uint64_t minimum_block_ns; /* 20 ms */
@@ -73,8 +73,9 @@ struct bm_observer {
 /* Warms every item up, then passes over the unfinished ones in fresh random order until each is tight enough
  * or the budget is spent. An item whose work fails is marked and passed over. BM_INTERRUPTED: the observer
  * said stop; the series hold what was measured. */
-enum bm_status bm_sample(const struct bm_sampler_options *options, const struct bm_clock *clock,
-                         const struct bm_work *work, const struct bm_observer *observer,
-                         struct bm_series *series, size_t item_count, struct bm_error *error) BM_CHECK_RESULT;
+enum bm_status bm_sampler_run(const struct bm_sampler_options *options, const struct bm_clock *clock,
+                              const struct bm_work *work, const struct bm_observer *observer,
+                              struct bm_series *series, size_t item_count,
+                              struct bm_error *error) BM_CHECK_RESULT;
 
 #endif

@@ -1,0 +1,150 @@
+/* bm/results.h - floor 1, module data: a results file as plain structs, and its writer.
+ *
+ * results/schema.json is the contract. "" , NaN, 0 and NULL mean unknown where the schema allows null, and
+ * are written as null; a number that may be 0 says so. Strings marked "borrowed" must outlive the struct. */
+#ifndef BM_RESULTS_H
+#define BM_RESULTS_H
+
+#include "bm/base.h"
+#include "bm/data.h"
+
+#define BM_SCHEMA_VERSION "1.0"
+
+struct bm_results_tool {
+    const char *version, *commit, *compiler, *build_type; /* borrowed */
+    char kernels_sha256[65];
+};
+
+struct bm_results_cache {
+    unsigned level, count, line_bytes;
+    uint64_t bytes;
+};
+
+struct bm_results_host {
+    char hostname[256], os[128], kernel[160], cpu_model[96], governor[32], virtualized[32];
+    uint64_t memory_bytes;
+    unsigned packages, cores, threads, numa_nodes;
+    struct bm_results_cache caches[4];
+    unsigned cache_count;
+};
+
+struct bm_results_settings {
+    char suite[256];
+    uint64_t seed; /* 0 is a seed */
+    double budget_s, target_half_width;
+    bool hot;
+    char **command; /* borrowed argv, NULL-terminated */
+};
+
+struct bm_results_backend {
+    char id[48], name[128], driver[96], version[128], platform[96];
+    unsigned compute_units;
+    uint64_t memory_bytes, max_allocation_bytes;
+};
+
+/* The highest sustained rate of a resource; interval and burst in the same unit. */
+struct bm_results_ceiling {
+    const char *resource; /* borrowed: "memory_read", "memory_copy", "fma" */
+    char pipe[24];        /* of fma, "" of memory */
+    char backend[48];
+    unsigned threads;
+    double value, low, high, burst;
+    const char *unit; /* borrowed: "GB/s" or "GFLOP/s" */
+    char how[160];    /* variant and parameters */
+    unsigned flags;
+};
+
+#define BM_RESULTS_MAX_OPS 48
+struct bm_results_summary {
+    char backend[48], model[BM_ID_SIZE], phase[16], dtype[16];
+    uint32_t batch, tokens, context;
+    double tokens_per_s, mfu, mbu, roofline_efficiency;
+    char ops[BM_RESULTS_MAX_OPS][32], missing[BM_RESULTS_MAX_OPS][32];
+    unsigned op_count, missing_count;
+};
+
+struct bm_results_device {
+    char id[16], hardware[16], name[128], vendor[96], architecture[64], pci[16], fingerprint[65];
+    bool is_gpu;
+    unsigned compute_units, clock_mhz;
+    uint64_t memory_bytes, llc_bytes;
+    unsigned numa[16], numa_count; /* OS indices, 0 is one */
+    unsigned flags;
+    const struct bm_datasheet *datasheet; /* borrowed */
+    struct bm_results_backend backends[8];
+    unsigned backend_count;
+    struct bm_results_ceiling *ceilings; /* owned */
+    size_t ceiling_count, ceiling_capacity;
+    struct bm_results_summary *summaries; /* owned */
+    size_t summary_count, summary_capacity;
+};
+
+enum bm_row_status { BM_ROW_OK, BM_ROW_SKIPPED, BM_ROW_FAILED, BM_ROW_INVALID };
+const char *bm_row_status_name(enum bm_row_status status);
+
+struct bm_results_round {
+    uint64_t start_ns, ns, launches;
+    unsigned flags;
+};
+
+struct bm_results_row {
+    char key[160], device[16], backend[48], measured_as[160];
+    unsigned threads;
+    struct {
+        const char *workload, *phase; /* borrowed */
+        char model[BM_ID_SIZE], op[32], dtype[16];
+        uint32_t batch, tokens, context;
+        uint64_t m, n, k;
+        uint32_t heads, kv_heads, head_dim, v_dim;
+        bool hot;
+    } the_case;
+    enum bm_row_status status;
+    char reason[512];
+    struct {
+        enum { BM_ROW_NOT_VERIFIED, BM_ROW_PASSED_VERIFICATION, BM_ROW_FAILED_VERIFICATION } status;
+        char reference[16];
+        double max_relative_error, tolerance; /* 0 is an error; infinity is written as null */
+        uint64_t checked;                     /* may be 0 */
+    } verification;
+    struct {
+        char variant[32], pipe[24];
+        const char *parameters_from; /* borrowed; NULL: no kernel was chosen */
+        struct bm_parameters parameters;
+    } kernel;
+    const struct bm_results_round *rounds; /* borrowed, NULL when round_count is 0 */
+    size_t round_count;
+    struct {
+        double median, low, high, confidence, min, p5, p95, mad; /* ns per launch; mad may be 0 */
+    } time;
+    double flops, bytes; /* of one execution */
+    double gflops, gbytes_per_s, tokens_per_s;
+    struct {
+        const char *bound;                            /* borrowed: "compute", "memory" or NULL */
+        char compute_ceiling[96], memory_ceiling[96]; /* "fma/f32_vector/opencl/pocl" */
+        double roofline_efficiency, compute_of_ceiling, compute_of_device, memory_of_ceiling;
+        double compute_of_datasheet, memory_of_datasheet;
+    } utilization;
+    unsigned flags;
+};
+
+struct bm_results {
+    char id[37], created[32];
+    bool complete;
+    struct bm_results_tool tool;
+    struct bm_results_host host;
+    struct bm_results_settings settings;
+    struct bm_results_device *devices; /* owned */
+    size_t device_count;
+    struct bm_results_row *rows; /* owned */
+    size_t row_count;
+    /* Name of one flag bit, NULL past the last: flags are written by name. */
+    const char *(*flag_name)(unsigned bit);
+};
+/* Frees what the struct owns. */
+void bm_results_fini(struct bm_results *results);
+
+/* The file's text: indented JSON with a final newline. */
+enum bm_status bm_results_format(const struct bm_results *results, struct bm_text *text,
+                                 struct bm_error *error) BM_CHECK_RESULT;
+
+#endif

@@ -1,0 +1,9 @@
+/* The doors of the backends for the table in backend.c. */
+#ifndef BM_BACKENDS_H
+#define BM_BACKENDS_H
+
+#include "bm/backend.h"
+
+extern const struct bm_backend bm_backend_opencl;
+
+#endif

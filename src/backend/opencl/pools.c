@@ -1,0 +1,134 @@
+#include <stdlib.h>
+
+#include "session.h"
+
+enum { HOT_STRIDE = 1000003 }; /* hot tensors of one plan begin at different values */
+
+static uint64_t tensor_bytes(const struct bm_tensor *tensor) {
+    return tensor->count * bm_element_bytes(tensor->element);
+}
+
+static uint64_t larger(uint64_t a, uint64_t b) {
+    return a > b ? a : b;
+}
+
+/* Every byte that the session will hold if the plan joins those already reserved. */
+struct need {
+    uint64_t arena[BM_ELEMENT_COUNT]; /* elements of the largest region */
+    uint64_t hot[BM_MAX_TENSORS][BM_ELEMENT_COUNT], written[BM_MAX_TENSORS], total;
+};
+
+static void add_up(const struct bm_session *session, const struct bm_plan *plan, struct need *need) {
+    uint64_t starts[BM_MAX_TENSORS], region[BM_ELEMENT_COUNT];
+    bm_opencl_layout(plan, starts, region);
+    for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++) {
+        need->arena[e] = larger(session->arenas[e].largest, region[e]);
+        if (need->arena[e] > 0)
+            need->total +=
+                session->options.cold_bytes + need->arena[e] * bm_element_bytes((enum bm_element)e);
+    }
+    for (unsigned t = 0; t < BM_MAX_TENSORS; t++) {
+        const struct bm_tensor *tensor = &plan->tensors[t];
+        bool used = t < plan->tensor_count;
+        bool written = used && (tensor->role == BM_ROLE_OUTPUT || tensor->role == BM_ROLE_SCRATCH);
+        need->written[t] = larger(session->written[t].largest, written ? tensor_bytes(tensor) : 0);
+        need->total += need->written[t];
+        for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++) {
+            bool hot = used && tensor->role == BM_ROLE_HOT && tensor->element == e;
+            need->hot[t][e] = larger(session->hot[t][e].largest, hot ? tensor_bytes(tensor) : 0);
+            need->total += need->hot[t][e];
+        }
+    }
+}
+
+static enum bm_status check_single_allocations(const struct bm_session *session, const struct bm_plan *plan,
+                                               struct bm_error *error) {
+    uint64_t starts[BM_MAX_TENSORS], region[BM_ELEMENT_COUNT], limit = session->target.max_allocation_bytes;
+    bm_opencl_layout(plan, starts, region);
+    for (unsigned t = 0; t < plan->tensor_count; t++) {
+        const struct bm_tensor *tensor = &plan->tensors[t];
+        bool cold = tensor->role == BM_ROLE_COLD;
+        uint64_t bytes = cold ? region[tensor->element] * bm_element_bytes(tensor->element)
+                              : tensor_bytes(tensor) + 2 * BM_GUARD_BYTES;
+        if (bytes > limit)
+            return bm_fail(error, BM_UNSUPPORTED,
+                           "%s: %.2f GiB, but the device allocates at most %.2f GiB at once", tensor->name,
+                           (double)bytes / 0x1p30, (double)limit / 0x1p30);
+    }
+    return BM_OK;
+}
+
+enum bm_status bm_opencl_reserve(struct bm_session *session, const struct bm_case *the_case,
+                                 struct bm_error *error) {
+    struct bm_plan plan = {0};
+    struct need need = {0};
+    const char *from;
+    enum bm_status status = bm_opencl_plan(session, the_case, &plan, &from, error);
+    if (status == BM_OK)
+        status = check_single_allocations(session, &plan, error);
+    if (status != BM_OK)
+        return status;
+    add_up(session, &plan, &need);
+    uint64_t usable = session->endpoint->memory_bytes / 4 * 3; /* the rest is the system's and the driver's */
+    if (need.total > usable)
+        return bm_fail(error, BM_NO_MEMORY,
+                       "needs %.2f GiB in all, and %.2f of the device's %.2f GiB may be used",
+                       (double)need.total / 0x1p30, (double)usable / 0x1p30,
+                       (double)session->endpoint->memory_bytes / 0x1p30);
+    for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++)
+        session->arenas[e].largest = need.arena[e];
+    for (unsigned t = 0; t < BM_MAX_TENSORS; t++) {
+        session->written[t].largest = need.written[t];
+        for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++)
+            session->hot[t][e].largest = need.hot[t][e];
+    }
+    return BM_OK;
+}
+
+enum bm_status bm_opencl_hot_get(struct bm_session *session, const struct bm_plan *plan, unsigned t,
+                                 struct bm_operands *operands, cl_mem *buffer, struct bm_error *error) {
+    enum bm_element element = plan->tensors[t].element;
+    struct bm_pool *pool = &session->hot[t][element];
+    size_t width = bm_element_bytes(element), bytes = (size_t)pool->largest;
+    enum bm_status status = bm_opencl_values_get(session, element, &operands->values[t], error);
+    *buffer = NULL;
+    if (status != BM_OK)
+        return status;
+    operands->start[t] = (uint64_t)(t + 1) * HOT_STRIDE;
+    if (pool->buffer == NULL) {
+        void *packed = bm_opencl_pack(operands->values[t], operands->start[t], bytes / width);
+        if (packed == NULL)
+            return bm_fail(error, BM_NO_MEMORY, "out of memory for input values");
+        status = bm_cl_buffer_create(&session->queue, bytes, &pool->buffer, error);
+        if (status == BM_OK)
+            status = bm_cl_buffer_write(&session->queue, pool->buffer, 0, packed, bytes, error);
+        free(packed);
+        if (status != BM_OK && pool->buffer != NULL) {
+            clReleaseMemObject(pool->buffer);
+            pool->buffer = NULL;
+        }
+    }
+    *buffer = pool->buffer;
+    return status;
+}
+
+enum bm_status bm_opencl_written_get(struct bm_session *session, unsigned t, cl_mem *buffer,
+                                     struct bm_error *error) {
+    struct bm_pool *pool = &session->written[t];
+    enum bm_status status = BM_OK;
+    if (pool->buffer == NULL)
+        status =
+            bm_cl_buffer_create(&session->queue, pool->largest + 2 * BM_GUARD_BYTES, &pool->buffer, error);
+    *buffer = pool->buffer;
+    return status;
+}
+
+void bm_opencl_pools_fini(struct bm_session *session) {
+    for (unsigned t = 0; t < BM_MAX_TENSORS; t++) {
+        if (session->written[t].buffer != NULL)
+            clReleaseMemObject(session->written[t].buffer);
+        for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++)
+            if (session->hot[t][e].buffer != NULL)
+                clReleaseMemObject(session->hot[t][e].buffer);
+    }
+}

@@ -1,0 +1,163 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "session.h"
+
+enum { SOURCE_LIMIT = 1 << 20 };
+
+static enum bm_status build(struct bm_prepared *prepared, struct bm_error *error) {
+    struct bm_session *session = prepared->session;
+    const struct bm_plan *plan = &prepared->plan;
+    struct bm_text path = {0}, options = {0};
+    char *source = NULL;
+    size_t size;
+    enum bm_status status = BM_OK;
+    bm_text_append(&path, "%s/%s", session->kernels_folder, plan->source);
+    bm_text_append(&options, "-cl-std=CL1.2");
+    for (unsigned i = 0; i < plan->defines.count; i++)
+        bm_text_append(&options, " -D %s=%lld", plan->defines.items[i].name,
+                       (long long)plan->defines.items[i].value);
+    if (path.failed || options.failed)
+        status = bm_fail(error, BM_NO_MEMORY, "out of memory while building %s", plan->source);
+    if (status == BM_OK)
+        status = bm_file_read(path.data, SOURCE_LIMIT, &source, &size, error);
+    if (status == BM_OK)
+        status = bm_cl_program_build(&session->queue, source, options.data, &prepared->program, error);
+    for (unsigned l = 0; status == BM_OK && l < plan->launch_count; l++) {
+        cl_int code;
+        prepared->kernels[l] = clCreateKernel(prepared->program, plan->launches[l].kernel, &code);
+        if (code != CL_SUCCESS)
+            status = bm_cl_fail(error, code, "clCreateKernel");
+    }
+    free(source);
+    bm_text_fini(&path);
+    bm_text_fini(&options);
+    return status;
+}
+
+/* A window onto the shared buffer, as long as this case's tensor: guard zones follow it directly. */
+static enum bm_status create_window(struct bm_prepared *prepared, unsigned t, struct bm_error *error) {
+    const struct bm_tensor *tensor = &prepared->plan.tensors[t];
+    cl_buffer_region window = {.origin = BM_GUARD_BYTES,
+                               .size = tensor->count * bm_element_bytes(tensor->element)};
+    cl_mem shared;
+    cl_int code;
+    enum bm_status status = bm_opencl_written_get(prepared->session, t, &shared, error);
+    if (status != BM_OK)
+        return status;
+    prepared->buffers[t] =
+        clCreateSubBuffer(shared, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &window, &code);
+    return code == CL_SUCCESS ? BM_OK : bm_cl_fail(error, code, "clCreateSubBuffer");
+}
+
+static enum bm_status use_arena(struct bm_prepared *prepared, unsigned t, struct bm_error *error) {
+    enum bm_element element = prepared->plan.tensors[t].element;
+    const struct bm_arena *arena;
+    enum bm_status status = bm_opencl_arena_get(prepared->session, element, &arena, error);
+    if (status != BM_OK)
+        return status;
+    uint64_t slots = arena->elements / prepared->region[element];
+    if (slots == 0) /* reserve() was not told of this case */
+        return bm_fail(error, BM_INTERNAL, "%s does not fit the arena", prepared->plan.tensors[t].name);
+    prepared->slots = slots < prepared->slots ? slots : prepared->slots;
+    prepared->buffers[t] = arena->buffer;
+    prepared->operands.values[t] = &arena->values;
+    return BM_OK;
+}
+
+static enum bm_status take_buffers(struct bm_prepared *prepared, struct bm_error *error) {
+    const struct bm_plan *plan = &prepared->plan;
+    enum bm_status status = BM_OK;
+    prepared->slots = UINT64_MAX;
+    bm_opencl_layout(plan, prepared->operands.start, prepared->region);
+    for (unsigned t = 0; status == BM_OK && t < plan->tensor_count; t++) {
+        if (plan->tensors[t].role == BM_ROLE_HOT)
+            status = bm_opencl_hot_get(prepared->session, plan, t, &prepared->operands, &prepared->buffers[t],
+                                       error);
+        else if (plan->tensors[t].role == BM_ROLE_COLD)
+            status = use_arena(prepared, t, error);
+        else
+            status = create_window(prepared, t, error);
+    }
+    if (prepared->slots == UINT64_MAX || prepared->the_case.hot)
+        prepared->slots = 1;
+    return status;
+}
+
+static enum bm_status set_argument(cl_kernel kernel, unsigned position, const struct bm_argument *argument,
+                                   const struct bm_prepared *prepared, struct bm_error *error) {
+    cl_uint number = (cl_uint)argument->value;
+    cl_ulong offset = prepared->operands.start[argument->index];
+    cl_int code = CL_SUCCESS;
+    switch (argument->kind) {
+    case BM_ARGUMENT_BUFFER:
+        code = clSetKernelArg(kernel, position, sizeof(cl_mem), &prepared->buffers[argument->index]);
+        break;
+    case BM_ARGUMENT_OFFSET:
+        code = clSetKernelArg(kernel, position, sizeof offset, &offset);
+        break;
+    case BM_ARGUMENT_UINT:
+        code = clSetKernelArg(kernel, position, sizeof number, &number);
+        break;
+    case BM_ARGUMENT_FLOAT:
+        code = clSetKernelArg(kernel, position, sizeof argument->real, &argument->real);
+        break;
+    case BM_ARGUMENT_LOCAL:
+        code = clSetKernelArg(kernel, position, (size_t)argument->value, NULL);
+        break;
+    }
+    return code == CL_SUCCESS ? BM_OK : bm_cl_fail(error, code, "clSetKernelArg");
+}
+
+static enum bm_status set_arguments(struct bm_prepared *prepared, struct bm_error *error) {
+    for (unsigned l = 0; l < prepared->plan.launch_count; l++) {
+        const struct bm_launch *launch = &prepared->plan.launches[l];
+        for (unsigned a = 0; a < launch->argument_count; a++) {
+            enum bm_status status =
+                set_argument(prepared->kernels[l], a, &launch->arguments[a], prepared, error);
+            if (status != BM_OK)
+                return status;
+        }
+    }
+    return BM_OK;
+}
+
+enum bm_status bm_opencl_prepare(struct bm_session *session, const struct bm_case *the_case,
+                                 struct bm_prepared **prepared_out, struct bm_error *error) {
+    *prepared_out = NULL;
+    struct bm_prepared *prepared = bm_alloc(1, sizeof *prepared);
+    if (prepared == NULL)
+        return bm_fail(error, BM_NO_MEMORY, "out of memory while preparing a case");
+    prepared->session = session;
+    prepared->the_case = *the_case;
+    enum bm_status status =
+        bm_opencl_plan(session, the_case, &prepared->plan, &prepared->parameters_from, error);
+    if (status == BM_OK)
+        status = take_buffers(prepared, error);
+    if (status == BM_OK)
+        status = build(prepared, error);
+    if (status == BM_OK)
+        status = set_arguments(prepared, error);
+    if (status != BM_OK) {
+        bm_opencl_discard(prepared);
+        return status;
+    }
+    *prepared_out = prepared;
+    return BM_OK;
+}
+
+void bm_opencl_discard(struct bm_prepared *prepared) {
+    if (prepared == NULL)
+        return;
+    for (unsigned l = 0; l < BM_MAX_LAUNCHES; l++)
+        if (prepared->kernels[l] != NULL)
+            clReleaseKernel(prepared->kernels[l]);
+    if (prepared->program != NULL)
+        clReleaseProgram(prepared->program);
+    for (unsigned t = 0; t < prepared->plan.tensor_count; t++) {
+        enum bm_role role = prepared->plan.tensors[t].role; /* the other buffers belong to the session */
+        if (prepared->buffers[t] != NULL && (role == BM_ROLE_OUTPUT || role == BM_ROLE_SCRATCH))
+            clReleaseMemObject(prepared->buffers[t]);
+    }
+    free(prepared);
+}

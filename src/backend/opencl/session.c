@@ -1,0 +1,99 @@
+#include "session.h"
+
+#include <stdlib.h>
+
+#include "backends.h"
+
+static enum bm_status open_session(const struct bm_endpoint *endpoint,
+                                   const struct bm_session_options *options, struct bm_session **session_out,
+                                   struct bm_error *error) {
+    enum bm_status status = BM_OK;
+    *session_out = NULL;
+    if (!endpoint->usable)
+        return bm_fail(error, BM_UNSUPPORTED, "%s cannot run kernels: %s", endpoint->id,
+                       endpoint->unusable_reason);
+    struct bm_session *session = bm_alloc(1, sizeof *session);
+    if (session == NULL)
+        return bm_fail(error, BM_NO_MEMORY, "out of memory while opening %s", endpoint->id);
+    session->endpoint = endpoint;
+    session->options = *options;
+    session->target = (struct bm_target){
+        .is_gpu = endpoint->is_gpu,
+        .compute_units = endpoint->compute_units,
+        .max_group_items = endpoint->max_group_items,
+        .local_bytes = endpoint->local_bytes,
+        .max_allocation_bytes = endpoint->max_allocation_bytes,
+    };
+    if (options->kernels_folder != NULL)
+        bm_string_set(session->kernels_folder, sizeof session->kernels_folder, options->kernels_folder);
+    else
+        status = bm_data_path("kernels", session->kernels_folder, sizeof session->kernels_folder, error);
+    session->options.kernels_folder = session->kernels_folder;
+    if (status == BM_OK)
+        status = bm_cl_queue_open(endpoint->handle, &session->queue, error);
+    if (status == BM_OK)
+        *session_out = session;
+    else
+        free(session);
+    return status;
+}
+
+static void close_session(struct bm_session *session) {
+    if (session == NULL)
+        return;
+    for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++)
+        bm_opencl_arena_fini(&session->arenas[e]);
+    bm_opencl_pools_fini(session);
+    bm_cl_queue_close(&session->queue);
+    free(session);
+}
+
+enum bm_status bm_opencl_plan(const struct bm_session *session, const struct bm_case *the_case,
+                              struct bm_plan *plan, const char **from, struct bm_error *error) {
+    const struct bm_workload *workload = the_case->workload;
+    const char *dtype = the_case->dtype != NULL ? the_case->dtype->name : the_case->op;
+    struct bm_parameters parameters = {0};
+    struct bm_error misfit = {0};
+    enum bm_status status =
+        bm_tuned_load(session->target.is_gpu ? "gpu" : "cpu", workload->name, dtype, &parameters, &misfit);
+    *from = "shipped";
+    if (status == BM_OK) {
+        status = workload->plan(the_case, &session->target, &parameters, plan, &misfit);
+        if (status == BM_OK || status == BM_UNSUPPORTED)
+            return status == BM_OK ? BM_OK : bm_fail(error, status, "%s", misfit.message);
+    }
+    if (status != BM_NOT_FOUND)
+        bm_log(BM_LOG_WARNING, "%s on %s: safe parameters instead of the shipped ones: %s", workload->name,
+               session->endpoint->id, misfit.message);
+    *from = "safe";
+    parameters = (struct bm_parameters){0};
+    workload->safe_parameters(the_case, &session->target, &parameters);
+    return workload->plan(the_case, &session->target, &parameters, plan, error);
+}
+
+static void info(const struct bm_prepared *prepared, struct bm_prepared_info *out) {
+    *out = (struct bm_prepared_info){
+        .variant = prepared->plan.variant,
+        .pipe = prepared->plan.pipe,
+        .parameters = &prepared->plan.parameters,
+        .parameters_from = prepared->parameters_from,
+    };
+    for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++)
+        if (prepared->slots > 1)
+            out->cold_bytes += prepared->region[e] * prepared->slots * bm_element_bytes((enum bm_element)e);
+}
+
+const struct bm_backend bm_backend_opencl = {
+    .name = "opencl",
+    .summary = "portable kernels on every OpenCL device",
+    .list = bm_opencl_list,
+    .release = bm_opencl_release,
+    .open = open_session,
+    .close = close_session,
+    .reserve = bm_opencl_reserve,
+    .prepare = bm_opencl_prepare,
+    .info = info,
+    .verify = bm_opencl_verify,
+    .run = bm_opencl_run,
+    .discard = bm_opencl_discard,
+};

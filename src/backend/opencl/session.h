@@ -1,0 +1,97 @@
+/* Private to the OpenCL backend: an opened device, its arenas of cold data, and cases prepared on it. */
+#ifndef BM_OPENCL_SESSION_H
+#define BM_OPENCL_SESSION_H
+
+#include <limits.h>
+
+#include "bm/backend.h"
+#include "bm/opencl.h"
+#include "verification.h"
+
+enum { BM_ELEMENT_COUNT = BM_ELEMENT_F16 + 1, BM_MAX_TENSORS = 8, BM_MAX_LAUNCHES = 4 };
+
+/* Weights and caches of every case live in one buffer per number format; each launch reads another region of
+ * it, so that nothing is found in a cache by accident. */
+struct bm_arena {
+    struct bm_values values; /* element i of the buffer is values[i % period] */
+    uint64_t largest;        /* elements of the largest region that a case asked for */
+    uint64_t elements;
+    cl_mem buffer;
+};
+
+/* Cases run one at a time, so they share activations and outputs as well: a buffer per position in the plan.
+ */
+struct bm_pool {
+    uint64_t largest; /* bytes of the largest tensor reserved for this place, guard zones excluded */
+    cl_mem buffer;
+};
+
+struct bm_session {
+    const struct bm_endpoint *endpoint;
+    struct bm_session_options options;
+    char kernels_folder[PATH_MAX];
+    struct bm_cl_queue queue;
+    struct bm_target target;
+    struct bm_arena arenas[BM_ELEMENT_COUNT];
+    struct bm_pool hot[BM_MAX_TENSORS][BM_ELEMENT_COUNT];
+    struct bm_pool written[BM_MAX_TENSORS]; /* outputs and scratch, between guard zones */
+};
+
+struct bm_prepared {
+    struct bm_session *session;
+    struct bm_case the_case;
+    struct bm_plan plan;
+    const char *parameters_from;
+    cl_program program;
+    cl_kernel kernels[BM_MAX_LAUNCHES];
+    cl_mem owners[BM_MAX_TENSORS];     /* allocations, with guard zones around outputs */
+    cl_mem buffers[BM_MAX_TENSORS];    /* what the kernels see */
+    struct bm_operands operands;       /* starts of cold tensors: within a region */
+    uint64_t region[BM_ELEMENT_COUNT]; /* elements of one slot, 0: no cold tensor of this format */
+    uint64_t slots, next_slot;
+};
+
+/* Plans a case with the best parameters known: shipped, else safe. *from says which. */
+enum bm_status bm_opencl_plan(const struct bm_session *session, const struct bm_case *the_case,
+                              struct bm_plan *plan, const char **from,
+                              struct bm_error *error) BM_CHECK_RESULT;
+/* Lays the plan's cold tensors side by side: offsets in starts[tensor], sizes of a slot in region[element].
+ */
+void bm_opencl_layout(const struct bm_plan *plan, uint64_t starts[BM_MAX_TENSORS],
+                      uint64_t region[BM_ELEMENT_COUNT]);
+enum bm_status bm_opencl_values_get(struct bm_session *session, enum bm_element element,
+                                    const struct bm_values **values, struct bm_error *error) BM_CHECK_RESULT;
+/* Creates and fills the arena of a format at its first use. */
+enum bm_status bm_opencl_arena_get(struct bm_session *session, enum bm_element element,
+                                   const struct bm_arena **arena, struct bm_error *error) BM_CHECK_RESULT;
+void bm_opencl_arena_fini(struct bm_arena *arena);
+void bm_opencl_pools_fini(struct bm_session *session);
+/* Makes room for the plan's tensors in arenas and pools; BM_NO_MEMORY or BM_UNSUPPORTED when it cannot fit.
+ */
+enum bm_status bm_opencl_reserve(struct bm_session *session, const struct bm_case *the_case,
+                                 struct bm_error *error);
+enum bm_status bm_opencl_hot_get(struct bm_session *session, const struct bm_plan *plan, unsigned t,
+                                 struct bm_operands *operands, cl_mem *buffer,
+                                 struct bm_error *error) BM_CHECK_RESULT;
+/* The pool's buffer: BM_GUARD_BYTES, the tensor, at least BM_GUARD_BYTES. Borrowed. */
+enum bm_status bm_opencl_written_get(struct bm_session *session, unsigned t, cl_mem *buffer,
+                                     struct bm_error *error) BM_CHECK_RESULT;
+/* The host's copy of count elements from `start`, in the stored format. Caller frees. */
+void *bm_opencl_pack(const struct bm_values *values, uint64_t start, uint64_t count) BM_CHECK_RESULT;
+
+enum bm_status bm_opencl_list(struct bm_endpoint **endpoints, size_t *count, size_t *capacity,
+                              struct bm_error *error);
+void bm_opencl_release(struct bm_endpoint *endpoint);
+enum bm_status bm_opencl_prepare(struct bm_session *session, const struct bm_case *the_case,
+                                 struct bm_prepared **prepared, struct bm_error *error);
+void bm_opencl_discard(struct bm_prepared *prepared);
+enum bm_status bm_opencl_verify(struct bm_prepared *prepared, uint64_t seed,
+                                struct bm_verification *verification, struct bm_error *error);
+enum bm_status bm_opencl_run(struct bm_prepared *prepared, uint64_t launches, struct bm_block *block,
+                             struct bm_error *error);
+/* Sets the offsets of `slot` and enqueues the plan once. first and last may be NULL; else they receive
+ * events. */
+enum bm_status bm_opencl_enqueue(struct bm_prepared *prepared, uint64_t slot, cl_event *first, cl_event *last,
+                                 struct bm_error *error) BM_CHECK_RESULT;
+
+#endif

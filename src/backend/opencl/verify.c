@@ -1,0 +1,62 @@
+#include <stdlib.h>
+
+#include "session.h"
+
+/* Scratch is poisoned too, so that a result left there by an earlier run cannot pass for this one's. */
+static enum bm_status poison(struct bm_prepared *prepared, struct bm_error *error) {
+    static const cl_uchar pattern = BM_POISON;
+    for (unsigned t = 0; t < prepared->plan.tensor_count; t++) {
+        const struct bm_tensor *tensor = &prepared->plan.tensors[t];
+        if (tensor->role != BM_ROLE_OUTPUT && tensor->role != BM_ROLE_SCRATCH)
+            continue;
+        size_t bytes = tensor->count * bm_element_bytes(tensor->element) + 2 * BM_GUARD_BYTES;
+        cl_mem shared;
+        enum bm_status status = bm_opencl_written_get(prepared->session, t, &shared, error);
+        if (status != BM_OK)
+            return status;
+        cl_int code = clEnqueueFillBuffer(prepared->session->queue.queue, shared, &pattern, sizeof pattern, 0,
+                                          bytes, 0, NULL, NULL);
+        if (code != CL_SUCCESS)
+            return bm_cl_fail(error, code, "clEnqueueFillBuffer");
+    }
+    return BM_OK;
+}
+
+/* The reference reads the values that this slot of the arena holds. */
+static struct bm_operands operands_of_slot(const struct bm_prepared *prepared, uint64_t slot) {
+    struct bm_operands operands = prepared->operands;
+    for (unsigned t = 0; t < prepared->plan.tensor_count; t++)
+        if (prepared->plan.tensors[t].role == BM_ROLE_COLD)
+            operands.start[t] += slot * prepared->region[prepared->plan.tensors[t].element];
+    return operands;
+}
+
+enum bm_status bm_opencl_verify(struct bm_prepared *prepared, uint64_t seed,
+                                struct bm_verification *verification, struct bm_error *error) {
+    struct bm_session *session = prepared->session;
+    unsigned output = bm_plan_output(&prepared->plan);
+    const struct bm_tensor *tensor = &prepared->plan.tensors[output];
+    size_t bytes = tensor->count * bm_element_bytes(tensor->element) + 2 * BM_GUARD_BYTES;
+    uint64_t slot = seed % prepared->slots;
+    *verification = (struct bm_verification){0};
+    uint8_t *guarded = bm_alloc(bytes, 1);
+    if (guarded == NULL)
+        return bm_fail(error, BM_NO_MEMORY, "out of memory for verification: %zu bytes", bytes);
+    cl_mem shared;
+    enum bm_status status = poison(prepared, error);
+    if (status == BM_OK)
+        status = bm_opencl_enqueue(prepared, slot, NULL, NULL, error);
+    if (status == BM_OK)
+        status = bm_opencl_written_get(session, output, &shared, error);
+    if (status == BM_OK)
+        status = bm_cl_buffer_read(&session->queue, shared, 0, guarded, bytes, error);
+    else
+        clFinish(session->queue.queue); /* what was queued must end before its buffers go */
+    if (status == BM_OK) {
+        struct bm_operands operands = operands_of_slot(prepared, slot);
+        status = bm_verification_compare(&prepared->the_case, &prepared->plan, &operands, seed, guarded,
+                                         verification, error);
+    }
+    free(guarded);
+    return status;
+}

@@ -1,0 +1,89 @@
+#include "verification.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+unsigned bm_plan_output(const struct bm_plan *plan) {
+    unsigned t = 0;
+    while (t + 1 < plan->tensor_count && plan->tensors[t].role != BM_ROLE_OUTPUT)
+        t++;
+    return t;
+}
+
+static bool all_poison(const uint8_t *bytes, size_t size) {
+    for (size_t i = 0; i < size; i++)
+        if (bytes[i] != BM_POISON)
+            return false;
+    return true;
+}
+
+/* Keeps the first problem: the others usually follow from it. */
+static void mark_failed(struct bm_verification *verification, uint64_t output, const char *problem) {
+    verification->status = BM_VERIFICATION_FAILED;
+    if (verification->problem[0] == '\0')
+        snprintf(verification->problem, sizeof verification->problem, "output %llu %s",
+                 (unsigned long long)output, problem);
+}
+
+static void check_written(const struct bm_tensor *output, const uint8_t *guarded,
+                          struct bm_verification *verification) {
+    size_t bytes = bm_element_bytes(output->element);
+    const uint8_t *data = guarded + BM_GUARD_BYTES, *end = data + output->count * bytes;
+    if (!all_poison(guarded, BM_GUARD_BYTES))
+        mark_failed(verification, 0, "is preceded by bytes that the kernel must not write");
+    if (!all_poison(end, BM_GUARD_BYTES))
+        mark_failed(verification, output->count - 1, "is followed by bytes that the kernel must not write");
+    for (uint64_t i = 0; i < output->count; i++)
+        if (data[i * bytes] == BM_POISON && all_poison(data + i * bytes, bytes)) {
+            mark_failed(verification, i, "was never written");
+            break;
+        }
+}
+
+/* NaN and infinity must stand where the reference has them; elsewhere the error is relative. */
+static double relative_error(double got, double expected, double scale) {
+    if (isnan(expected))
+        return isnan(got) ? 0 : (double)INFINITY;
+    if (isinf(expected))
+        return got == expected ? 0 : (double)INFINITY;
+    double reference = fmax(fabs(expected), scale), error = fabs(got - expected);
+    if (!isfinite(error))
+        return (double)INFINITY;
+    return error == 0 ? 0 : error / reference;
+}
+
+enum bm_status bm_verification_compare(const struct bm_case *the_case, const struct bm_plan *plan,
+                                       const struct bm_operands *operands, uint64_t seed,
+                                       const uint8_t *guarded, struct bm_verification *verification,
+                                       struct bm_error *error) {
+    const struct bm_workload *workload = the_case->workload;
+    const struct bm_tensor *output = &plan->tensors[bm_plan_output(plan)];
+    enum bm_status status = BM_OK;
+    *verification = (struct bm_verification){.status = BM_VERIFICATION_PASSED,
+                                             .tolerance = workload->tolerance(the_case)};
+    bm_string_set(verification->reference, sizeof verification->reference, workload->reference);
+    struct bm_check *check = bm_alloc(1, sizeof *check);
+    if (check == NULL)
+        return bm_fail(error, BM_NO_MEMORY, "out of memory for verification");
+    check_written(output, guarded, verification);
+    uint64_t groups = workload->check_count(the_case, plan);
+    for (uint64_t g = 0; g < groups; g++) {
+        status = workload->check(the_case, plan, operands, seed, g, check, error);
+        if (status != BM_OK)
+            break;
+        for (unsigned i = 0; i < check->count; i++) {
+            double got = (double)bm_element_load(output->element, guarded + BM_GUARD_BYTES, check->first + i);
+            double wrong = relative_error(got, check->expected[i], check->scale);
+            if (wrong > verification->max_relative_error)
+                verification->max_relative_error = wrong;
+            if (wrong > verification->tolerance)
+                mark_failed(verification, check->first + i, "differs from the reference");
+        }
+        verification->checked += check->count;
+    }
+    free(check);
+    if (status != BM_OK)
+        *verification = (struct bm_verification){0};
+    return status;
+}

@@ -1,0 +1,19 @@
+/* Comparing an output in host memory with a workload's reference: shared by all backends. */
+#ifndef BM_VERIFICATION_H
+#define BM_VERIFICATION_H
+
+#include "bm/backend.h"
+
+/* Outputs are poisoned with this byte before the run: as f32 and f16 it reads as one certain NaN. */
+enum { BM_POISON = 0xff, BM_GUARD_BYTES = 4096 };
+
+/* guarded: BM_GUARD_BYTES of poison, the output tensor, BM_GUARD_BYTES of poison; as the device left it.
+ * A wrong result is told in *verification, not by the status. */
+enum bm_status bm_verification_compare(const struct bm_case *the_case, const struct bm_plan *plan,
+                                       const struct bm_operands *operands, uint64_t seed,
+                                       const uint8_t *guarded, struct bm_verification *verification,
+                                       struct bm_error *error) BM_CHECK_RESULT;
+/* Index of the plan's one output tensor. */
+unsigned bm_plan_output(const struct bm_plan *plan);
+
+#endif

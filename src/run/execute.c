@@ -1,0 +1,303 @@
+#include <stdlib.h>
+
+#include "run.h"
+
+enum { WRITE_INTERVAL_S = 2, RESERVE_BYTES = 1 << 20 };
+
+const struct bm_endpoint *bm_run_endpoint(const struct bm_run *run, const struct bm_run_item *item) {
+    return run->inventory->devices[item->device].endpoints[item->endpoint];
+}
+
+const struct bm_run_state *bm_run_state_of(const struct bm_run *run, size_t item) {
+    return &run->states[run->plan->items[item].measured_as];
+}
+
+const struct bm_series *bm_run_series_of(const struct bm_run *run, size_t item) {
+    size_t measured = run->plan->items[item].measured_as;
+    for (size_t i = 0; i < run->timed_count; i++)
+        if (run->timed[i] == measured)
+            return &run->series[i];
+    return NULL;
+}
+
+static struct bm_session **session_of(const struct bm_run *run, const struct bm_run_item *item) {
+    return &run->sessions[bm_run_endpoint(run, item) - run->inventory->endpoints];
+}
+
+static bool stop_requested(const struct bm_run *run) {
+    return run->observer != NULL && run->observer->stop_requested(run->observer->context);
+}
+
+static double seconds_since(uint64_t start_ns) {
+    return (double)(bm_clock_now(&bm_clock_monotonic) - start_ns) / 1e9;
+}
+
+/* ---- the results file ---- */
+
+static enum bm_status refresh(struct bm_run *run, struct bm_error *error) {
+    enum bm_status status = bm_run_fill_rows(run, error);
+    if (status == BM_OK)
+        status = bm_run_fill_ceilings(run, error);
+    if (status != BM_OK)
+        return status;
+    bm_run_fill_utilization(run);
+    return bm_run_fill_summaries(run, error);
+}
+
+static enum bm_status write_results(struct bm_run *run, struct bm_error *error) {
+    struct bm_text text = {0};
+    enum bm_status status = refresh(run, error);
+    if (status == BM_OK && run->options->output != NULL) {
+        status = bm_results_format(&run->results, &text, error);
+        if (status == BM_OK)
+            status = bm_file_write_atomic(run->options->output, text.data, text.length, error);
+        bm_text_fini(&text);
+    }
+    run->last_write_ns = bm_clock_now(&bm_clock_monotonic);
+    return status;
+}
+
+/* ---- before timing: sessions, buffers, verification ---- */
+
+static void open_sessions(struct bm_run *run) {
+    for (size_t i = 0; i < run->plan->item_count; i++) {
+        const struct bm_run_item *item = &run->plan->items[i];
+        const struct bm_endpoint *endpoint = bm_run_endpoint(run, item);
+        size_t index = (size_t)(endpoint - run->inventory->endpoints);
+        if (run->sessions[index] != NULL || run->session_error[index].status != BM_OK)
+            continue;
+        struct bm_session_options options = {
+            .cold_bytes = bm_run_cold_bytes(&run->inventory->devices[item->device], endpoint),
+            .seed = run->options->seed,
+            .kernels_folder = run->options->kernels_folder,
+        };
+        (void)!endpoint->backend->open(endpoint, &options, &run->sessions[index], &run->session_error[index]);
+    }
+}
+
+/* What the device cannot hold or do is skipped; anything else that goes wrong is a failure. */
+static void give_up(struct bm_run_state *state) {
+    bool cannot = state->error.status == BM_UNSUPPORTED || state->error.status == BM_NO_MEMORY;
+    state->status = cannot ? BM_ROW_SKIPPED : BM_ROW_FAILED;
+}
+
+static void reserve_items(struct bm_run *run) {
+    for (size_t i = 0; i < run->plan->item_count; i++) {
+        const struct bm_run_item *item = &run->plan->items[i];
+        const struct bm_endpoint *endpoint = bm_run_endpoint(run, item);
+        struct bm_run_state *state = &run->states[i];
+        struct bm_session *session = *session_of(run, item);
+        if (item->measured_as != i)
+            continue;
+        if (session == NULL)
+            state->error = run->session_error[endpoint - run->inventory->endpoints];
+        else if (endpoint->backend->reserve(session, &item->the_case, &state->error) == BM_OK)
+            continue;
+        give_up(state);
+    }
+}
+
+static void prepare_item(struct bm_run *run, size_t i) {
+    const struct bm_run_item *item = &run->plan->items[i];
+    const struct bm_backend *backend = bm_run_endpoint(run, item)->backend;
+    struct bm_run_state *state = &run->states[i];
+    enum bm_status status =
+        backend->prepare(*session_of(run, item), &item->the_case, &state->prepared, &state->error);
+    if (status == BM_OK) {
+        backend->info(state->prepared, &state->info);
+        status =
+            backend->verify(state->prepared, run->options->seed + i, &state->verification, &state->error);
+    }
+    if (status != BM_OK) {
+        give_up(state);
+    } else if (state->verification.status == BM_VERIFICATION_FAILED) {
+        state->status = BM_ROW_FAILED;
+        bm_fail(&state->error, BM_INVALID, "verification failed: %s", state->verification.problem);
+    }
+}
+
+static enum bm_status prepare_items(struct bm_run *run, struct bm_error *error) {
+    size_t total = run->plan->item_count;
+    for (size_t i = 0; i < total; i++) {
+        struct bm_run_state *state = &run->states[i];
+        if (stop_requested(run))
+            return bm_fail(error, BM_INTERRUPTED, "interrupted");
+        if (run->plan->items[i].measured_as == i && state->status == BM_ROW_OK)
+            prepare_item(run, i);
+        if (run->observer == NULL)
+            continue;
+        char key[BM_KEY_SIZE];
+        bm_case_key(&run->plan->items[i].the_case, key);
+        struct bm_run_progress progress = {
+            .stage = BM_STAGE_VERIFY,
+            .done = i + 1,
+            .total = total,
+            .key = key,
+            .seconds_left = run->plan->budget_s - seconds_since(run->start_ns),
+        };
+        run->observer->progress(run->observer->context, &progress);
+    }
+    return BM_OK;
+}
+
+/* ---- timing ---- */
+
+static enum bm_status run_block(void *context, size_t series, uint64_t launches, struct bm_timing *timing,
+                                struct bm_error *error) {
+    struct bm_run *run = context;
+    const struct bm_run_item *item = &run->plan->items[run->timed[series]];
+    struct bm_block block;
+    enum bm_status status = bm_run_endpoint(run, item)->backend->run(run->states[run->timed[series]].prepared,
+                                                                     launches, &block, error);
+    *timing = (struct bm_timing){
+        .start_ns = block.start_ns, .host_ns = block.host_ns, .device_ns = block.device_ns};
+    return status;
+}
+
+static bool on_block(void *context, size_t series, size_t pass, double seconds_left) {
+    struct bm_run *run = context;
+    if (run->observer != NULL) {
+        char key[BM_KEY_SIZE];
+        bm_case_key(&run->plan->items[run->timed[series]].the_case, key);
+        struct bm_run_progress progress = {.stage = pass == 0 ? BM_STAGE_WARM_UP : BM_STAGE_MEASURE,
+                                           .done = 0,
+                                           .total = run->timed_count,
+                                           .key = key,
+                                           .seconds_left = seconds_left};
+        for (size_t i = 0; i < run->timed_count; i++)
+            progress.done += pass == 0 ? i < series : run->series[i].done;
+        run->observer->progress(run->observer->context, &progress);
+    }
+    if (run->options->output != NULL && seconds_since(run->last_write_ns) >= WRITE_INTERVAL_S &&
+        write_results(run, &run->write_error) != BM_OK)
+        return false;
+    return !stop_requested(run);
+}
+
+/* The coarsest timer of the endpoints decides for all: blocks are compared across them. */
+static uint64_t timer_resolution(const struct bm_run *run) {
+    uint64_t coarsest = 1;
+    for (size_t i = 0; i < run->timed_count; i++) {
+        const struct bm_endpoint *endpoint = bm_run_endpoint(run, &run->plan->items[run->timed[i]]);
+        if (endpoint->timer_resolution_ns > coarsest)
+            coarsest = endpoint->timer_resolution_ns;
+    }
+    return coarsest;
+}
+
+static enum bm_status time_items(struct bm_run *run, struct bm_error *error) {
+    for (size_t i = 0; i < run->plan->item_count; i++)
+        if (run->plan->items[i].measured_as == i && run->states[i].status == BM_ROW_OK)
+            run->timed[run->timed_count++] = i;
+    struct bm_sampler_options options = bm_sampler_defaults;
+    options.seed = run->options->seed;
+    options.budget_s = run->plan->budget_s - seconds_since(run->start_ns);
+    if (options.budget_s < 0)
+        options.budget_s = 0;
+    options.timer_resolution_ns = timer_resolution(run);
+    struct bm_work work = {.run = run_block, .context = run};
+    struct bm_observer observer = {.progress = on_block, .context = run};
+    enum bm_status status =
+        bm_sampler_run(&options, &bm_clock_monotonic, &work, &observer, run->series, run->timed_count, error);
+    if (run->write_error.status != BM_OK && error != NULL)
+        *error = run->write_error; /* the observer stopped the sampler because of it */
+    return run->write_error.status != BM_OK ? run->write_error.status : status;
+}
+
+/* ---- the whole ---- */
+
+/* Host threads stay near the one device that is used; several devices share the whole machine. */
+static void bind_near(const struct bm_run *run) {
+    const struct bm_device *only = &run->inventory->devices[run->plan->items[0].device];
+    struct bm_error error = {0};
+    for (size_t i = 1; i < run->plan->item_count; i++)
+        if (run->plan->items[i].device != run->plan->items[0].device)
+            return;
+    if (only->numa_count > 0 &&
+        bm_topology_bind_near(run->inventory->topology, only->numa, only->numa_count, &error) != BM_OK)
+        bm_log(BM_LOG_INFO, "host threads are not bound near %s: %s", only->id, error.message);
+}
+
+static enum bm_status allocate(struct bm_run *run, struct bm_error *error) {
+    size_t items = run->plan->item_count, endpoints = run->inventory->endpoint_count;
+    run->sessions = bm_alloc(endpoints, sizeof(struct bm_session *));
+    run->session_error = bm_alloc(endpoints, sizeof *run->session_error);
+    run->states = bm_alloc(items, sizeof *run->states);
+    run->series = bm_alloc(items, sizeof *run->series);
+    run->timed = bm_alloc(items, sizeof *run->timed);
+    run->rounds = bm_alloc(items, sizeof *run->rounds);
+    bool complete = run->sessions != NULL && run->session_error != NULL && run->states != NULL &&
+                    run->series != NULL && run->timed != NULL && run->rounds != NULL;
+    return complete ? BM_OK : bm_fail(error, BM_NO_MEMORY, "out of memory for %zu cases", items);
+}
+
+static enum bm_status execute(struct bm_run *run, struct bm_error *error) {
+    enum bm_status status = allocate(run, error);
+    if (status == BM_OK)
+        status = bm_run_start_results(run, error);
+    if (status == BM_OK && run->options->output != NULL)
+        status = bm_file_check_writable(run->options->output, RESERVE_BYTES, error);
+    if (status != BM_OK)
+        return status;
+    bind_near(run);
+    open_sessions(run);
+    reserve_items(run);
+    status = prepare_items(run, error);
+    if (status == BM_OK && !run->options->verify_only)
+        status = time_items(run, error);
+    run->results.complete = status == BM_OK;
+    if (status == BM_OK || status == BM_INTERRUPTED) {
+        enum bm_status written = write_results(run, error);
+        if (status == BM_OK || written != BM_OK)
+            status = written;
+    }
+    return status;
+}
+
+enum bm_status bm_run_execute(const struct bm_run_options *options, const struct bm_inventory *inventory,
+                              const struct bm_run_plan *plan, const struct bm_run_observer *observer,
+                              struct bm_run **run_out, struct bm_error *error) {
+    *run_out = NULL;
+    struct bm_run *run = bm_alloc(1, sizeof *run);
+    if (run == NULL)
+        return bm_fail(error, BM_NO_MEMORY, "out of memory");
+    run->options = options;
+    run->inventory = inventory;
+    run->plan = plan;
+    run->observer = observer;
+    run->start_ns = run->last_write_ns = bm_clock_now(&bm_clock_monotonic);
+    enum bm_status status = execute(run, error);
+    if (status == BM_OK || status == BM_INTERRUPTED)
+        *run_out = run;
+    else
+        bm_run_destroy(run);
+    return status;
+}
+
+const struct bm_results *bm_run_results_get(const struct bm_run *run) {
+    return &run->results;
+}
+
+void bm_run_destroy(struct bm_run *run) {
+    if (run == NULL)
+        return;
+    for (size_t i = 0; run->states != NULL && i < run->plan->item_count; i++)
+        bm_run_endpoint(run, &run->plan->items[i])->backend->discard(run->states[i].prepared);
+    for (size_t i = 0; run->sessions != NULL && i < run->inventory->endpoint_count; i++)
+        run->inventory->endpoints[i].backend->close(run->sessions[i]);
+    for (size_t i = 0; i < run->plan->item_count; i++) {
+        if (run->series != NULL)
+            bm_series_fini(&run->series[i]);
+        if (run->rounds != NULL)
+            free(run->rounds[i]);
+    }
+    bm_results_fini(&run->results);
+    free(run->sessions);
+    free(run->session_error);
+    free(run->states);
+    free(run->series);
+    free(run->timed);
+    free(run->rounds);
+    free(run->command);
+    free(run);
+}

@@ -1,0 +1,294 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "run.h"
+
+/* What is being planned: one endpoint of one device. */
+struct planner {
+    const struct bm_run_options *options;
+    struct bm_run_plan *plan;
+    size_t device, endpoint;
+};
+
+static bool listed(const struct bm_names *names, const char *word) {
+    for (size_t i = 0; i < names->count; i++)
+        if (strcmp(names->items[i], word) == 0)
+            return true;
+    return names->count == 0;
+}
+
+static enum bm_status add_item(struct planner *planner, const struct bm_case *the_case, bool is_ceiling,
+                               size_t *index, struct bm_error *error) {
+    struct bm_run_plan *plan = planner->plan;
+    char key[BM_KEY_SIZE], other[BM_KEY_SIZE];
+    size_t shared = plan->item_count;
+    bm_case_key(the_case, key);
+    for (size_t i = 0; i < plan->item_count; i++) {
+        struct bm_run_item *item = &plan->items[i];
+        if (item->device != planner->device || item->endpoint != planner->endpoint ||
+            !bm_case_same_work(&item->the_case, the_case))
+            continue;
+        bm_case_key(&item->the_case, other);
+        if (strcmp(key, other) == 0) { /* another request uses the very same row */
+            *index = i;
+            return BM_OK;
+        }
+        if (shared == plan->item_count)
+            shared = item->measured_as;
+    }
+    enum bm_status status =
+        bm_grow(&plan->items, &plan->item_capacity, plan->item_count + 1, sizeof *plan->items, error);
+    if (status != BM_OK)
+        return status;
+    *index = plan->item_count;
+    plan->items[plan->item_count++] = (struct bm_run_item){.device = planner->device,
+                                                           .endpoint = planner->endpoint,
+                                                           .the_case = *the_case,
+                                                           .measured_as = shared,
+                                                           .is_ceiling = is_ceiling};
+    return BM_OK;
+}
+
+static bool is_planned(const struct planner *planner, const struct bm_model *model,
+                       const struct bm_request *request) {
+    for (size_t i = 0; i < planner->plan->request_count; i++) {
+        const struct bm_run_request *other = &planner->plan->requests[i];
+        if (other->device == planner->device && other->endpoint == planner->endpoint &&
+            strcmp(other->model, model->id) == 0 && other->request.phase == request->phase &&
+            other->request.dtype == request->dtype && other->request.batch == request->batch &&
+            other->request.tokens == request->tokens && other->request.context == request->context)
+            return true;
+    }
+    return false;
+}
+
+static enum bm_status add_request(struct planner *planner, const struct bm_model *model,
+                                  const struct bm_request *request, struct bm_error *error) {
+    struct bm_run_plan *plan = planner->plan;
+    struct bm_op ops[BM_MAX_OPS];
+    size_t op_count, first_use = plan->use_count;
+    if (is_planned(planner, model, request)) /* two entries of the suite may ask for the same */
+        return BM_OK;
+    enum bm_status status = bm_model_ops(model, request, ops, &op_count, error);
+    if (status == BM_OK)
+        status = bm_grow(&plan->requests, &plan->request_capacity, plan->request_count + 1,
+                         sizeof *plan->requests, error);
+    if (status != BM_OK)
+        return status;
+    struct bm_run_request *entry = &plan->requests[plan->request_count];
+    *entry = (struct bm_run_request){.device = planner->device,
+                                     .endpoint = planner->endpoint,
+                                     .request = *request,
+                                     .first_use = first_use};
+    bm_string_set(entry->model, sizeof entry->model, model->id);
+    for (size_t i = 0; status == BM_OK && i < op_count; i++) {
+        struct bm_case the_case = ops[i].the_case;
+        if (!ops[i].has_case || !listed(&planner->options->workloads, the_case.workload->name)) {
+            bm_string_set(entry->missing[entry->missing_count++], sizeof entry->missing[0], ops[i].name);
+            continue;
+        }
+        size_t item;
+        the_case.hot = planner->options->hot;
+        status = add_item(planner, &the_case, false, &item, error);
+        if (status == BM_OK)
+            status =
+                bm_grow(&plan->uses, &plan->use_capacity, plan->use_count + 1, sizeof *plan->uses, error);
+        if (status == BM_OK)
+            plan->uses[plan->use_count++] = (struct bm_run_use){.item = item, .count = ops[i].count};
+    }
+    if (status == BM_OK) {
+        entry->use_count = plan->use_count - first_use;
+        plan->request_count++;
+    }
+    return status;
+}
+
+/* The numbers of an axis: the option's where given, else the suite's. */
+static const uint32_t *axis(const struct bm_run_numbers *given, const uint32_t *suite, unsigned suite_count,
+                            unsigned *count) {
+    *count = given->count > 0 ? given->count : suite_count;
+    return given->count > 0 ? given->items : suite;
+}
+
+static enum bm_status add_phase(struct planner *planner, const struct bm_suite_entry *entry,
+                                const struct bm_model *model, enum bm_phase phase,
+                                const struct bm_dtype *dtype, struct bm_error *error) {
+    const struct bm_run_options *options = planner->options;
+    unsigned batch_count, length_count;
+    const uint32_t *batches = axis(&options->batches, entry->batches, entry->batch_count, &batch_count);
+    const uint32_t *lengths =
+        phase == BM_PHASE_PREFILL
+            ? axis(&options->tokens, entry->tokens, entry->token_count, &length_count)
+            : axis(&options->contexts, entry->contexts, entry->context_count, &length_count);
+    bool suite_lengths = lengths == entry->tokens || lengths == entry->contexts;
+    enum bm_status status = BM_OK;
+    for (unsigned b = 0; status == BM_OK && b < batch_count; b++)
+        for (unsigned l = 0; status == BM_OK && l < length_count; l++) {
+            if (suite_lengths && lengths[l] > model->max_context) /* the suite was written for other models */
+                continue;
+            struct bm_request request = {.phase = phase, .dtype = dtype, .batch = batches[b], .tokens = 1};
+            if (phase == BM_PHASE_PREFILL)
+                request.tokens = lengths[l];
+            else
+                request.context = lengths[l];
+            status = add_request(planner, model, &request, error);
+        }
+    return status;
+}
+
+static enum bm_status add_dtypes(struct planner *planner, const struct bm_suite_entry *entry,
+                                 const struct bm_model *model, enum bm_phase phase, struct bm_error *error) {
+    const struct bm_names *given = &planner->options->dtypes;
+    size_t count = given->count > 0 ? given->count : entry->dtype_count;
+    enum bm_status status = BM_OK;
+    for (size_t d = 0; status == BM_OK && d < count; d++) {
+        const char *name = given->count > 0 ? given->items[d] : entry->dtypes[d];
+        const struct bm_dtype *dtype = bm_dtype_find(name);
+        if (dtype == NULL)
+            return bm_fail(error, BM_INVALID, "dtype '%s' is unknown: use f32 or f16", name);
+        status = add_phase(planner, entry, model, phase, dtype, error);
+    }
+    return status;
+}
+
+static enum bm_status add_model(struct planner *planner, const struct bm_suite_entry *entry, const char *name,
+                                struct bm_error *error) {
+    static const struct {
+        const char *name;
+        enum bm_phase phase;
+    } phases[] = {{"prefill", BM_PHASE_PREFILL}, {"decode", BM_PHASE_DECODE}};
+    struct bm_model model;
+    enum bm_status status = bm_model_load(name, &model, error);
+    for (size_t p = 0; status == BM_OK && p < BM_COUNT_OF(phases); p++) {
+        bool in_entry = false;
+        for (unsigned i = 0; i < entry->phase_count; i++)
+            in_entry |= strcmp(entry->phases[i], phases[p].name) == 0;
+        if (in_entry && listed(&planner->options->phases, phases[p].name))
+            status = add_dtypes(planner, entry, &model, phases[p].phase, error);
+    }
+    return status;
+}
+
+static enum bm_status add_suite(struct planner *planner, const struct bm_suite *suite,
+                                struct bm_error *error) {
+    const struct bm_names *given = &planner->options->models;
+    enum bm_status status = BM_OK;
+    for (unsigned e = 0; status == BM_OK && e < suite->entry_count; e++) {
+        const struct bm_suite_entry *entry = &suite->entries[e];
+        size_t count = given->count > 0 ? given->count : entry->model_count;
+        for (size_t m = 0; status == BM_OK && m < count; m++)
+            status = add_model(planner, entry, given->count > 0 ? given->items[m] : entry->models[m], error);
+    }
+    return status;
+}
+
+uint64_t bm_run_cold_bytes(const struct bm_device *device, const struct bm_endpoint *endpoint) {
+    uint64_t cache = device->llc_bytes > endpoint->cache_bytes ? device->llc_bytes : endpoint->cache_bytes;
+    uint64_t bytes = 8 * cache, limit = endpoint->max_allocation_bytes / 2;
+    if (limit > endpoint->memory_bytes / 8)
+        limit = endpoint->memory_bytes / 8;
+    if (bytes < (uint64_t)64 << 20)
+        bytes = (uint64_t)64 << 20;
+    return bytes < limit ? bytes : limit;
+}
+
+static enum bm_status add_ceilings(struct planner *planner, const struct bm_device *device,
+                                   struct bm_error *error) {
+    const struct bm_endpoint *endpoint = device->endpoints[planner->endpoint];
+    struct bm_case cases[16];
+    size_t unused, count = bm_ceiling_cases(bm_run_cold_bytes(device, endpoint), cases, BM_COUNT_OF(cases));
+    enum bm_status status = BM_OK;
+    for (size_t i = 0; status == BM_OK && i < count; i++)
+        status = add_item(planner, &cases[i], true, &unused, error);
+    return status;
+}
+
+static bool selects_device(const struct bm_run_options *options, const struct bm_device *device) {
+    for (size_t i = 0; i < options->devices.count; i++)
+        if (bm_device_matches(device, options->devices.items[i]))
+            return true;
+    return options->devices.count == 0;
+}
+
+static bool selects_endpoint(const struct bm_run_options *options, const struct bm_endpoint *endpoint) {
+    for (size_t i = 0; i < options->backends.count; i++)
+        if (bm_endpoint_matches(endpoint, options->backends.items[i]))
+            return true;
+    return options->backends.count == 0;
+}
+
+/* A selector that selects nothing is a mistake to be told, not an empty run. */
+static enum bm_status check_selectors(const struct bm_run_options *options,
+                                      const struct bm_inventory *inventory, struct bm_error *error) {
+    for (size_t i = 0; i < options->devices.count; i++) {
+        bool found = false;
+        for (size_t d = 0; d < inventory->count; d++)
+            found |= bm_device_matches(&inventory->devices[d], options->devices.items[i]);
+        if (!found)
+            return bm_fail(error, BM_INVALID, "no device matches '%s': `benchmark devices` lists them",
+                           options->devices.items[i]);
+    }
+    for (size_t i = 0; i < options->backends.count; i++) {
+        bool found = false;
+        for (size_t e = 0; e < inventory->endpoint_count; e++)
+            found |= bm_endpoint_matches(&inventory->endpoints[e], options->backends.items[i]);
+        if (!found)
+            return bm_fail(error, BM_INVALID, "no backend matches '%s': `benchmark devices` lists them",
+                           options->backends.items[i]);
+    }
+    for (size_t i = 0; i < options->workloads.count; i++)
+        if (bm_workload_find(options->workloads.items[i]) == NULL)
+            return bm_fail(error, BM_INVALID, "workload '%s' is unknown: `benchmark workloads` lists them",
+                           options->workloads.items[i]);
+    for (size_t i = 0; i < options->phases.count; i++)
+        if (strcmp(options->phases.items[i], "prefill") != 0 &&
+            strcmp(options->phases.items[i], "decode") != 0)
+            return bm_fail(error, BM_INVALID, "phase '%s' is unknown: use prefill or decode",
+                           options->phases.items[i]);
+    return BM_OK;
+}
+
+enum bm_status bm_run_plan_create(const struct bm_run_options *options, const struct bm_inventory *inventory,
+                                  struct bm_run_plan *plan, struct bm_error *error) {
+    struct bm_suite suite;
+    *plan = (struct bm_run_plan){0};
+    enum bm_status status = check_selectors(options, inventory, error);
+    if (status == BM_OK)
+        status = bm_suite_load(options->suite != NULL ? options->suite : "standard", &suite, error);
+    if (status != BM_OK)
+        return status;
+    bm_string_set(plan->suite, sizeof plan->suite, suite.name);
+    plan->budget_s = options->budget_s > 0 ? options->budget_s : suite.budget_s;
+    for (size_t d = 0; status == BM_OK && d < inventory->count; d++) {
+        const struct bm_device *device = &inventory->devices[d];
+        if (!selects_device(options, device))
+            continue;
+        bool selected = false;
+        for (unsigned e = 0; e < device->endpoint_count; e++)
+            selected |= device->endpoints[e]->usable && selects_endpoint(options, device->endpoints[e]);
+        /* Ceilings come from every backend of the hardware, rows from the selected ones. */
+        for (unsigned e = 0; status == BM_OK && selected && e < device->endpoint_count; e++) {
+            struct planner planner = {.options = options, .plan = plan, .device = d, .endpoint = e};
+            if (!device->endpoints[e]->usable)
+                continue;
+            status = add_ceilings(&planner, device, error);
+            if (status == BM_OK && selects_endpoint(options, device->endpoints[e]))
+                status = add_suite(&planner, &suite, error);
+        }
+    }
+    if (status == BM_OK && plan->item_count == 0)
+        status = bm_fail(error, BM_UNSUPPORTED, "no usable device: `benchmark devices` says what is missing");
+    if (status == BM_OK && plan->request_count == 0)
+        status = bm_fail(error, BM_INVALID, "the selectors leave nothing to run of suite '%s'", suite.name);
+    if (status != BM_OK)
+        bm_run_plan_fini(plan);
+    return status;
+}
+
+void bm_run_plan_fini(struct bm_run_plan *plan) {
+    free(plan->items);
+    free(plan->requests);
+    free(plan->uses);
+    *plan = (struct bm_run_plan){0};
+}

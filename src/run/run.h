@@ -1,0 +1,62 @@
+/* Private to the run module: the state of one execution. */
+#ifndef BM_RUN_STATE_H
+#define BM_RUN_STATE_H
+
+#include "bm/measure.h"
+#include "bm/run.h"
+
+/* What became of an item before it was timed. */
+struct bm_run_state {
+    struct bm_prepared *prepared; /* NULL: not measured */
+    struct bm_verification verification;
+    struct bm_prepared_info info; /* borrows from prepared, copied into the row while that lives */
+    enum bm_row_status status;
+    struct bm_error error; /* why it was skipped or failed */
+};
+
+struct bm_run {
+    const struct bm_run_options *options;
+    const struct bm_inventory *inventory;
+    const struct bm_run_plan *plan;
+    const struct bm_run_observer *observer;
+    struct bm_session **sessions;   /* one per inventory endpoint, NULL: not used */
+    struct bm_error *session_error; /* one per inventory endpoint */
+    struct bm_run_state *states;    /* one per item */
+    struct bm_series *series;       /* one per timed item */
+    size_t *timed;                  /* item of each series */
+    size_t timed_count;
+    struct bm_results_round **rounds; /* one per item, owned copies for the results */
+    char **command;                   /* for the report; the words are borrowed */
+    struct bm_results results;
+    uint64_t start_ns, last_write_ns;
+    struct bm_error write_error;
+};
+
+/* The cold set of rotating inputs: 8 x the last-level cache, within what the device can allocate. */
+uint64_t bm_run_cold_bytes(const struct bm_device *device, const struct bm_endpoint *endpoint);
+const struct bm_endpoint *bm_run_endpoint(const struct bm_run *run, const struct bm_run_item *item);
+/* The item whose state and series stand for item. */
+const struct bm_run_state *bm_run_state_of(const struct bm_run *run, size_t item);
+/* The series of an item, or NULL when it was not timed. */
+const struct bm_series *bm_run_series_of(const struct bm_run *run, size_t item);
+
+/* Everything in the results that is known before anything is measured. */
+enum bm_status bm_run_start_results(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
+void bm_run_describe_host(const struct bm_run *run, struct bm_results_host *host);
+/* Fills results.rows from plan, states and series. */
+enum bm_status bm_run_fill_rows(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
+/* Fills the devices' ceilings from the rows, then the rows' utilization, then the summaries. */
+enum bm_status bm_run_fill_ceilings(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
+void bm_run_fill_utilization(struct bm_run *run);
+enum bm_status bm_run_fill_summaries(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
+/* The best ceiling of a device by resource and (for fma) pipe; NULL: none was measured. */
+const struct bm_results_ceiling *bm_run_ceiling(const struct bm_results_device *device, const char *resource,
+                                                const char *pipe);
+/* The best ceiling of the pipes that may serve a contract. */
+const struct bm_results_ceiling *bm_run_best_pipe(const struct bm_results_device *device,
+                                                  const struct bm_dtype *dtype);
+/* The datasheet's figure for the contract's best pipe, or NaN: unknown, or from memory only. */
+double bm_run_datasheet_gflops(const struct bm_datasheet *sheet, const struct bm_dtype *dtype);
+double bm_run_datasheet_gbs(const struct bm_datasheet *sheet);
+
+#endif

@@ -1,0 +1,74 @@
+#include <math.h>
+#include <string.h>
+
+#include "run.h"
+
+/* Sums over the covered operations of one request. */
+struct sums {
+    double ns, roofline_ns, flops, bytes;
+};
+
+static void add_name(char (*names)[32], unsigned *count, const char *name) {
+    for (unsigned i = 0; i < *count; i++)
+        if (strcmp(names[i], name) == 0)
+            return;
+    if (*count < BM_RESULTS_MAX_OPS)
+        bm_string_set(names[(*count)++], sizeof names[0], name);
+}
+
+static void add_row(const struct bm_results_row *row, double count, struct bm_results_summary *summary,
+                    struct sums *sums) {
+    if (row->status != BM_ROW_OK || !isfinite(row->time.median)) {
+        add_name(summary->missing, &summary->missing_count, row->the_case.op);
+        return;
+    }
+    add_name(summary->ops, &summary->op_count, row->the_case.op);
+    sums->ns += count * row->time.median;
+    sums->roofline_ns += count * row->time.median * row->utilization.roofline_efficiency;
+    sums->flops += count * row->flops;
+    sums->bytes += count * row->bytes;
+}
+
+static void summarize(const struct bm_run *run, const struct bm_run_request *request,
+                      const struct bm_results_device *device, struct bm_results_summary *summary) {
+    const struct bm_dtype *dtype = request->request.dtype;
+    struct sums sums = {0};
+    *summary = (struct bm_results_summary){.batch = request->request.batch,
+                                           .tokens = request->request.tokens,
+                                           .context = request->request.context};
+    bm_string_set(summary->backend, sizeof summary->backend,
+                  run->inventory->devices[request->device].endpoints[request->endpoint]->id);
+    bm_string_set(summary->model, sizeof summary->model, request->model);
+    bm_string_set(summary->phase, sizeof summary->phase, bm_phase_name(request->request.phase));
+    bm_string_set(summary->dtype, sizeof summary->dtype, dtype->name);
+    for (size_t u = request->first_use; u < request->first_use + request->use_count; u++)
+        add_row(&run->results.rows[run->plan->uses[u].item], run->plan->uses[u].count, summary, &sums);
+    for (unsigned i = 0; i < request->missing_count; i++)
+        add_name(summary->missing, &summary->missing_count, request->missing[i]);
+    bool measured = sums.ns > 0;
+    double unknown = (double)NAN, tokens = (double)summary->batch * summary->tokens;
+    summary->tokens_per_s = measured ? tokens / sums.ns * 1e9 : unknown;
+    summary->roofline_efficiency = measured ? sums.roofline_ns / sums.ns : unknown;
+    summary->mfu =
+        measured ? sums.flops / sums.ns / bm_run_datasheet_gflops(device->datasheet, dtype) : unknown;
+    summary->mbu = measured ? sums.bytes / sums.ns / bm_run_datasheet_gbs(device->datasheet) : unknown;
+}
+
+enum bm_status bm_run_fill_summaries(struct bm_run *run, struct bm_error *error) {
+    for (size_t d = 0; d < run->results.device_count; d++)
+        run->results.devices[d].summary_count = 0;
+    for (size_t i = 0; i < run->plan->request_count; i++) {
+        const struct bm_run_request *request = &run->plan->requests[i];
+        for (size_t d = 0; d < run->results.device_count; d++) {
+            struct bm_results_device *device = &run->results.devices[d];
+            if (strcmp(device->id, run->inventory->devices[request->device].id) != 0)
+                continue;
+            enum bm_status status = bm_grow(&device->summaries, &device->summary_capacity,
+                                            device->summary_count + 1, sizeof *device->summaries, error);
+            if (status != BM_OK)
+                return status;
+            summarize(run, request, device, &device->summaries[device->summary_count++]);
+        }
+    }
+    return BM_OK;
+}

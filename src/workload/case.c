@@ -1,0 +1,42 @@
+/* Keys of cases. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+const char *bm_phase_name(enum bm_phase phase) {
+    static const char *const names[] = {"-", "prefill", "decode"};
+    return (unsigned)phase < BM_COUNT_OF(names) ? names[phase] : "-";
+}
+
+/* What is done, whoever asks for it. */
+static void append_work(const struct bm_case *c, struct bm_text *text) {
+    bm_text_append(text, "%s/", c->dtype ? c->dtype->name : "-");
+    c->workload->shape(c, text);
+    if (c->hot)
+        bm_text_append(text, "/hot");
+}
+
+void bm_case_key(const struct bm_case *c, char key[BM_KEY_SIZE]) {
+    struct bm_text text = {0};
+    bm_text_append(&text, "%s/%s/%s/%s/", c->workload->name, c->model, bm_phase_name(c->phase), c->op);
+    append_work(c, &text);
+    bm_string_set(key, BM_KEY_SIZE, text.failed || !text.data ? "" : text.data);
+    bm_text_fini(&text);
+}
+
+bool bm_case_same_work(const struct bm_case *a, const struct bm_case *b) {
+    if (a->workload != b->workload)
+        return false;
+    /* The op of a ceiling is the work itself, and its key does not tell its size. */
+    if (a->workload->is_ceiling && (strcmp(a->op, b->op) != 0 || a->working_set != b->working_set ||
+                                    a->n != b->n || a->k != b->k || a->hot != b->hot))
+        return false;
+    struct bm_text left = {0}, right = {0};
+    append_work(a, &left);
+    append_work(b, &right);
+    const bool same = !left.failed && !right.failed && !strcmp(left.data, right.data);
+    bm_text_fini(&left);
+    bm_text_fini(&right);
+    return same;
+}

@@ -1,0 +1,97 @@
+/* What the workloads share. Private to src/workload. */
+#ifndef BM_WORKLOAD_INTERNAL_H
+#define BM_WORKLOAD_INTERNAL_H
+
+#include "bm/workload.h"
+
+extern const struct bm_workload bm_workload_gemm, bm_workload_gemv, bm_workload_attention, bm_workload_stream,
+    bm_workload_fma;
+
+/* Every count of elements is a product of a few dimensions; with these bounds none overflows 64 bits, in
+ * bytes neither. */
+#define BM_DIMENSION_MAX (UINT64_C(1) << 28) /* m, n, k */
+#define BM_TOKENS_MAX    (UINT32_C(1) << 24) /* tokens, context */
+#define BM_BATCH_MAX     (UINT32_C(1) << 12)
+#define BM_HEADS_MAX     (UINT32_C(1) << 12)
+#define BM_HEAD_DIM_MAX  1024u
+
+/* Unit roundoff of f32 and f16. */
+#define BM_F32_ROUNDOFF 0x1p-24
+#define BM_F16_ROUNDOFF 0x1p-11
+
+/* ---- tunables ---- */
+
+struct bm_tunable {
+    const char *name;
+    int64_t minimum, maximum;
+    bool power_of_two;
+};
+/* Fills *resolved with `given`, and with `safe` where given says nothing. BM_INVALID for a name that is not
+ * in the table and for a value out of range. */
+enum bm_status bm_tunables_resolve(const char *workload, const struct bm_tunable *tunables, size_t count,
+                                   const struct bm_parameters *safe, const struct bm_parameters *given,
+                                   struct bm_parameters *resolved, struct bm_error *error) BM_CHECK_RESULT;
+/* BM_INVALID when a group of this many items does not fit the target. */
+enum bm_status bm_tunables_check_group(const char *workload, int64_t items, const struct bm_target *target,
+                                       struct bm_error *error) BM_CHECK_RESULT;
+/* BM_INVALID when a group needs more local memory than the target has. */
+enum bm_status bm_tunables_check_local(const char *workload, uint64_t bytes, const struct bm_target *target,
+                                       struct bm_error *error) BM_CHECK_RESULT;
+/* The largest power of two that divides value, at most limit (a power of two). */
+uint64_t bm_power_of_two_divisor(uint64_t value, uint64_t limit);
+static inline uint64_t bm_ceil_div(uint64_t a, uint64_t b) {
+    return (a + b - 1) / b;
+}
+
+/* ---- plans ---- */
+
+/* Empties *plan and names it. */
+void bm_plan_begin(struct bm_plan *plan, const char *source, const char *variant, const char *pipe,
+                   const struct bm_parameters *parameters);
+/* Returns the tensor's index. */
+unsigned bm_plan_tensor(struct bm_plan *plan, const char *name, enum bm_element element, enum bm_role role,
+                        uint64_t count);
+struct bm_launch *bm_plan_launch(struct bm_plan *plan, const char *kernel, unsigned dimensions);
+/* Appends the tensor's buffer and, for a cold one, its offset. */
+void bm_launch_tensor(struct bm_launch *launch, const struct bm_plan *plan, unsigned tensor);
+void bm_launch_uint(struct bm_launch *launch, uint64_t value);
+/* BM_UNSUPPORTED when a buffer is larger than the target allocates at once. The cold tensors of one format
+ * share a buffer, so their sum counts. */
+enum bm_status bm_plan_fits(const struct bm_plan *plan, const struct bm_target *target,
+                            struct bm_error *error) BM_CHECK_RESULT;
+
+/* ---- values ---- */
+
+/* Position of element index of tensor t in its values: for loops that step by hand. */
+static inline size_t bm_values_position(const struct bm_operands *operands, unsigned tensor, uint64_t index) {
+    return (size_t)((operands->start[tensor] + index) % operands->values[tensor]->period);
+}
+/* float64 dot product of x with elements index, index + 1, ... of tensor t. */
+double bm_values_dot(const struct bm_operands *operands, unsigned tensor, uint64_t index, const double *x,
+                     size_t count);
+/* A number below bound that depends on seed and index alone. */
+uint64_t bm_sample(uint64_t seed, uint64_t index, uint64_t bound);
+/* Clears *check and bounds count. */
+enum bm_status bm_check_begin(struct bm_check *check, uint64_t index, uint64_t count,
+                              struct bm_error *error) BM_CHECK_RESULT;
+
+/* ---- attention: a plan's tensors and layout, shared by its three files ---- */
+
+enum { BM_ATTENTION_Q, BM_ATTENTION_K, BM_ATTENTION_V, BM_ATTENTION_OUT, BM_ATTENTION_PARTIALS };
+static inline uint64_t bm_attention_context(const struct bm_case *c) {
+    return c->phase == BM_PHASE_DECODE ? c->context : (uint64_t)c->context + c->tokens;
+}
+static inline uint64_t bm_attention_tokens(const struct bm_case *c) {
+    return c->phase == BM_PHASE_DECODE ? 1 : c->tokens;
+}
+void bm_attention_safe_parameters(const struct bm_case *c, const struct bm_target *target,
+                                  struct bm_parameters *parameters);
+enum bm_status bm_attention_plan(const struct bm_case *c, const struct bm_target *target,
+                                 const struct bm_parameters *parameters, struct bm_plan *plan,
+                                 struct bm_error *error) BM_CHECK_RESULT;
+uint64_t bm_attention_check_count(const struct bm_case *c, const struct bm_plan *plan);
+enum bm_status bm_attention_check(const struct bm_case *c, const struct bm_plan *plan,
+                                  const struct bm_operands *operands, uint64_t seed, uint64_t index,
+                                  struct bm_check *check, struct bm_error *error) BM_CHECK_RESULT;
+
+#endif
