@@ -35,8 +35,8 @@ Test(clocks, too_short_blocks_are_said) {
     struct bm_series series[1] = {0};
     struct bm_sampler_options options = bm_sampler_defaults;
     sim_init(&sim, 3);
-    sim.items[0].launch_ns = 1; /* 2^20 launches last 1 ms */
-    sim.grain_ns = 100000;
+    sim.items[0].launch_ns = 100; /* the most launches, 2^20, last 0.1 s */
+    sim.grain_ns = 1000000;
     cr_assert_eq(sim_run(&sim, &options, series, 1), BM_OK);
     cr_expect(series[0].flags & BM_FLAG_RESOLUTION_LIMITED);
     sim_free(series, 1);
