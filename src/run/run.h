@@ -43,6 +43,10 @@ const struct bm_series *bm_run_series_of(const struct bm_run *run, size_t item);
 /* Everything in the results that is known before anything is measured. */
 enum bm_status bm_run_start_results(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
 void bm_run_describe_host(const struct bm_run *run, struct bm_results_host *host);
+/* Times each candidate of a ceiling's workload briefly and writes the fastest; false: there are none, or all
+ * fail. */
+bool bm_run_calibrate(const struct bm_backend *backend, struct bm_session *session,
+                      const struct bm_case *the_case, struct bm_parameters *best);
 /* Fills results.rows from plan, states and series. */
 enum bm_status bm_run_fill_rows(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
 /* Fills the devices' ceilings from the rows, then the rows' utilization, then the summaries. */
