@@ -87,6 +87,11 @@ struct bm_results_round {
     unsigned flags;
 };
 
+/* ns per launch; median NaN: the whole is unknown. mad may be 0. */
+struct bm_results_time {
+    double median, low, high, confidence, min, p5, p95, mad;
+};
+
 struct bm_results_row {
     char key[160], device[16], backend[48], measured_as[160];
     unsigned threads;
@@ -113,14 +118,12 @@ struct bm_results_row {
     } kernel;
     const struct bm_results_round *rounds; /* borrowed, NULL when round_count is 0 */
     size_t round_count;
-    struct {
-        double median, low, high, confidence, min, p5, p95, mad; /* ns per launch; mad may be 0 */
-    } time;
-    double flops, bytes; /* of one execution */
+    struct bm_results_time time, time_uncontaminated; /* the latter without the rounds flagged contaminated */
+    double flops, bytes;                              /* of one execution */
     double gflops, gbytes_per_s, tokens_per_s;
     struct {
         const char *bound;                            /* borrowed: "compute", "memory" or NULL */
-        char compute_ceiling[64], memory_ceiling[64]; /* "fma/f32_vector/opencl/pocl" */
+        char compute_ceiling[96], memory_ceiling[96]; /* "fma/f32_vector/opencl/pocl" */
         double roofline_efficiency, compute_of_ceiling, compute_of_device, memory_of_ceiling;
         double compute_of_datasheet, memory_of_datasheet;
     } utilization;

@@ -49,7 +49,7 @@ struct bm_case {
 #define BM_KEY_SIZE 160
 /* workload/model/phase/op/dtype/shape[/extras][/hot]; the same on every machine and version. */
 void bm_case_key(const struct bm_case *the_case, char key[BM_KEY_SIZE]);
-/* Equal key up to model and op: such cases share one measurement. */
+/* The same work whatever model, phase and op it belongs to: such cases share one measurement. */
 bool bm_case_same_work(const struct bm_case *a, const struct bm_case *b);
 
 /* ---- operands and kernel plans ---- */

@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
-static enum bm_status record(struct bm_error *error, enum bm_status status, int native, const char *call,
-                             const char *format, va_list arguments) {
+static BM_PRINTF(5, 0) enum bm_status record(struct bm_error *error, enum bm_status status, int native,
+                                             const char *call, const char *format, va_list arguments) {
     if (error != NULL && error->status == BM_OK) {
         error->status = status;
         error->native = native;

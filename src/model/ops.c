@@ -134,6 +134,9 @@ static enum bm_status check_model(const struct bm_model *model, struct bm_error 
     if (model->attention != BM_ATTENTION_MLA && model->heads % model->kv_heads != 0)
         return bm_fail(error, BM_INVALID, "%s: %u heads do not divide into %u KV heads", model->id,
                        model->heads, model->kv_heads);
+    if (model->experts > 0 && model->dense_layers > layers_of(model).ffn)
+        return bm_fail(error, BM_INVALID, "%s: %u dense layers of %u", model->id, model->dense_layers,
+                       model->layers);
     if (model->experts < model->experts_per_token)
         return bm_fail(error, BM_INVALID, "%s: %u experts a token of %u", model->id, model->experts_per_token,
                        model->experts);

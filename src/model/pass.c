@@ -36,7 +36,9 @@ static void merge_last(struct bm_pass *pass) {
     }
 }
 
-static void set_case(struct bm_pass *pass, struct bm_op *op, const char *workload) {
+/* tokens: rows of the operation a sequence. Axes that have no part in the operation stay 0, so that requests
+ * of different contexts share the rows that do not depend on it. */
+static void set_case(struct bm_pass *pass, struct bm_op *op, const char *workload, uint32_t tokens) {
     const struct bm_request *request = pass->request;
     struct bm_case *the_case = &op->the_case;
     op->has_case = true;
@@ -50,8 +52,7 @@ static void set_case(struct bm_pass *pass, struct bm_op *op, const char *workloa
     the_case->phase = request->phase;
     the_case->dtype = request->dtype;
     the_case->batch = request->batch;
-    the_case->tokens = request->phase == BM_PHASE_PREFILL ? request->tokens : 0;
-    the_case->context = request->phase == BM_PHASE_DECODE ? request->context : 0;
+    the_case->tokens = tokens;
 }
 
 /* The workload has the last word on its own axes. */
@@ -86,7 +87,7 @@ void bm_pass_matmul(struct bm_pass *pass, const char *name, uint64_t count, uint
     check_elements(pass, name, m, k);
     check_elements(pass, name, n, k);
     if (pass->status == BM_OK)
-        set_case(pass, op, m == 1 ? "gemv" : "gemm");
+        set_case(pass, op, m == 1 ? "gemv" : "gemm", (uint32_t)(m / pass->request->batch));
     op->the_case.m = m;
     op->the_case.n = n;
     op->the_case.k = k;
@@ -95,15 +96,15 @@ void bm_pass_matmul(struct bm_pass *pass, const char *name, uint64_t count, uint
 
 void bm_pass_attention(struct bm_pass *pass, const char *name, uint64_t count, uint32_t length) {
     const struct bm_model *model = pass->model;
+    bool decode = pass->request->phase == BM_PHASE_DECODE;
     struct bm_op *op = add(pass, name, count);
     if (op == NULL)
         return;
     check_elements(pass, name, (uint64_t)pass->request->batch * length,
                    (uint64_t)model->heads * model->head_dim);
     if (pass->status == BM_OK)
-        set_case(pass, op, "attention");
-    if (pass->request->phase == BM_PHASE_DECODE)
-        op->the_case.context = length;
+        set_case(pass, op, "attention", decode ? 1 : length);
+    op->the_case.context = decode ? length : 0;
     op->the_case.heads = model->heads;
     op->the_case.kv_heads = model->kv_heads;
     op->the_case.head_dim = model->head_dim;

@@ -197,8 +197,8 @@ static enum bm_status time_items(struct bm_run *run, struct bm_error *error) {
     options.timer_resolution_ns = timer_resolution(run);
     struct bm_work work = {.run = run_block, .context = run};
     struct bm_observer observer = {.progress = on_block, .context = run};
-    enum bm_status status =
-        bm_sample(&options, &bm_clock_monotonic, &work, &observer, run->series, run->timed_count, error);
+    enum bm_status status = bm_sampler_run(&options, &bm_clock_monotonic, &work, NULL, &observer, run->series,
+                                           run->timed_count, error);
     if (run->write_error.status != BM_OK && error != NULL)
         *error = run->write_error; /* the observer stopped the sampler because of it */
     return run->write_error.status != BM_OK ? run->write_error.status : status;

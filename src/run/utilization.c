@@ -98,9 +98,9 @@ double bm_run_datasheet_gbs(const struct bm_datasheet *sheet) {
     return known ? sheet->bandwidth_gbs : (double)NAN;
 }
 
-static void name_ceiling(const struct bm_results_ceiling *ceiling, char name[64]) {
+static void name_ceiling(const struct bm_results_ceiling *ceiling, char name[96]) {
     if (ceiling != NULL)
-        snprintf(name, 64, "%s%s%s/%s", ceiling->resource, ceiling->pipe[0] != '\0' ? "/" : "", ceiling->pipe,
+        snprintf(name, 96, "%s%s%s/%s", ceiling->resource, ceiling->pipe[0] != '\0' ? "/" : "", ceiling->pipe,
                  ceiling->backend);
 }
 
