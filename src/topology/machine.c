@@ -96,7 +96,7 @@ static void read_caches(struct bm_topology *topology) {
 static uint64_t container_limit(void) {
     char *membership = NULL;
     size_t size = 0;
-    if (bm_file_read("/proc/self/cgroup", 64 * 1024, &membership, &size, NULL) != BM_OK)
+    if (bm_file_read("/proc/self/cgroup", (size_t)64 << 10, &membership, &size, NULL) != BM_OK)
         return UINT64_MAX;
     uint64_t limit = bm_memory_limit("/sys/fs/cgroup", membership);
     free(membership);

@@ -83,7 +83,7 @@ static void fill_names(struct bm_pci_gpu *gpus, size_t count) {
         char *database = NULL;
         size_t size = 0;
         if (!bm_file_exists(paths[i]) ||
-            bm_file_read(paths[i], 16 * 1024 * 1024, &database, &size, NULL) != BM_OK)
+            bm_file_read(paths[i], (size_t)16 << 20, &database, &size, NULL) != BM_OK)
             continue;
         for (size_t gpu = 0; gpu < count; gpu++)
             bm_pci_names_fill(&gpus[gpu], database);
