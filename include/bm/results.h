@@ -70,7 +70,8 @@ struct bm_results_device {
     uint64_t memory_bytes, llc_bytes;
     unsigned numa[16], numa_count; /* OS indices, 0 is one */
     unsigned flags;
-    const struct bm_datasheet *datasheet; /* borrowed */
+    const struct bm_datasheet *datasheet; /* borrowed; of one package */
+    unsigned packages;                    /* of a CPU; 1 for a GPU */
     struct bm_results_backend backends[8];
     unsigned backend_count;
     struct bm_results_ceiling *ceilings; /* owned */

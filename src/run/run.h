@@ -59,8 +59,9 @@ const struct bm_results_ceiling *bm_run_ceiling(const struct bm_results_device *
 /* The best ceiling of the pipes that may serve a contract. */
 const struct bm_results_ceiling *bm_run_best_pipe(const struct bm_results_device *device,
                                                   const struct bm_dtype *dtype);
-/* The datasheet's figure for the contract's best pipe, or NaN: unknown, or from memory only. */
-double bm_run_datasheet_gflops(const struct bm_datasheet *sheet, const struct bm_dtype *dtype);
-double bm_run_datasheet_gbs(const struct bm_datasheet *sheet);
+/* The datasheet's figure for the contract's best pipe, all packages together; NaN: unknown, or only recalled.
+ */
+double bm_run_datasheet_gflops(const struct bm_results_device *device, const struct bm_dtype *dtype);
+double bm_run_datasheet_gbs(const struct bm_results_device *device);
 
 #endif
