@@ -60,6 +60,13 @@ enum bm_status bm_run_fill_rows(struct bm_run *run, struct bm_error *error) BM_C
 enum bm_status bm_run_fill_ceilings(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
 void bm_run_fill_utilization(struct bm_run *run);
 enum bm_status bm_run_fill_summaries(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
+/* Warms up and times every verified item, and once more what turns out implausible. */
+enum bm_status bm_run_time(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
+bool bm_run_stop_requested(const struct bm_run *run);
+double bm_run_seconds_since(uint64_t start_ns);
+/* Everything in the results anew from states and series; then the file, where one is wanted. */
+enum bm_status bm_run_refresh(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
+enum bm_status bm_run_write(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
 /* The best ceiling of a device by resource and (for fma) pipe; NULL: none was measured. */
 const struct bm_results_ceiling *bm_run_ceiling(const struct bm_results_device *device, const char *resource,
                                                 const char *pipe);
