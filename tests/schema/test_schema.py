@@ -54,7 +54,7 @@ MISTAKES = [
     (CPU + ("kind",), "gpu", "$.devices[0].hardware", "does not match"),
     (CPU + ("pci",), "0000:00:00.0", "$.devices[0].pci", "not of type 'null'"),
     (CPU + ("clock_mhz",), 0, "$.devices[0].clock_mhz", "less than the minimum"),
-    (CPU + ("fingerprint",), None, "$.devices[0].fingerprint", "not of type 'string'"),
+    (CPU + ("fingerprint",), "A" * 64, "$.devices[0].fingerprint", "does not match"),
     (CPU + ("flags",), ["busy"], "$.devices[0].flags[0]", "not one of"),
     (CPU + ("flags",), ["drift", "drift"], "$.devices[0].flags", "non-unique"),
     (CPU + ("datasheet", "bandwidth_status"), "guessed", "$.devices[0].datasheet.bandwidth_status", "not one of"),
