@@ -1,6 +1,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "run.h"
 
@@ -39,7 +40,8 @@ static void describe_state(const struct bm_run_state *state, struct bm_results_r
     if (state->prepared == NULL)
         return;
     bm_string_set(row->kernel.variant, sizeof row->kernel.variant, state->info.variant);
-    bm_string_set(row->kernel.pipe, sizeof row->kernel.pipe, state->info.pipe);
+    if (strcmp(state->info.pipe, "-") != 0) /* a ceiling of memory has no pipe */
+        bm_string_set(row->kernel.pipe, sizeof row->kernel.pipe, state->info.pipe);
     row->kernel.parameters_from = state->info.parameters_from;
     row->kernel.parameters = *state->info.parameters;
 }
