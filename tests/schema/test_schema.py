@@ -123,9 +123,10 @@ MISTAKES = [
     (ROW + ("rounds", 0, "launches"), 0, "$.results[0].rounds[0].launches", "less than the minimum"),
     (ROW + ("rounds", 0, "flags"), ["odd"], "$.results[0].rounds[0].flags[0]", "not one of"),
     (ROW + ("gflops",), 1.0, "$.results[0].gflops", "not flops / median time"),
-    (ROW + ("gflops",), 0, "$.results[0].gflops", "minimum"),
+    (ROW + ("gflops",), 0, "$.results[0].gflops", "not flops / median time"),
+    (ROW + ("gflops",), -1, "$.results[0].gflops", "minimum"),
     (ROW + ("flops",), None, "$.results[0].gflops", "a rate without flops"),
-    (CEILING_ROW + ("gbytes_per_s",), None, "$.results[4]", "not of type 'number'"),
+    (CEILING_ROW + ("gbytes_per_s",), None, "$.results[4].gflops", "not of type 'number'"),
     (WRONG + ("status",), "skipped", "$.results[2].status", "was expected"),
     (WRONG + ("status",), "invalid", "$.results[2].status", "not one of"),
     (WRONG + ("gflops",), 1.0, "$.results[2].gflops", "not of type 'null'"),
@@ -195,6 +196,7 @@ class Schema(unittest.TestCase):
             (ROW + ("utilization",), None),
             (ROW + ("energy",), {"joules": 0.5, "source": "nvml", "reason": None}),
             (ROW + ("threads",), None),
+            (CEILING_ROW, dict(SAMPLE["results"][4], flops=0, gflops=0)),
             (CPU + ("ceilings", 0), dict(SAMPLE["devices"][0]["ceilings"][0], value=None, ci=None, burst=None, how=None)),
         ]:
             with self.subTest(path):
@@ -202,6 +204,14 @@ class Schema(unittest.TestCase):
                 if path == ROW + ("threads",):
                     document["results"][1]["threads"] = None
                 self.assertEqual(problems(document), [])
+
+    def test_verify_has_no_times(self):
+        document = changed(("settings", "command"), ["benchmark", "verify"])
+        row = document["results"][0]
+        row.update(rounds=[], **dict.fromkeys(["time_ns", "gflops", "gbytes_per_s", "tokens_per_s", "utilization"]))
+        self.assertEqual(problems(document), [])
+        row["gflops"] = 1.0
+        self.assertIn(("$.results[0].gflops", "1.0 is not of type 'null'"), problems(document))
 
     def test_each_mistake_is_named(self):
         for path, value, place, message in MISTAKES:

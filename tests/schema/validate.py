@@ -108,7 +108,7 @@ def relation_problems(document):
             if row[rate] is not None:
                 if row[amount] is None or row["time_ns"] is None:
                     yield f"{path}.{rate}", f"a rate without {amount} or time"
-                elif abs(row[rate] * row["time_ns"]["median"] / row[amount] - 1) > 1e-6:
+                elif abs(row[rate] * row["time_ns"]["median"] - row[amount]) > 1e-6 * row[amount]:
                     yield f"{path}.{rate}", f"{row[rate]} is not {amount} / median time"
 
 
