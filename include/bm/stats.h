@@ -29,7 +29,7 @@ struct bm_location {
 };
 
 /* A borrowed sample. */
-struct bm_values {
+struct bm_observations {
     const double *values;
     size_t count;
 };
@@ -121,7 +121,7 @@ enum bm_status bm_stats_hodges_lehmann(const double *values, size_t n, double co
 /* Two samples: how far `to` lies above `from`, the median of all differences to_j - from_i, with the interval
  * that inverts the Mann-Whitney test (ibid., 4.3), under the same rules; the range's confidence is 1 - 2 /
  * C(m + n, m). Valid where the two distributions differ by a shift. */
-enum bm_status bm_stats_shift(const struct bm_values *from, const struct bm_values *to, double confidence,
+enum bm_status bm_stats_shift(const struct bm_observations *from, const struct bm_observations *to, double confidence,
                               struct bm_location *location, struct bm_error *error) BM_CHECK_RESULT;
 
 /* ---- tests ---- */
@@ -144,7 +144,7 @@ enum bm_status bm_stats_signed_rank(const double *values, size_t n, enum bm_alte
  * BM_GREATER: a tends to be larger. The statistic is U of a: the pairs with a_i > b_j, a tie counting half.
  * Exact without ties where neither sample is above BM_STATS_EXACT_MAX; else normal with continuity correction
  * and the variance reduced for ties. */
-enum bm_status bm_stats_mann_whitney(const struct bm_values *a, const struct bm_values *b,
+enum bm_status bm_stats_mann_whitney(const struct bm_observations *a, const struct bm_observations *b,
                                      enum bm_alternative alternative, struct bm_rank_test *test,
                                      struct bm_error *error) BM_CHECK_RESULT;
 
@@ -164,7 +164,7 @@ enum bm_status bm_stats_benjamini_hochberg(const double *p, size_t n, double *ad
 struct bm_bootstrap {
     /* A statistic of sample_count independent samples. Called first with the samples themselves, then with
      * `resamples` resampled sets, then with each value left out in turn (samples in their order). */
-    double (*statistic)(void *context, const struct bm_values *samples, size_t sample_count);
+    double (*statistic)(void *context, const struct bm_observations *samples, size_t sample_count);
     void *context;
     size_t resamples;  /* at least 100; 2000 and more for 0.95 */
     double confidence; /* reached to second order, not guaranteed */
@@ -174,7 +174,7 @@ struct bm_bootstrap {
  * Tibshirani, An Introduction to the Bootstrap (1993), 14.3 with the acceleration of 15.36. Resamples equal
  * to the estimate count half for the bias correction (statistics of few values repeat). Samples have at least
  * 2 values. BM_INVALID also where the statistic is not finite for the samples or a resample. */
-enum bm_status bm_stats_bootstrap(const struct bm_bootstrap *bootstrap, const struct bm_values *samples,
+enum bm_status bm_stats_bootstrap(const struct bm_bootstrap *bootstrap, const struct bm_observations *samples,
                                   size_t sample_count, struct bm_location *location,
                                   struct bm_error *error) BM_CHECK_RESULT;
 

@@ -7,14 +7,14 @@
 /* Buffers as large as the samples, and their description as the statistic gets it. */
 struct resample {
     double *values;            /* all samples, one after another */
-    struct bm_values *samples; /* into values */
+    struct bm_observations *samples; /* into values */
 };
 
-static double evaluate(const struct bm_bootstrap *bootstrap, const struct bm_values *samples, size_t count) {
+static double evaluate(const struct bm_bootstrap *bootstrap, const struct bm_observations *samples, size_t count) {
     return bootstrap->statistic(bootstrap->context, samples, count);
 }
 
-static void draw(struct resample *resample, const struct bm_values *samples, size_t count,
+static void draw(struct resample *resample, const struct bm_observations *samples, size_t count,
                  struct bm_random *random) {
     double *next = resample->values;
     for (size_t s = 0; s < count; s++)
@@ -24,7 +24,7 @@ static void draw(struct resample *resample, const struct bm_values *samples, siz
 
 /* The acceleration: skewness of the statistic's influence values, which leaving out each value in turn
  * estimates. */
-static enum bm_status jackknife(const struct bm_bootstrap *bootstrap, const struct bm_values *samples,
+static enum bm_status jackknife(const struct bm_bootstrap *bootstrap, const struct bm_observations *samples,
                                 size_t count, struct resample *resample, double *influence,
                                 double *acceleration, struct bm_error *error) {
     double squares = 0, cubes = 0;
@@ -68,7 +68,7 @@ static double corrected_place(double bias, double acceleration, double z) {
     return bm_stats_normal_cdf(bias + moved / shrunk);
 }
 
-static enum bm_status check(const struct bm_bootstrap *bootstrap, const struct bm_values *samples,
+static enum bm_status check(const struct bm_bootstrap *bootstrap, const struct bm_observations *samples,
                             size_t sample_count, struct bm_error *error) {
     if (sample_count == 0)
         return bm_fail(error, BM_INVALID, "bootstrap: no samples");
@@ -81,7 +81,7 @@ static enum bm_status check(const struct bm_bootstrap *bootstrap, const struct b
     return status;
 }
 
-enum bm_status bm_stats_bootstrap(const struct bm_bootstrap *bootstrap, const struct bm_values *samples,
+enum bm_status bm_stats_bootstrap(const struct bm_bootstrap *bootstrap, const struct bm_observations *samples,
                                   size_t sample_count, struct bm_location *location, struct bm_error *error) {
     *location = (struct bm_location){0};
     struct resample resample = {0};
@@ -103,7 +103,7 @@ enum bm_status bm_stats_bootstrap(const struct bm_bootstrap *bootstrap, const st
         goto out;
     }
     for (size_t s = 0, offset = 0; s < sample_count; offset += samples[s++].count)
-        resample.samples[s] = (struct bm_values){resample.values + offset, samples[s].count};
+        resample.samples[s] = (struct bm_observations){resample.values + offset, samples[s].count};
 
     double estimate = evaluate(bootstrap, samples, sample_count), below = 0;
     if (!isfinite(estimate)) {

@@ -126,7 +126,7 @@ enum bm_status bm_stats_hodges_lehmann(const double *values, size_t n, double co
     return BM_OK;
 }
 
-enum bm_status bm_stats_shift(const struct bm_values *from, const struct bm_values *to, double confidence,
+enum bm_status bm_stats_shift(const struct bm_observations *from, const struct bm_observations *to, double confidence,
                               struct bm_location *location, struct bm_error *error) {
     *location = (struct bm_location){0};
     double *sorted_from = NULL, *sorted_to = NULL, *cdf = NULL;

@@ -74,7 +74,7 @@ enum bm_status bm_stats_signed_rank(const double *values, size_t n, enum bm_alte
     return BM_OK;
 }
 
-enum bm_status bm_stats_mann_whitney(const struct bm_values *a, const struct bm_values *b,
+enum bm_status bm_stats_mann_whitney(const struct bm_observations *a, const struct bm_observations *b,
                                      enum bm_alternative alternative, struct bm_rank_test *test,
                                      struct bm_error *error) {
     *test = (struct bm_rank_test){0};
