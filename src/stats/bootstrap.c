@@ -36,11 +36,10 @@ static enum bm_status jackknife(const struct bm_bootstrap *bootstrap, const stru
         size_t n = samples[s].count;
         double size = (double)n;
         resample->samples[s].count = n - 1;
-        for (size_t left_out = 0; left_out < n; left_out++) {
-            /* the hole starts at the end and moves down */
-            size_t hole = n - 1 - left_out;
-            if (left_out > 0)
-                place[hole] = samples[s].values[hole + 1];
+        memcpy(place, samples[s].values + 1, (n - 1) * sizeof *place);
+        for (size_t hole = 0; hole < n; hole++) {
+            if (hole > 0) /* the value before the hole comes back */
+                place[hole - 1] = samples[s].values[hole - 1];
             influence[hole] = evaluate(bootstrap, resample->samples, count);
             if (!isfinite(influence[hole]))
                 return bm_fail(error, BM_INVALID,
