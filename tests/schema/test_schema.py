@@ -113,6 +113,7 @@ MISTAKES = [
     (ROW + ("verification", "checked"), 0, "$.results[0].verification.checked", "less than the minimum"),
     (ROW + ("verification", "tolerance"), None, "$.results[0].verification.tolerance", "not of type 'number'"),
     (ROW + ("kernel",), None, "$.results[0].kernel", "not of type 'object'"),
+    (CEILING_ROW + ("kernel", "pipe"), "-", "$.results[4].kernel.pipe", "does not match"),
     (ROW + ("kernel", "parameters_from"), "luck", "$.results[0].kernel.parameters_from", "not one of"),
     (ROW + ("kernel", "parameters", "TILE_M"), 0.5, "$.results[0].kernel.parameters.TILE_M", "not of type 'integer'"),
     (ROW + ("time_ns",), None, "$.results[0].time_ns", "not of type 'object'"),
@@ -196,6 +197,8 @@ class Schema(unittest.TestCase):
             (ROW + ("utilization",), None),
             (ROW + ("energy",), {"joules": 0.5, "source": "nvml", "reason": None}),
             (ROW + ("threads",), None),
+            (CEILING_ROW + ("kernel", "pipe"), None),
+            (CEILING_ROW + ("verification", "tolerance"), 0),
             (CEILING_ROW, dict(SAMPLE["results"][4], flops=0, gflops=0)),
             (CPU + ("ceilings", 0), dict(SAMPLE["devices"][0]["ceilings"][0], value=None, ci=None, burst=None, how=None)),
         ]:
