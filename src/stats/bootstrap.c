@@ -6,11 +6,12 @@
 
 /* Buffers as large as the samples, and their description as the statistic gets it. */
 struct resample {
-    double *values;            /* all samples, one after another */
+    double *values;                  /* all samples, one after another */
     struct bm_observations *samples; /* into values */
 };
 
-static double evaluate(const struct bm_bootstrap *bootstrap, const struct bm_observations *samples, size_t count) {
+static double evaluate(const struct bm_bootstrap *bootstrap, const struct bm_observations *samples,
+                       size_t count) {
     return bootstrap->statistic(bootstrap->context, samples, count);
 }
 
@@ -76,7 +77,7 @@ static enum bm_status check(const struct bm_bootstrap *bootstrap, const struct b
                        bootstrap->resamples);
     enum bm_status status = bm_confidence_check("bootstrap", bootstrap->confidence, error);
     for (size_t s = 0; s < sample_count && status == BM_OK; s++)
-        status = bm_values_check("bootstrap", samples[s].values, samples[s].count, 2, error);
+        status = bm_observations_check("bootstrap", samples[s].values, samples[s].count, 2, error);
     return status;
 }
 

@@ -2,12 +2,12 @@
 
 /* A statistic that plays back the oracle's values, so that the interval does not depend on the generator. */
 struct playback {
-    const struct bm_values *calls;
+    const struct bm_observations *calls;
     const size_t *counts; /* of the samples */
     size_t sample_count, call, resamples;
 };
 
-static double play(void *context, const struct bm_values *samples, size_t sample_count) {
+static double play(void *context, const struct bm_observations *samples, size_t sample_count) {
     struct playback *playback = context;
     cr_assert(playback->call < playback->calls->count && sample_count == playback->sample_count);
     size_t left_out = 0;
@@ -20,7 +20,7 @@ static double play(void *context, const struct bm_values *samples, size_t sample
 Test(bootstrap, interval_matches_oracle) {
     for (size_t i = 0; i < BM_COUNT_OF(oracle_bootstrap); i++) {
         const size_t *counts = oracle_bootstrap[i].counts;
-        struct bm_values samples[] = {{sample_normal48, counts[0]}, {sample_normal50, counts[1]}};
+        struct bm_observations samples[] = {{sample_normal48, counts[0]}, {sample_normal50, counts[1]}};
         struct playback playback = {&oracle_bootstrap[i].calls, counts, counts[1] == 0 ? 1 : 2, 0,
                                     oracle_bootstrap[i].resamples};
         struct bm_bootstrap bootstrap = {.statistic = play,
@@ -37,12 +37,12 @@ Test(bootstrap, interval_matches_oracle) {
     }
 }
 
-static double mean(void *context, const struct bm_values *samples, size_t sample_count) {
+static double mean(void *context, const struct bm_observations *samples, size_t sample_count) {
     (void)context, (void)sample_count;
     return bm_stats_mean(samples[0].values, samples[0].count);
 }
 
-static double first(void *context, const struct bm_values *samples, size_t sample_count) {
+static double first(void *context, const struct bm_observations *samples, size_t sample_count) {
     (void)context, (void)sample_count;
     return samples[0].values[0];
 }
@@ -52,7 +52,7 @@ struct sums {
     double seen[16];
     size_t call;
 };
-static double sum(void *context, const struct bm_values *samples, size_t sample_count) {
+static double sum(void *context, const struct bm_observations *samples, size_t sample_count) {
     struct sums *sums = context;
     double total = 0;
     for (size_t s = 0; s < sample_count; s++)
@@ -65,7 +65,7 @@ static double sum(void *context, const struct bm_values *samples, size_t sample_
 
 Test(bootstrap, leaves_each_value_out_once) {
     static const double a[] = {1, 2, 4}, b[] = {8, 16};
-    struct bm_values samples[] = {{a, 3}, {b, 2}};
+    struct bm_observations samples[] = {{a, 3}, {b, 2}};
     struct sums sums = {0};
     struct bm_bootstrap bootstrap = {.statistic = sum, .context = &sums, .resamples = 100, .confidence = 0.9};
     struct bm_location location;
@@ -75,7 +75,7 @@ Test(bootstrap, leaves_each_value_out_once) {
 }
 
 Test(bootstrap, equal_seeds_give_equal_intervals) {
-    struct bm_values sample = SAMPLE(lognormal32);
+    struct bm_observations sample = SAMPLE(lognormal32);
     struct bm_bootstrap bootstrap = {.statistic = mean, .resamples = 500, .confidence = 0.95, .seed = 5};
     struct bm_location a, b, c;
     cr_assert_eq(bm_stats_bootstrap(&bootstrap, &sample, 1, &a, NULL), BM_OK);
@@ -95,7 +95,7 @@ Test(bootstrap, covers_the_mean_of_skewed_values) {
         double x[N];
         for (size_t i = 0; i < N; i++)
             x[i] = exp(0.5 * bm_random_normal(&random));
-        struct bm_values sample = {x, N};
+        struct bm_observations sample = {x, N};
         struct bm_bootstrap bootstrap = {
             .statistic = mean, .resamples = 400, .confidence = 0.95, .seed = (uint64_t)run};
         struct bm_location location;
@@ -106,7 +106,7 @@ Test(bootstrap, covers_the_mean_of_skewed_values) {
 }
 
 Test(bootstrap, constant_statistics_and_extreme_shares) {
-    struct bm_values constant = SAMPLE(constant);
+    struct bm_observations constant = SAMPLE(constant);
     struct bm_bootstrap bootstrap = {.statistic = mean, .resamples = 100, .confidence = 0.95};
     struct bm_location location;
     cr_assert_eq(bm_stats_bootstrap(&bootstrap, &constant, 1, &location, NULL), BM_OK);
@@ -114,20 +114,20 @@ Test(bootstrap, constant_statistics_and_extreme_shares) {
     expect_value(location.interval.high, 0.1, 0);
     static const double x[] = {-5, 1, 1, 1, 1,
                                1,  1, 1, 1, 1}; /* nearly every resample lies above the estimate */
-    struct bm_values sample = {x, 10};
+    struct bm_observations sample = {x, 10};
     bootstrap.statistic = first;
     cr_assert_eq(bm_stats_bootstrap(&bootstrap, &sample, 1, &location, NULL), BM_OK);
     cr_expect(location.interval.low == -5 && location.interval.high <= 1);
 }
 
-static double nothing(void *context, const struct bm_values *samples, size_t sample_count) {
+static double nothing(void *context, const struct bm_observations *samples, size_t sample_count) {
     (void)samples, (void)sample_count;
     int *left = context;
     return (*left)-- > 0 ? 1 : TEST_NAN;
 }
 
 Test(bootstrap, bad_input_is_refused) {
-    struct bm_values sample = SAMPLE(normal8), short_sample = {sample_normal8, 1};
+    struct bm_observations sample = SAMPLE(normal8), short_sample = {sample_normal8, 1};
     struct bm_bootstrap good = {.statistic = mean, .resamples = 100, .confidence = 0.95}, bad = good;
     struct bm_location location = {.estimate = 3};
     struct bm_error error = {0};
@@ -139,8 +139,6 @@ Test(bootstrap, bad_input_is_refused) {
     cr_expect(bm_stats_bootstrap(&bad, &sample, 1, &location, NULL) == BM_INVALID);
     cr_expect(bm_stats_bootstrap(&good, &sample, 0, &location, NULL) == BM_INVALID);
     cr_expect(bm_stats_bootstrap(&good, &short_sample, 1, &location, NULL) == BM_INVALID);
-    bad = good, bad.resamples = SIZE_MAX / 2;
-    cr_expect(bm_stats_bootstrap(&bad, &sample, 1, &location, NULL) == BM_NO_MEMORY);
     static const struct {
         int calls;
         const char *message;

@@ -93,7 +93,7 @@ Test(coverage, hodges_lehmann_intervals) {
                 x[j] = exp(x[j]);
                 y[j] = exp(y[j]) + 2;
             }
-            struct bm_values from = {x, n}, to = {y, n};
+            struct bm_observations from = {x, n}, to = {y, n};
             if (n == 20)
                 continue; /* the exact two-sample distribution is slow to make, and n = 12 has shown it */
             cr_assert_eq(bm_stats_shift(&from, &to, 0.95, &location, NULL), BM_OK);

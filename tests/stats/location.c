@@ -3,7 +3,7 @@
 Test(location, hodges_lehmann_matches_oracle) {
     for (size_t i = 0; i < BM_COUNT_OF(oracle_hodges_lehmann); i++) {
         struct bm_location location;
-        const struct bm_values *sample = &oracle_hodges_lehmann[i].sample;
+        const struct bm_observations *sample = &oracle_hodges_lehmann[i].sample;
         double confidence = oracle_hodges_lehmann[i].confidence;
         cr_assert_eq(bm_stats_hodges_lehmann(sample->values, sample->count, confidence, &location, NULL),
                      BM_OK);
@@ -62,7 +62,7 @@ Test(location, order_and_translation_do_not_matter) {
     cr_assert_eq(bm_stats_hodges_lehmann(x, 24, 0.95, &b, NULL), BM_OK);
     expect_value(b.estimate - 1000, a.estimate, 0);
     expect_value(b.interval.low - 1000, a.interval.low, 0);
-    struct bm_values from = {sample_normal24, 24}, to = {x, 24};
+    struct bm_observations from = {sample_normal24, 24}, to = {x, 24};
     cr_assert_eq(bm_stats_shift(&from, &to, 0.95, &a, NULL), BM_OK);
     cr_assert_eq(bm_stats_shift(&to, &from, 0.95, &b, NULL), BM_OK);
     expect_value(a.estimate, 1000, 0);
@@ -87,7 +87,7 @@ Test(location, bad_input_is_refused) {
     cr_expect(bm_stats_hodges_lehmann(x, 2, 1, &location, &error) == BM_INVALID);
     cr_expect_str_eq(error.message, "Hodges-Lehmann interval: confidence 1 is not between 0 and 1");
     cr_expect(bm_stats_hodges_lehmann(x, 0, 0.95, &location, NULL) == BM_INVALID);
-    struct bm_values good = {x, 2}, empty = {x, 0}, bad = {x, 3};
+    struct bm_observations good = {x, 2}, empty = {x, 0}, bad = {x, 3};
     cr_expect(bm_stats_shift(&good, &empty, 0.95, &location, NULL) == BM_INVALID);
     cr_expect(bm_stats_shift(&bad, &good, 0.95, &location, NULL) == BM_INVALID);
     cr_expect(bm_stats_shift(&good, &good, TEST_NAN, &location, NULL) == BM_INVALID);

@@ -92,10 +92,10 @@ PROBABILITIES = (0, 0.05, 0.25, 0.5, 0.9, 0.95, 1)
 
 
 def one_sample():
-    table("struct bm_values sample; double median, mad, mean, percentiles[7]", "oracle_sample",
+    table("struct bm_observations sample; double median, mad, mean, percentiles[7]", "oracle_sample",
           [(ref(n), np.median(x), stats.median_abs_deviation(x), math.fsum(x) / len(x), np.percentile(x, np.array(PROBABILITIES) * 100))
            for n, x in DATA.items()])
-    table("struct bm_values sample; double confidence, low, high", "oracle_median_interval",
+    table("struct bm_observations sample; double confidence, low, high", "oracle_median_interval",
           [(ref(n), c, *stats.mstats.median_cihs(x, 1 - c)) for n, x in DATA.items() for c in (0.9, 0.95, 0.99)
            if 2.0 ** (1 - len(x)) < 1 - c])
 
@@ -143,10 +143,10 @@ def series():
         if len(x) >= 6:
             low, high = np.median(x) + (np.array(stats.mstats.median_cihs(x, 0.05)) - np.median(x)) * math.sqrt(len(x) / count)
         rows.append((ref(n), rho, count, low, high))
-    table("struct bm_values sample; double rho, effective, low, high", "oracle_series", rows)
-    table("struct bm_values sample; double s, tau, p; bool exact", "oracle_trend",
+    table("struct bm_observations sample; double rho, effective, low, high", "oracle_series", rows)
+    table("struct bm_observations sample; double s, tau, p; bool exact", "oracle_trend",
           [(ref(n), *trend(x)) for n, x in DATA.items() if len(x) >= 2])
-    table("struct bm_values sample; size_t discard; bool steady", "oracle_mser5",
+    table("struct bm_observations sample; size_t discard; bool steady", "oracle_mser5",
           [(ref(n), *mser5(x)) for n, x in DATA.items()])
 
 
@@ -172,7 +172,7 @@ def location():
         for c in CONFIDENCES:
             rows.append((ref(name), c, np.median(walsh),
                          *invert(walsh, (lambda k: cdf[k]) if n <= 50 else None, n * (n + 1) / 4, deviation, c)))
-    table("struct bm_values sample; double confidence, estimate, low, high, reached", "oracle_hodges_lehmann", rows)
+    table("struct bm_observations sample; double confidence, estimate, low, high, reached", "oracle_hodges_lehmann", rows)
 
     rows = []
     for a, b in PAIRS:
@@ -185,7 +185,7 @@ def location():
         for c in CONFIDENCES:
             rows.append((ref(a), ref(b), c, np.median(differences),
                          *invert(differences, (lambda k: cdf[k]) if exact else None, m * n / 2, deviation, c)))
-    table("struct bm_values from, to; double confidence, estimate, low, high, reached", "oracle_shift", rows)
+    table("struct bm_observations from, to; double confidence, estimate, low, high, reached", "oracle_shift", rows)
 
 
 PAIRS = (("one", "two"), ("normal3", "normal5"), ("normal6", "normal7"), ("normal8", "lognormal9"),
@@ -233,8 +233,8 @@ def tests():
         if len(x[x != 0]) <= 50 and len(np.unique(np.abs(x))) < len(x) and len(x) > 12:
             continue  # too many signs to list
         rows += [(ref(name), c, *signed_rank(x, word)) for c, word in ALTERNATIVES]
-    table("struct bm_values sample; enum bm_alternative alternative; double statistic, p; bool exact", "oracle_signed_rank", rows)
-    table("struct bm_values a, b; enum bm_alternative alternative; double statistic, p; bool exact", "oracle_mann_whitney",
+    table("struct bm_observations sample; enum bm_alternative alternative; double statistic, p; bool exact", "oracle_signed_rank", rows)
+    table("struct bm_observations a, b; enum bm_alternative alternative; double statistic, p; bool exact", "oracle_mann_whitney",
           [(ref(a), ref(b), c, *mann_whitney(DATA[a], DATA[b], word)) for a, b in PAIRS for c, word in ALTERNATIVES])
 
 
@@ -270,7 +270,7 @@ def bootstrap():
             bootstrap_case("bootstrap_median", (skewed,), np.median, 0.9, 120, rng),
             bootstrap_case("bootstrap_ratio", (skewed, other), lambda a, b, axis: np.mean(a, axis=axis) / np.mean(b, axis=axis),
                            0.95, 150, rng)]
-    table("struct bm_values calls; size_t counts[2]; double confidence; size_t resamples; double low, high", "oracle_bootstrap", rows)
+    table("struct bm_observations calls; size_t counts[2]; double confidence; size_t resamples; double low, high", "oracle_bootstrap", rows)
 
 
 def main():

@@ -17,7 +17,7 @@ Test(order, describes_samples_as_oracle) {
 
 Test(order, median_interval_as_oracle) {
     for (size_t i = 0; i < BM_COUNT_OF(oracle_median_interval); i++) {
-        const struct bm_values *sample = &oracle_median_interval[i].sample;
+        const struct bm_observations *sample = &oracle_median_interval[i].sample;
         double confidence = oracle_median_interval[i].confidence;
         struct bm_interval interval = bm_stats_median_interval(sample->values, sample->count, confidence);
         expect_value(interval.low, oracle_median_interval[i].low, i);

@@ -3,7 +3,7 @@
 Test(rank, signed_rank_matches_oracle) {
     for (size_t i = 0; i < BM_COUNT_OF(oracle_signed_rank); i++) {
         struct bm_rank_test test;
-        const struct bm_values *sample = &oracle_signed_rank[i].sample;
+        const struct bm_observations *sample = &oracle_signed_rank[i].sample;
         cr_assert_eq(bm_stats_signed_rank(sample->values, sample->count, oracle_signed_rank[i].alternative,
                                           &test, NULL),
                      BM_OK);
@@ -71,7 +71,7 @@ Test(rank, mann_whitney_matches_oracle) {
 
 Test(rank, mann_whitney_matches_its_paper) { /* Mann and Whitney 1947, table I: P(U <= u) */
     static const double a[] = {1, 2, 3, 4}, b[] = {5, 6, 7, 8}, c[] = {1, 2, 3, 5}, d[] = {4, 6, 7, 8};
-    struct bm_values low = {a, 4}, high = {b, 4}, low_mixed = {c, 4}, high_mixed = {d, 4};
+    struct bm_observations low = {a, 4}, high = {b, 4}, low_mixed = {c, 4}, high_mixed = {d, 4};
     struct bm_rank_test test;
     cr_assert_eq(bm_stats_mann_whitney(&low, &high, BM_LESS, &test, NULL), BM_OK);
     expect_near(test.p, 0.014, 0, 0.0005, 0);
@@ -81,7 +81,7 @@ Test(rank, mann_whitney_matches_its_paper) { /* Mann and Whitney 1947, table I: 
 }
 
 Test(rank, swapping_samples_swaps_the_alternatives) {
-    struct bm_values a = SAMPLE(ties), b = SAMPLE(tied80);
+    struct bm_observations a = SAMPLE(ties), b = SAMPLE(tied80);
     struct bm_rank_test less, greater;
     cr_assert_eq(bm_stats_mann_whitney(&a, &b, BM_LESS, &less, NULL), BM_OK);
     cr_assert_eq(bm_stats_mann_whitney(&b, &a, BM_GREATER, &greater, NULL), BM_OK);
@@ -92,7 +92,7 @@ Test(rank, swapping_samples_swaps_the_alternatives) {
 Test(rank, bad_input_is_refused) {
     static const double x[] = {1, 2};
     double bad[] = {TEST_NAN};
-    struct bm_values good = {x, 2}, broken = {bad, 1}, empty = {x, 0};
+    struct bm_observations good = {x, 2}, broken = {bad, 1}, empty = {x, 0};
     struct bm_rank_test test = {.p = 0.3};
     struct bm_error error = {0};
     cr_expect(bm_stats_mann_whitney(&good, &broken, BM_LESS, &test, &error) == BM_INVALID && test.p == 0);

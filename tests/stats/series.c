@@ -62,7 +62,7 @@ Test(series, autocorrelation_of_degenerate_series) {
 Test(series, trend_matches_oracle) {
     for (size_t i = 0; i < BM_COUNT_OF(oracle_trend); i++) {
         struct bm_trend trend;
-        const struct bm_values *sample = &oracle_trend[i].sample;
+        const struct bm_observations *sample = &oracle_trend[i].sample;
         cr_assert_eq(bm_stats_trend(sample->values, sample->count, &trend, NULL), BM_OK);
         cr_expect(trend.s == oracle_trend[i].s, "row %zu", i);
         expect_value(trend.tau, oracle_trend[i].tau, i);
@@ -104,7 +104,7 @@ Test(series, trend_refuses_bad_input) {
 Test(series, mser5_matches_oracle) {
     for (size_t i = 0; i < BM_COUNT_OF(oracle_mser5); i++) {
         struct bm_truncation truncation;
-        const struct bm_values *sample = &oracle_mser5[i].sample;
+        const struct bm_observations *sample = &oracle_mser5[i].sample;
         cr_assert_eq(bm_stats_mser5(sample->values, sample->count, &truncation, NULL), BM_OK);
         cr_expect(truncation.discard == oracle_mser5[i].discard, "row %zu: %zu", i, truncation.discard);
         cr_expect(truncation.steady == oracle_mser5[i].steady, "row %zu", i);
