@@ -70,7 +70,8 @@ struct bm_results_device {
     uint64_t memory_bytes, llc_bytes;
     unsigned numa[16], numa_count; /* OS indices, 0 is one */
     unsigned flags;
-    const struct bm_datasheet *datasheet; /* borrowed */
+    const struct bm_datasheet *datasheet; /* borrowed; of one package */
+    unsigned packages;                    /* of a CPU; 1 for a GPU */
     struct bm_results_backend backends[8];
     unsigned backend_count;
     struct bm_results_ceiling *ceilings; /* owned */
@@ -85,6 +86,11 @@ const char *bm_row_status_name(enum bm_row_status status);
 struct bm_results_round {
     uint64_t start_ns, ns, launches;
     unsigned flags;
+};
+
+/* ns per launch; median NaN: the whole is unknown. mad may be 0. */
+struct bm_results_time {
+    double median, low, high, confidence, min, p5, p95, mad;
 };
 
 struct bm_results_row {
@@ -113,10 +119,8 @@ struct bm_results_row {
     } kernel;
     const struct bm_results_round *rounds; /* borrowed, NULL when round_count is 0 */
     size_t round_count;
-    struct {
-        double median, low, high, confidence, min, p5, p95, mad; /* ns per launch; mad may be 0 */
-    } time;
-    double flops, bytes; /* of one execution */
+    struct bm_results_time time, time_uncontaminated; /* the latter without the rounds flagged contaminated */
+    double flops, bytes;                              /* of one execution */
     double gflops, gbytes_per_s, tokens_per_s;
     struct {
         const char *bound;                            /* borrowed: "compute", "memory" or NULL */

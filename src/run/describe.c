@@ -23,6 +23,7 @@ static void describe_device(const struct bm_device *device, struct bm_results_de
         .memory_bytes = device->memory_bytes,
         .llc_bytes = device->llc_bytes,
         .datasheet = device->datasheet,
+        .packages = device->package_count,
     };
     bm_string_set(out->id, sizeof out->id, device->id);
     bm_string_set(out->hardware, sizeof out->hardware, device->id);

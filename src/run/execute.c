@@ -100,9 +100,15 @@ static void reserve_items(struct bm_run *run) {
 static void prepare_item(struct bm_run *run, size_t i) {
     const struct bm_run_item *item = &run->plan->items[i];
     const struct bm_backend *backend = bm_run_endpoint(run, item)->backend;
+    struct bm_session *session = *session_of(run, item);
     struct bm_run_state *state = &run->states[i];
+    struct bm_parameters best;
+    const struct bm_parameters *parameters = NULL;
+    if (item->is_ceiling && !run->options->verify_only &&
+        bm_run_calibrate(backend, session, &item->the_case, &best))
+        parameters = &best;
     enum bm_status status =
-        backend->prepare(*session_of(run, item), &item->the_case, &state->prepared, &state->error);
+        backend->prepare(session, &item->the_case, parameters, &state->prepared, &state->error);
     if (status == BM_OK) {
         backend->info(state->prepared, &state->info);
         status =
@@ -197,8 +203,8 @@ static enum bm_status time_items(struct bm_run *run, struct bm_error *error) {
     options.timer_resolution_ns = timer_resolution(run);
     struct bm_work work = {.run = run_block, .context = run};
     struct bm_observer observer = {.progress = on_block, .context = run};
-    enum bm_status status =
-        bm_sampler_run(&options, &bm_clock_monotonic, &work, &observer, run->series, run->timed_count, error);
+    enum bm_status status = bm_sampler_run(&options, &bm_clock_monotonic, &work, NULL, &observer, run->series,
+                                           run->timed_count, error);
     if (run->write_error.status != BM_OK && error != NULL)
         *error = run->write_error; /* the observer stopped the sampler because of it */
     return run->write_error.status != BM_OK ? run->write_error.status : status;

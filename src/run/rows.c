@@ -60,23 +60,32 @@ static enum bm_status copy_rounds(struct bm_run *run, size_t item, const struct 
     return BM_OK;
 }
 
+static struct bm_results_time time_of(const struct bm_series *series, unsigned without) {
+    struct bm_estimate estimate;
+    bm_series_estimate(series, without, &estimate);
+    return (struct bm_results_time){.median = estimate.median_ns,
+                                    .low = estimate.interval.low,
+                                    .high = estimate.interval.high,
+                                    .confidence = estimate.interval.confidence,
+                                    .min = estimate.min_ns,
+                                    .p5 = estimate.p5_ns,
+                                    .p95 = estimate.p95_ns,
+                                    .mad = estimate.mad_ns};
+}
+
 static void describe_times(const struct bm_series *series, const struct bm_case *the_case,
                            struct bm_results_row *row) {
-    struct bm_estimate estimate;
-    bm_series_estimate(series, &estimate);
+    bool contaminated = false;
+    for (size_t i = 0; i < series->count; i++)
+        contaminated |= (series->rounds[i].flags & BM_FLAG_CONTAMINATED) != 0;
     row->flags = series->flags;
-    row->time.median = estimate.median_ns;
-    row->time.low = estimate.interval.low;
-    row->time.high = estimate.interval.high;
-    row->time.confidence = estimate.interval.confidence;
-    row->time.min = estimate.min_ns;
-    row->time.p5 = estimate.p5_ns;
-    row->time.p95 = estimate.p95_ns;
-    row->time.mad = estimate.mad_ns;
-    row->gflops = row->flops / estimate.median_ns; /* FLOP per ns = GFLOP/s */
-    row->gbytes_per_s = row->bytes / estimate.median_ns;
+    row->time = time_of(series, 0);
+    if (contaminated)
+        row->time_uncontaminated = time_of(series, BM_FLAG_CONTAMINATED);
+    row->gflops = row->flops / row->time.median; /* FLOP per ns = GFLOP/s */
+    row->gbytes_per_s = row->bytes / row->time.median;
     if (the_case->phase != BM_PHASE_NONE)
-        row->tokens_per_s = (double)the_case->batch * the_case->tokens / estimate.median_ns * 1e9;
+        row->tokens_per_s = (double)the_case->batch * the_case->tokens / row->time.median * 1e9;
 }
 
 static enum bm_status fill_row(struct bm_run *run, size_t i, struct bm_error *error) {
@@ -86,7 +95,8 @@ static enum bm_status fill_row(struct bm_run *run, size_t i, struct bm_error *er
     struct bm_results_row *row = &run->results.rows[i];
     double unknown = (double)NAN;
     *row = (struct bm_results_row){
-        .time = {unknown, unknown, unknown, unknown, unknown, unknown, unknown, unknown},
+        .time = {.median = unknown},
+        .time_uncontaminated = {.median = unknown},
         .gflops = unknown,
         .gbytes_per_s = unknown,
         .tokens_per_s = unknown,

@@ -43,6 +43,10 @@ const struct bm_series *bm_run_series_of(const struct bm_run *run, size_t item);
 /* Everything in the results that is known before anything is measured. */
 enum bm_status bm_run_start_results(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
 void bm_run_describe_host(const struct bm_run *run, struct bm_results_host *host);
+/* Times each candidate of a ceiling's workload briefly and writes the fastest; false: there are none, or all
+ * fail. */
+bool bm_run_calibrate(const struct bm_backend *backend, struct bm_session *session,
+                      const struct bm_case *the_case, struct bm_parameters *best);
 /* Fills results.rows from plan, states and series. */
 enum bm_status bm_run_fill_rows(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
 /* Fills the devices' ceilings from the rows, then the rows' utilization, then the summaries. */
@@ -55,8 +59,9 @@ const struct bm_results_ceiling *bm_run_ceiling(const struct bm_results_device *
 /* The best ceiling of the pipes that may serve a contract. */
 const struct bm_results_ceiling *bm_run_best_pipe(const struct bm_results_device *device,
                                                   const struct bm_dtype *dtype);
-/* The datasheet's figure for the contract's best pipe, or NaN: unknown, or from memory only. */
-double bm_run_datasheet_gflops(const struct bm_datasheet *sheet, const struct bm_dtype *dtype);
-double bm_run_datasheet_gbs(const struct bm_datasheet *sheet);
+/* The datasheet's figure for the contract's best pipe, all packages together; NaN: unknown, or only recalled.
+ */
+double bm_run_datasheet_gflops(const struct bm_results_device *device, const struct bm_dtype *dtype);
+double bm_run_datasheet_gbs(const struct bm_results_device *device);
 
 #endif

@@ -8,6 +8,13 @@
 
 enum { COUNT = 256 };
 
+/* Defined by the sanitizer's runtime alone (sanitizer/lsan_interface.h). */
+extern int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
+
+bool scenario_leaks(void) {
+    return __lsan_do_recoverable_leak_check != NULL && __lsan_do_recoverable_leak_check() != 0;
+}
+
 static void on_log(void *context, enum bm_log_level level, const char *message) {
     struct scenario_outcome *outcome = context;
     if (level != BM_LOG_WARNING)

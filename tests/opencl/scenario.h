@@ -18,6 +18,10 @@ struct scenario_outcome {
  * everything. */
 void scenario_run(size_t which, struct scenario_outcome *outcome);
 
+/* Whether host memory was lost so far: by LeakSanitizer where the build has it, which does not come by itself
+ * to the processes of Criterion's tests; false elsewhere. It prints what it finds. */
+bool scenario_leaks(void);
+
 /* The layer's controls; the layer is the library that OPENCL_LAYERS names. */
 struct scenario_layer {
     bm_fault_layer_reset_function reset;

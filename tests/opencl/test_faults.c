@@ -93,6 +93,7 @@ Test(faults, each_call_fails_once, .timeout = 300) {
             check(layer.name(function), number, &outcome);
             cr_expect_eq(layer.live(), 0, "%s left %ld objects", order, layer.live());
         }
+    cr_expect_not(scenario_leaks());
     cr_assert_gt(total, 40, "the layer saw only %ld calls", total);
 }
 
@@ -170,6 +171,7 @@ Test(faults, a_build_error_without_a_log_is_still_named) {
                   outcome.error.message);
         cr_expect_eq(layer.live(), 0);
     }
+    cr_expect_not(scenario_leaks());
 }
 
 Test(faults, missing_device_time_is_an_error_of_the_device) {
