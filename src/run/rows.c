@@ -118,6 +118,7 @@ static enum bm_status fill_row(struct bm_run *run, size_t i, struct bm_error *er
         bm_case_key(&run->plan->items[item->measured_as].the_case, row->measured_as);
     describe_case(&item->the_case, row);
     describe_state(bm_run_state_of(run, i), row);
+    bm_run_hide_paths(run, row->reason, sizeof row->reason);
     if (row->status == BM_ROW_OK && row->verification.status != BM_ROW_PASSED_VERIFICATION)
         skip_interrupted(row, "verified");
     if (series == NULL) {
@@ -130,6 +131,7 @@ static enum bm_status fill_row(struct bm_run *run, size_t i, struct bm_error *er
         row->status = BM_ROW_FAILED;
         row->flags = series->flags;
         bm_string_set(row->reason, sizeof row->reason, series->error.message);
+        bm_run_hide_paths(run, row->reason, sizeof row->reason);
     } else if (series->count == 0) {
         skip_interrupted(row, "measured");
     } else {
