@@ -105,6 +105,7 @@ struct bm_sampler_options {
     double target_half_width;     /* relative, of the 95 % interval: 0.01 */
     uint64_t timer_resolution_ns; /* of the device's timer; the clock's own is found by the sampler */
     uint64_t minimum_block_ns;    /* 20 ms */
+    uint64_t elapsed_ns;          /* added to the start of every round: what an earlier run took */
 };
 extern const struct bm_sampler_options bm_sampler_defaults;
 

@@ -63,7 +63,8 @@ enum bm_status bm_sampler_block(struct bm_sampler *sampler, size_t item, uint64_
             bm_fail(&series->error, BM_UNSUPPORTED, "no timer moved while it ran, %d times", MISSES_LIMIT);
     } else {
         *round = (struct bm_round){.ns = ns, .launches = launches, .flags = flags};
-        round->start_ns = timing.start_ns > sampler->start_ns ? timing.start_ns - sampler->start_ns : 0;
+        round->start_ns = sampler->options->elapsed_ns;
+        round->start_ns += timing.start_ns > sampler->start_ns ? timing.start_ns - sampler->start_ns : 0;
         if (sampler->resolution_ns == 0 || ns / 1000 < sampler->resolution_ns)
             round->flags |= BM_FLAG_RESOLUTION_LIMITED;
     }

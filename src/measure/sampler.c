@@ -152,9 +152,10 @@ enum bm_status bm_sampler_run(const struct bm_sampler_options *options, const st
     if (order == NULL)
         return bm_fail(error, BM_NO_MEMORY, "out of memory for %zu cases", item_count);
     bm_random_init(&sampler.random, options->seed);
-    for (size_t i = 0; i < item_count; i++)
-        if (!series[i].done)
-            series[i].flags = 0; /* of an earlier run: found anew from its rounds */
+    for (size_t i = 0; i < item_count; i++) { /* rounds of an earlier run may do; flags are found anew */
+        series[i].flags = series[i].done ? series[i].flags : 0;
+        series[i].done |= is_tight(&sampler, &series[i]);
+    }
     enum bm_status status = warm_up_all(&sampler, error);
     bool finished = false;
     while (status == BM_OK && !finished) {

@@ -201,6 +201,11 @@ static enum bm_status time_items(struct bm_run *run, struct bm_error *error) {
     if (options.budget_s < 0)
         options.budget_s = 0;
     options.timer_resolution_ns = timer_resolution(run);
+    if (run->options->resume != NULL) {
+        enum bm_status resumed = bm_run_resume_rounds(run, &options.elapsed_ns, error);
+        if (resumed != BM_OK)
+            return resumed;
+    }
     struct bm_work work = {.run = run_block, .context = run};
     struct bm_observer observer = {.progress = on_block, .context = run};
     enum bm_status status = bm_sampler_run(&options, &bm_clock_monotonic, &work, NULL, &observer, run->series,
@@ -241,6 +246,8 @@ static enum bm_status execute(struct bm_run *run, struct bm_error *error) {
     enum bm_status status = allocate(run, error);
     if (status == BM_OK)
         status = bm_run_start_results(run, error);
+    if (status == BM_OK && run->options->resume != NULL)
+        status = bm_run_resume_open(run, error);
     if (status == BM_OK && run->options->output != NULL)
         status = bm_file_check_writable(run->options->output, RESERVE_BYTES, error);
     if (status != BM_OK)
@@ -298,6 +305,7 @@ void bm_run_destroy(struct bm_run *run) {
             free(run->rounds[i]);
     }
     bm_results_fini(&run->results);
+    bm_saved_run_fini(&run->saved);
     free(run->sessions);
     free(run->session_error);
     free(run->states);

@@ -30,6 +30,7 @@ struct bm_run {
     struct bm_results results;
     uint64_t start_ns, last_write_ns;
     struct bm_error write_error;
+    struct bm_saved_run saved; /* of --resume */
 };
 
 /* The cold set of rotating inputs: 8 x the last-level cache, within what the device can allocate. */
@@ -49,6 +50,12 @@ void bm_run_describe_host(const struct bm_run *run, struct bm_results_host *host
  * fail. */
 bool bm_run_calibrate(const struct bm_backend *backend, struct bm_session *session,
                       const struct bm_case *the_case, struct bm_parameters *best);
+/* Reads options->resume. BM_INVALID also when it was measured on other hardware, with other kernels or
+ * --cache. */
+enum bm_status bm_run_resume_open(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
+/* Hands its rounds to the series of the timed items; *elapsed_ns is where the last of them ended. */
+enum bm_status bm_run_resume_rounds(struct bm_run *run, uint64_t *elapsed_ns,
+                                    struct bm_error *error) BM_CHECK_RESULT;
 /* Fills results.rows from plan, states and series. */
 enum bm_status bm_run_fill_rows(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
 /* Fills the devices' ceilings from the rows, then the rows' utilization, then the summaries. */
