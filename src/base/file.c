@@ -73,6 +73,17 @@ static enum bm_status write_all(int fd, const char *path, const char *data, size
     return BM_OK;
 }
 
+/* The rename would put a file in the place of a device such as /dev/null. */
+static enum bm_status check_replaceable(const char *path, struct bm_error *error) {
+    struct stat info;
+    if (stat(path, &info) != 0 || S_ISREG(info.st_mode))
+        return BM_OK;
+    if (S_ISDIR(info.st_mode))
+        return bm_fail_native(error, BM_IO, EISDIR, "open", "%s: is a folder, not a file", path);
+    return bm_fail_native(error, BM_IO, EINVAL, "open", "%s: is a device or a pipe: name a regular file",
+                          path);
+}
+
 /* A temporary file beside path, so that the rename stays within one file system. */
 static enum bm_status open_beside(const char *path, char temporary[PATH_MAX], int *fd,
                                   struct bm_error *error) {
@@ -92,7 +103,9 @@ static void set_default_mode(int fd) {
 enum bm_status bm_file_write_atomic(const char *path, const char *data, size_t size, struct bm_error *error) {
     char temporary[PATH_MAX];
     int fd = -1;
-    enum bm_status status = open_beside(path, temporary, &fd, error);
+    enum bm_status status = check_replaceable(path, error);
+    if (status == BM_OK)
+        status = open_beside(path, temporary, &fd, error);
     if (status != BM_OK)
         return status;
     set_default_mode(fd);
@@ -122,11 +135,10 @@ static enum bm_status make_folder_of(const char *path, struct bm_error *error) {
 
 enum bm_status bm_file_check_writable(const char *path, size_t reserve, struct bm_error *error) {
     char temporary[PATH_MAX];
-    struct stat info;
     int fd = -1;
-    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
-        return bm_fail_native(error, BM_IO, EISDIR, "open", "%s: is a folder, not a file", path);
     enum bm_status status = make_folder_of(path, error);
+    if (status == BM_OK)
+        status = check_replaceable(path, error);
     if (status == BM_OK)
         status = open_beside(path, temporary, &fd, error);
     if (status != BM_OK)
