@@ -70,6 +70,9 @@ void bm_opencl_pools_fini(struct bm_session *session);
  */
 enum bm_status bm_opencl_reserve(struct bm_session *session, const struct bm_case *the_case,
                                  struct bm_error *error);
+/* BM_INTERNAL when the plan needs more than was reserved: its kernels would leave their buffers. */
+enum bm_status bm_opencl_check_reserved(const struct bm_session *session, const struct bm_plan *plan,
+                                        struct bm_error *error) BM_CHECK_RESULT;
 enum bm_status bm_opencl_hot_get(struct bm_session *session, const struct bm_plan *plan, unsigned t,
                                  struct bm_operands *operands, cl_mem *buffer,
                                  struct bm_error *error) BM_CHECK_RESULT;
