@@ -1,6 +1,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "run.h"
 
@@ -39,7 +40,8 @@ static void describe_state(const struct bm_run_state *state, struct bm_results_r
     if (state->prepared == NULL)
         return;
     bm_string_set(row->kernel.variant, sizeof row->kernel.variant, state->info.variant);
-    bm_string_set(row->kernel.pipe, sizeof row->kernel.pipe, state->info.pipe);
+    if (strcmp(state->info.pipe, "-") != 0) /* a kernel that only moves data uses no pipe */
+        bm_string_set(row->kernel.pipe, sizeof row->kernel.pipe, state->info.pipe);
     row->kernel.parameters_from = state->info.parameters_from;
     row->kernel.parameters = *state->info.parameters;
 }
@@ -88,6 +90,11 @@ static void describe_times(const struct bm_series *series, const struct bm_case 
         row->tokens_per_s = (double)the_case->batch * the_case->tokens / row->time.median * 1e9;
 }
 
+static void skip_interrupted(struct bm_results_row *row, const char *before) {
+    row->status = BM_ROW_SKIPPED;
+    snprintf(row->reason, sizeof row->reason, "interrupted before it was %s", before);
+}
+
 static enum bm_status fill_row(struct bm_run *run, size_t i, struct bm_error *error) {
     const struct bm_run_item *item = &run->plan->items[i];
     const struct bm_endpoint *endpoint = bm_run_endpoint(run, item);
@@ -111,11 +118,12 @@ static enum bm_status fill_row(struct bm_run *run, size_t i, struct bm_error *er
         bm_case_key(&run->plan->items[item->measured_as].the_case, row->measured_as);
     describe_case(&item->the_case, row);
     describe_state(bm_run_state_of(run, i), row);
+    bm_run_hide_paths(run, row->reason, sizeof row->reason);
+    if (row->status == BM_ROW_OK && row->verification.status != BM_ROW_PASSED_VERIFICATION)
+        skip_interrupted(row, "verified");
     if (series == NULL) {
-        if (row->status == BM_ROW_OK && !run->options->verify_only) {
-            row->status = BM_ROW_SKIPPED;
-            bm_string_set(row->reason, sizeof row->reason, "interrupted before it was measured");
-        }
+        if (row->status == BM_ROW_OK && !run->options->verify_only)
+            skip_interrupted(row, "measured");
         return BM_OK;
     }
     enum bm_status status = copy_rounds(run, i, series, row, error);
@@ -123,9 +131,9 @@ static enum bm_status fill_row(struct bm_run *run, size_t i, struct bm_error *er
         row->status = BM_ROW_FAILED;
         row->flags = series->flags;
         bm_string_set(row->reason, sizeof row->reason, series->error.message);
+        bm_run_hide_paths(run, row->reason, sizeof row->reason);
     } else if (series->count == 0) {
-        row->status = BM_ROW_SKIPPED;
-        bm_string_set(row->reason, sizeof row->reason, "interrupted before it was measured");
+        skip_interrupted(row, "measured");
     } else {
         describe_times(series, &item->the_case, row);
     }

@@ -43,6 +43,8 @@ const struct bm_series *bm_run_series_of(const struct bm_run *run, size_t item);
 
 /* Everything in the results that is known before anything is measured. */
 enum bm_status bm_run_start_results(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
+/* With --anonymize: replaces paths in a message by "<path>". */
+void bm_run_hide_paths(const struct bm_run *run, char *message, size_t size);
 void bm_run_describe_host(const struct bm_run *run, struct bm_results_host *host);
 /* Times each candidate of a ceiling's workload briefly and writes the fastest; false: there are none, or all
  * fail. */
