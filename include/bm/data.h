@@ -56,7 +56,8 @@ struct bm_peak {
     enum bm_fact_status status;
 };
 
-/* What one OpenCL device (a GPU of a K80, a die of an MI250X) or one CPU package has. Unknown figures are 0. */
+/* What one OpenCL device (a GPU of a K80, a die of an MI250X) or one CPU package has. Unknown figures are 0.
+ */
 struct bm_datasheet {
     char id[BM_ID_SIZE], name[96], vendor[32], architecture[64], released[16];
     bool is_cpu;
@@ -65,8 +66,8 @@ struct bm_datasheet {
     enum bm_fact_status bandwidth_status;
     struct bm_peak peaks[16];
     unsigned peak_count;
-    struct bm_peak per_cycle[8]; /* of a CPU: FLOP (or OP) per cycle and core, in .gflops; times cores and a known
-                                    clock in GHz it is a peak, `derived` at best */
+    struct bm_peak per_cycle[8]; /* of a CPU: FLOP (or OP) per cycle and core, in .gflops; times cores and a
+                                    known clock in GHz it is a peak, `derived` at best */
     unsigned per_cycle_count;
     char note[512];
 };

@@ -14,12 +14,13 @@ struct bm_device {
     bool is_gpu;
     char name[128]; /* the hardware's: CPU model, GPU name */
     char vendor[96];
-    char architecture[64]; /* of the datasheet, "" when unknown */
-    unsigned compute_units, clock_mhz;
+    char architecture[64];             /* of the datasheet, "" when unknown */
+    unsigned compute_units, clock_mhz; /* compute units of a CPU: cores that this process may use */
+    unsigned package_count; /* of a CPU: the equal packages it sums up; a datasheet tells of one. GPUs: 1 */
     uint64_t memory_bytes, llc_bytes;
     bool has_pci;
     struct bm_pci_address pci;
-    unsigned numa_count;
+    unsigned numa_count; /* 0: unknown, or not on NUMA */
     unsigned numa[BM_MAX_NUMA];
     const struct bm_datasheet *datasheet; /* borrowed from the inventory, NULL: unknown hardware */
     const struct bm_endpoint *endpoints[BM_MAX_ENDPOINTS]; /* borrowed from the inventory */

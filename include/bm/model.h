@@ -24,7 +24,10 @@ struct bm_op {
 #define BM_MAX_OPS 48
 
 /* Every operation of the pass, in execution order, equal shapes of one name merged. The logits (`lm_head`)
- * are taken of the last token of each sequence only. BM_INVALID: a request that the model cannot serve. */
+ * are taken of the last token of each sequence only. A case has the batch of the request and the tokens of a
+ * sequence that the operation sees (1 for lm_head and in decode); its context is 0 but for attention in
+ * decode, where windowed layers (`attn_window`) have the window's length. BM_INVALID: a request that the
+ * model cannot serve, above its max_context or with more than 2^44 elements in one matrix. */
 enum bm_status bm_model_ops(const struct bm_model *model, const struct bm_request *request,
                             struct bm_op ops[BM_MAX_OPS], size_t *count,
                             struct bm_error *error) BM_CHECK_RESULT;

@@ -49,7 +49,7 @@ struct bm_case {
 #define BM_KEY_SIZE 160
 /* workload/model/phase/op/dtype/shape[/extras][/hot]; the same on every machine and version. */
 void bm_case_key(const struct bm_case *the_case, char key[BM_KEY_SIZE]);
-/* Equal key up to model and op: such cases share one measurement. */
+/* The same work whatever model, phase and op it belongs to: such cases share one measurement. */
 bool bm_case_same_work(const struct bm_case *a, const struct bm_case *b);
 
 /* ---- operands and kernel plans ---- */
@@ -155,6 +155,10 @@ struct bm_workload {
     /* Tunables that are correct on any device of this kind. */
     void (*safe_parameters)(const struct bm_case *the_case, const struct bm_target *target,
                             struct bm_parameters *parameters);
+    /* Parameters worth trying on a ceiling, of which the fastest is kept: writes up to capacity, returns how
+     * many there are. NULL: only the shipped ones. */
+    size_t (*candidates)(const struct bm_case *the_case, const struct bm_target *target,
+                         struct bm_parameters *candidates, size_t capacity);
     /* BM_INVALID when parameters do not suit the kernel, BM_UNSUPPORTED when the case does not suit the
      * target. */
     enum bm_status (*plan)(const struct bm_case *the_case, const struct bm_target *target,

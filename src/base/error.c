@@ -2,13 +2,15 @@
 
 #include <stdio.h>
 
-static enum bm_status record(struct bm_error *error, enum bm_status status, int native, const char *call,
-                             const char *format, va_list arguments) {
+static BM_PRINTF(5, 0) enum bm_status record(struct bm_error *error, enum bm_status status, int native,
+                                             const char *call, const char *format, va_list arguments) {
     if (error != NULL && error->status == BM_OK) {
         error->status = status;
         error->native = native;
+        char text[2 * sizeof error->message]; /* cut below, at a whole character */
         bm_string_set(error->call, sizeof error->call, call);
-        vsnprintf(error->message, sizeof error->message, format, arguments);
+        vsnprintf(text, sizeof text, format, arguments);
+        bm_string_set(error->message, sizeof error->message, text);
     }
     return status;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum bm_status bm_parse_u64(const char *text, uint64_t minimum, uint64_t maximum, uint64_t *value,
                             struct bm_error *error) {
@@ -23,7 +24,9 @@ enum bm_status bm_parse_double(const char *text, double minimum, double maximum,
                                struct bm_error *error) {
     *value = 0;
     char *end = NULL;
-    double parsed = isspace((unsigned char)text[0]) ? (double)NAN : strtod(text, &end);
+    /* strtod takes leading blanks, "+1", "0x1p3" and names such as "nan" too. */
+    bool decimal = text[0] != '+' && text[strspn(text, "+-.0123456789eE")] == '\0';
+    double parsed = decimal ? strtod(text, &end) : (double)NAN;
     if (end == NULL || end == text || *end != '\0' || !isfinite(parsed) || parsed < minimum ||
         parsed > maximum)
         return bm_fail(error, BM_INVALID, "'%.40s' is not a number from %g to %g", text, minimum, maximum);

@@ -9,9 +9,9 @@ const char *bm_phase_name(enum bm_phase phase) {
     return (unsigned)phase < BM_COUNT_OF(names) ? names[phase] : "-";
 }
 
-static void append_key(const struct bm_case *c, const char *model, const char *op, struct bm_text *text) {
-    bm_text_append(text, "%s/%s/%s/%s/%s/", c->workload->name, model, bm_phase_name(c->phase), op,
-                   c->dtype ? c->dtype->name : "-");
+/* What is done, whoever asks for it. */
+static void append_work(const struct bm_case *c, struct bm_text *text) {
+    bm_text_append(text, "%s/", c->dtype ? c->dtype->name : "-");
     c->workload->shape(c, text);
     if (c->hot)
         bm_text_append(text, "/hot");
@@ -19,7 +19,8 @@ static void append_key(const struct bm_case *c, const char *model, const char *o
 
 void bm_case_key(const struct bm_case *c, char key[BM_KEY_SIZE]) {
     struct bm_text text = {0};
-    append_key(c, c->model, c->op, &text);
+    bm_text_append(&text, "%s/%s/%s/%s/", c->workload->name, c->model, bm_phase_name(c->phase), c->op);
+    append_work(c, &text);
     bm_string_set(key, BM_KEY_SIZE, text.failed || !text.data ? "" : text.data);
     bm_text_fini(&text);
 }
@@ -32,8 +33,8 @@ bool bm_case_same_work(const struct bm_case *a, const struct bm_case *b) {
                                     a->n != b->n || a->k != b->k || a->hot != b->hot))
         return false;
     struct bm_text left = {0}, right = {0};
-    append_key(a, "", "", &left);
-    append_key(b, "", "", &right);
+    append_work(a, &left);
+    append_work(b, &right);
     const bool same = !left.failed && !right.failed && !strcmp(left.data, right.data);
     bm_text_fini(&left);
     bm_text_fini(&right);

@@ -70,6 +70,9 @@ void bm_opencl_pools_fini(struct bm_session *session);
  */
 enum bm_status bm_opencl_reserve(struct bm_session *session, const struct bm_case *the_case,
                                  struct bm_error *error);
+/* BM_INTERNAL when the plan needs more than was reserved: its kernels would leave their buffers. */
+enum bm_status bm_opencl_check_reserved(const struct bm_session *session, const struct bm_plan *plan,
+                                        struct bm_error *error) BM_CHECK_RESULT;
 enum bm_status bm_opencl_hot_get(struct bm_session *session, const struct bm_plan *plan, unsigned t,
                                  struct bm_operands *operands, cl_mem *buffer,
                                  struct bm_error *error) BM_CHECK_RESULT;
@@ -83,7 +86,8 @@ enum bm_status bm_opencl_list(struct bm_endpoint **endpoints, size_t *count, siz
                               struct bm_error *error);
 void bm_opencl_release(struct bm_endpoint *endpoint);
 enum bm_status bm_opencl_prepare(struct bm_session *session, const struct bm_case *the_case,
-                                 struct bm_prepared **prepared, struct bm_error *error);
+                                 const struct bm_parameters *parameters, struct bm_prepared **prepared,
+                                 struct bm_error *error);
 void bm_opencl_discard(struct bm_prepared *prepared);
 enum bm_status bm_opencl_verify(struct bm_prepared *prepared, uint64_t seed,
                                 struct bm_verification *verification, struct bm_error *error);

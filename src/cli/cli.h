@@ -1,0 +1,83 @@
+/* Private to the command line: options, output, signals, commands. Only this folder prints and exits. */
+#ifndef BM_CLI_H
+#define BM_CLI_H
+
+#include "bm/export.h"
+#include "bm/run.h"
+
+enum exit_code {
+    EXIT_DONE = 0,
+    EXIT_FAILED_ROWS = 1,
+    EXIT_USAGE = 2,
+    EXIT_NO_DEVICE = 5,
+    EXIT_INTERNAL = 70,
+};
+
+/* ---- options ---- */
+
+enum option_kind {
+    OPTION_FLAG,    /* bool: no value */
+    OPTION_TEXT,    /* const char * */
+    OPTION_WORDS,   /* struct bm_names: repeatable, comma-separated */
+    OPTION_NUMBERS, /* struct bm_run_numbers: repeatable, comma-separated */
+    OPTION_SECONDS, /* double > 0 */
+    OPTION_SEED,    /* uint64_t */
+    OPTION_CHOICE   /* bool: true for the second of two words, "first|second" in metavar */
+};
+struct option {
+    const char *name, *metavar, *help;
+    enum option_kind kind;
+    void *target;
+};
+
+/* Every option of every command writes here; the program runs one command. */
+struct settings {
+    struct bm_run_options run;
+    const char *format;
+    bool dry_run, quiet, help;
+};
+extern struct settings settings;
+
+struct command {
+    const char *name, *summary, *usage;
+    const struct option *const *options; /* groups, NULL-terminated; each group ends with a NULL name */
+    enum exit_code (*execute)(void);
+};
+extern const struct command *const commands[]; /* NULL-terminated */
+const struct command *command_find(const char *name);
+
+/* Reads words (without program and command) into settings. BM_INVALID: one line that names the wrong word. */
+enum bm_status options_parse(const struct command *command, char **words,
+                             struct bm_error *error) BM_CHECK_RESULT;
+void options_free(void);
+
+/* ---- output ---- */
+
+/* Writes text to standard output. Fails like a full disk would; a closed pipe is no failure. */
+enum bm_status output_write(const struct bm_text *text, struct bm_error *error) BM_CHECK_RESULT;
+/* Width and colour of standard output, by terminal and NO_COLOR. */
+struct bm_export_options output_options(void);
+/* One line on standard error, "benchmark: KIND message"; control characters that came in with a name or a
+ * driver's text are shown as '?'. */
+void report_line(const char *kind, const char *message);
+void report_error(const struct bm_error *error);
+enum exit_code exit_code_of(enum bm_status status);
+
+void help_print_program(void);
+void help_print_command(const struct command *command);
+
+/* ---- progress on standard error ---- */
+void progress_show(void *context, const struct bm_run_progress *progress);
+void progress_clear(void);
+void progress_log(void *context, enum bm_log_level level, const char *message);
+
+/* ---- signals ---- */
+
+/* The first SIGINT or SIGTERM asks the run to end, the second ends the program at once. SIGPIPE is ignored.
+ */
+void signals_install(void);
+bool signals_stop_requested(void *context);
+/* 130 or 143. */
+enum exit_code signals_exit_code(void);
+
+#endif

@@ -1,0 +1,86 @@
+#include "cli.h"
+
+#include <string.h>
+
+#include "commands.h"
+
+struct settings settings = {.run.seed = 1};
+
+static const struct option selectors[] = {
+    {"device", "SEL", "an id (cpu0), a kind (cpu, gpu) or a part of a name", OPTION_WORDS,
+     &settings.run.devices},
+    {"backend", "NAME", "an id (opencl/pocl) or its first word", OPTION_WORDS, &settings.run.backends},
+    {"model", "ID|FILE", "a model of `benchmark models`, or a file", OPTION_WORDS, &settings.run.models},
+    {"workload", "NAME", "a workload of `benchmark workloads`", OPTION_WORDS, &settings.run.workloads},
+    {"phase", "NAME", "prefill or decode", OPTION_WORDS, &settings.run.phases},
+    {"dtype", "NAME", "f32 or f16", OPTION_WORDS, &settings.run.dtypes},
+    {"batch", "N", "sequences at once", OPTION_NUMBERS, &settings.run.batches},
+    {"tokens", "N", "prompt tokens of a prefill", OPTION_NUMBERS, &settings.run.tokens},
+    {"context", "N", "tokens in the KV cache of a decode step", OPTION_NUMBERS, &settings.run.contexts},
+    {0},
+};
+static const struct option run_options[] = {
+    {"suite", "NAME|FILE", "what to run: `benchmark suites`; default standard", OPTION_TEXT,
+     &settings.run.suite},
+    {"budget", "SECONDS", "time for the whole run; default: the suite's", OPTION_SECONDS,
+     &settings.run.budget_s},
+    {"seed", "N", "of inputs and of the order of rounds; default 1", OPTION_SEED, &settings.run.seed},
+    {"cache", "cold|hot", "hot: the same weights at every launch; default cold", OPTION_CHOICE,
+     &settings.run.hot},
+    {"kernels", "DIR", "OpenCL sources to use instead of the program's own", OPTION_TEXT,
+     &settings.run.kernels_folder},
+    {"output", "FILE|-", "results file; default results/HOST-TIME.json; -: standard output", OPTION_TEXT,
+     &settings.run.output},
+    {"resume", "FILE", "go on with an interrupted run: its options again, and its results file", OPTION_TEXT,
+     &settings.run.resume},
+    {"format", "text|json", "report on standard output; default text", OPTION_TEXT, &settings.format},
+    {"dry-run", NULL, "print the plan and measure nothing", OPTION_FLAG, &settings.dry_run},
+    {"anonymize", NULL, "no host name and no paths in the results", OPTION_FLAG, &settings.run.anonymize},
+    {"quiet", NULL, "no progress on standard error", OPTION_FLAG, &settings.quiet},
+    {0},
+};
+static const struct option verify_options[] = {
+    {"suite", "NAME|FILE", "what to verify: `benchmark suites`; default standard", OPTION_TEXT,
+     &settings.run.suite},
+    {"seed", "N", "of inputs and samples; default 1", OPTION_SEED, &settings.run.seed},
+    {"kernels", "DIR", "OpenCL sources to use instead of the program's own", OPTION_TEXT,
+     &settings.run.kernels_folder},
+    {"output", "FILE|-", "results file; default: none", OPTION_TEXT, &settings.run.output},
+    {"format", "text|json", "report on standard output; default text", OPTION_TEXT, &settings.format},
+    {"dry-run", NULL, "print the plan and run nothing", OPTION_FLAG, &settings.dry_run},
+    {"anonymize", NULL, "no host name and no paths in the results", OPTION_FLAG, &settings.run.anonymize},
+    {"quiet", NULL, "no progress on standard error", OPTION_FLAG, &settings.quiet},
+    {0},
+};
+static const struct option listing_options[] = {
+    {"format", "text|json", "default text", OPTION_TEXT, &settings.format},
+    {0},
+};
+
+static const struct option *const run_groups[] = {run_options, selectors, NULL};
+static const struct option *const verify_groups[] = {verify_options, selectors, NULL};
+static const struct option *const listing_groups[] = {listing_options, NULL};
+
+static const struct command run_command = {"run", "measure devices and write the results file",
+                                           "[options] [selectors]", run_groups, command_run};
+static const struct command verify_command = {"verify", "check every kernel against the float64 reference",
+                                              "[options] [selectors]", verify_groups, command_verify};
+static const struct command devices_command = {"devices", "what is here, and what each device can run",
+                                               "[options]", listing_groups, command_devices};
+static const struct command models_command = {"models", "the models whose shapes are known", "[options]",
+                                              listing_groups, command_models};
+static const struct command workloads_command = {"workloads", "the kinds of work that are measured",
+                                                 "[options]", listing_groups, command_workloads};
+static const struct command suites_command = {"suites", "the suites that --suite takes", "[options]",
+                                              listing_groups, command_suites};
+
+const struct command *const commands[] = {
+    &run_command, &verify_command, &devices_command, &models_command, &workloads_command, &suites_command,
+    NULL};
+
+const struct command *command_find(const char *name) {
+    for (size_t i = 0; commands[i] != NULL; i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}

@@ -1,0 +1,126 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "listing.h"
+#include "quantity.h"
+
+/* ---- models ---- */
+
+static json_t *model_json(const struct bm_model *model) {
+    json_t *aliases = json_array();
+    for (unsigned i = 0; i < model->alias_count; i++)
+        json_array_append_new(aliases, bm_listing_text(model->aliases[i]));
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:f, s:f, s:I, s:I, s:I, s:b, s:o}", "id", model->id, "name",
+                     bm_listing_text(model->name), "family", bm_listing_text(model->family), "released",
+                     bm_listing_text(model->released), "aliases", aliases, "parameters", model->parameters,
+                     "active_parameters", model->active_parameters, "layers", (json_int_t)model->layers,
+                     "hidden", (json_int_t)model->hidden, "max_context", (json_int_t)model->max_context,
+                     "shapes_verified", model->shapes_verified, "source", bm_listing_text(model->source));
+}
+
+static void add_model(const struct bm_model *model, struct bm_table *table) {
+    static const char *const attention[] = {
+        [BM_ATTENTION_MHA] = "MHA", [BM_ATTENTION_GQA] = "GQA", [BM_ATTENTION_MLA] = "MLA"};
+    char parameters[BM_QUANTITY_SIZE], active[BM_QUANTITY_SIZE], layers[16], context[16];
+    struct bm_text kind = {0};
+    bm_quantity_count(parameters, model->parameters);
+    bm_quantity_count(active, model->active_parameters);
+    snprintf(layers, sizeof layers, "%u", model->layers);
+    snprintf(context, sizeof context, "%u", model->max_context);
+    bm_text_append(&kind, "%s%s", attention[model->attention], model->experts > 0 ? ", experts" : "");
+    if (model->mamba_layers > 0)
+        bm_text_append(&kind, ", Mamba-2");
+    const char *cells[] = {model->id, model->released, parameters, active, layers, context, kind.data};
+    bm_table_add(table, cells);
+    bm_text_fini(&kind);
+}
+
+enum bm_status bm_export_models(bool json, const struct bm_export_options *options, struct bm_text *text,
+                                struct bm_error *error) {
+    static const struct bm_column columns[] = {{"MODEL", BM_ALIGN_LEFT},       {"RELEASED", BM_ALIGN_LEFT},
+                                               {"PARAMETERS", BM_ALIGN_RIGHT}, {"ACTIVE", BM_ALIGN_RIGHT},
+                                               {"LAYERS", BM_ALIGN_RIGHT},     {"CONTEXT", BM_ALIGN_RIGHT},
+                                               {"KIND", BM_ALIGN_LEFT}};
+    struct bm_model *models;
+    struct bm_table *table = NULL;
+    size_t count;
+    enum bm_status status = bm_model_list(&models, &count, error);
+    if (status != BM_OK)
+        return status;
+    if (json) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < count; i++)
+            json_array_append_new(list, model_json(&models[i]));
+        status = bm_listing_json(json_pack("{s:o}", "models", list), text, error);
+    } else {
+        status = bm_table_create(columns, BM_COUNT_OF(columns), options, &table, error);
+        for (size_t i = 0; status == BM_OK && i < count; i++)
+            add_model(&models[i], table);
+        if (status == BM_OK)
+            status = bm_table_render(table, text, error);
+    }
+    bm_table_destroy(table);
+    free(models);
+    return status;
+}
+
+/* ---- suites ---- */
+
+enum bm_status bm_export_suites(bool json, const struct bm_export_options *options, struct bm_text *text,
+                                struct bm_error *error) {
+    static const struct bm_column columns[] = {
+        {"SUITE", BM_ALIGN_LEFT}, {"BUDGET", BM_ALIGN_RIGHT}, {"DESCRIPTION", BM_ALIGN_WRAP}};
+    struct bm_suite *suites;
+    struct bm_table *table;
+    json_t *list = json_array();
+    size_t count;
+    enum bm_status status = bm_suite_list(&suites, &count, error);
+    if (status != BM_OK) {
+        json_decref(list);
+        return status;
+    }
+    status = bm_table_create(columns, BM_COUNT_OF(columns), options, &table, error);
+    for (size_t i = 0; status == BM_OK && i < count; i++) {
+        char budget[32];
+        snprintf(budget, sizeof budget, "%.0f s", suites[i].budget_s);
+        const char *cells[] = {suites[i].name, budget, suites[i].description};
+        bm_table_add(table, cells);
+        json_array_append_new(list, json_pack("{s:s, s:f, s:o}", "name", suites[i].name, "budget_s",
+                                              suites[i].budget_s, "description",
+                                              bm_listing_text(suites[i].description)));
+    }
+    if (status == BM_OK && json)
+        status = bm_listing_json(json_pack("{s:O}", "suites", list), text, error);
+    else if (status == BM_OK)
+        status = bm_table_render(table, text, error);
+    json_decref(list);
+    bm_table_destroy(table);
+    free(suites);
+    return status;
+}
+
+/* ---- workloads ---- */
+
+enum bm_status bm_export_workloads(bool json, const struct bm_export_options *options, struct bm_text *text,
+                                   struct bm_error *error) {
+    static const struct bm_column columns[] = {
+        {"WORKLOAD", BM_ALIGN_LEFT}, {"KIND", BM_ALIGN_LEFT}, {"DESCRIPTION", BM_ALIGN_WRAP}};
+    struct bm_table *table;
+    json_t *list = json_array();
+    enum bm_status status = bm_table_create(columns, BM_COUNT_OF(columns), options, &table, error);
+    for (size_t i = 0; status == BM_OK && bm_workload_get(i) != NULL; i++) {
+        const struct bm_workload *workload = bm_workload_get(i);
+        const char *kind = workload->is_ceiling ? "ceiling" : "operation";
+        const char *cells[] = {workload->name, kind, workload->summary};
+        bm_table_add(table, cells);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "name", workload->name, "kind", kind,
+                                              "description", workload->summary));
+    }
+    if (status == BM_OK && json)
+        status = bm_listing_json(json_pack("{s:O}", "workloads", list), text, error);
+    else if (status == BM_OK)
+        status = bm_table_render(table, text, error);
+    json_decref(list);
+    bm_table_destroy(table);
+    return status;
+}

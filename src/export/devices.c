@@ -1,0 +1,97 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "listing.h"
+#include "quantity.h"
+
+/* ---- JSON ---- */
+
+static json_t *endpoint_json(const struct bm_endpoint *endpoint) {
+    return json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:I, s:I}", "id", bm_listing_text(endpoint->id), "name",
+                     bm_listing_text(endpoint->name), "driver", bm_listing_text(endpoint->driver), "version",
+                     bm_listing_text(endpoint->version), "usable", endpoint->usable, "reason",
+                     bm_listing_text(endpoint->unusable_reason), "memory_bytes",
+                     (json_int_t)endpoint->memory_bytes, "max_allocation_bytes",
+                     (json_int_t)endpoint->max_allocation_bytes);
+}
+
+static json_t *device_json(const struct bm_device *device) {
+    json_t *backends = json_array(), *numa = json_array();
+    char pci[16] = "";
+    for (unsigned i = 0; i < device->endpoint_count; i++)
+        json_array_append_new(backends, endpoint_json(device->endpoints[i]));
+    for (unsigned i = 0; i < device->numa_count; i++)
+        json_array_append_new(numa, json_integer(device->numa[i]));
+    if (device->has_pci)
+        bm_pci_format(&device->pci, pci);
+    return json_pack(
+        "{s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "id", device->id,
+        "kind", device->is_gpu ? "gpu" : "cpu", "name", bm_listing_text(device->name), "vendor",
+        bm_listing_text(device->vendor), "architecture", bm_listing_text(device->architecture),
+        "compute_units", (json_int_t)device->compute_units, "clock_mhz", (json_int_t)device->clock_mhz,
+        "memory_bytes", (json_int_t)device->memory_bytes, "llc_bytes", (json_int_t)device->llc_bytes, "pci",
+        bm_listing_text(pci), "numa_nodes", numa, "datasheet",
+        bm_listing_text(device->datasheet != NULL ? device->datasheet->id : ""), "backends", backends,
+        "missing", bm_listing_text(device->missing), "fingerprint", bm_listing_text(device->fingerprint));
+}
+
+static enum bm_status devices_json(const struct bm_inventory *inventory, struct bm_text *text,
+                                   struct bm_error *error) {
+    json_t *devices = json_array();
+    for (size_t i = 0; i < inventory->count; i++)
+        json_array_append_new(devices, device_json(&inventory->devices[i]));
+    return bm_listing_json(json_pack("{s:o}", "devices", devices), text, error);
+}
+
+/* ---- text ---- */
+
+static void append_place(const struct bm_device *device, struct bm_text *text) {
+    char pci[16];
+    if (device->has_pci) {
+        bm_pci_format(&device->pci, pci);
+        bm_text_append(text, ", PCI %s", pci);
+    }
+    for (unsigned i = 0; i < device->numa_count; i++)
+        bm_text_append(text, "%s%u", i == 0 ? ", NUMA node " : ",", device->numa[i]);
+}
+
+static void append_device(const struct bm_device *device, struct bm_text *text) {
+    char memory[BM_QUANTITY_SIZE], cache[BM_QUANTITY_SIZE];
+    bm_quantity_bytes(memory, (double)device->memory_bytes);
+    bm_quantity_bytes(cache, (double)device->llc_bytes);
+    bm_text_append(text, "%s: %s\n", device->id, device->name);
+    bm_text_append(text, "  hardware   ");
+    if (device->compute_units > 0)
+        bm_text_append(text, "%u %s, memory %s, last-level cache %s", device->compute_units,
+                       device->is_gpu ? "compute units" : "cores", memory, cache);
+    else
+        bm_text_append(text, "%s", device->vendor[0] != '\0' ? device->vendor : "unknown");
+    append_place(device, text);
+    bm_text_append(text, "\n");
+    if (device->datasheet != NULL)
+        bm_text_append(text, "  datasheet  %s (%s, %s)\n", device->datasheet->id, device->datasheet->name,
+                       device->datasheet->released);
+    else
+        bm_text_append(text, "  datasheet  none matches: no utilization of datasheet figures\n");
+    for (unsigned i = 0; i < device->endpoint_count; i++) {
+        const struct bm_endpoint *endpoint = device->endpoints[i];
+        bm_quantity_bytes(memory, (double)endpoint->memory_bytes);
+        bm_text_append(text, "  backend    %s, driver %s, %s", endpoint->id, endpoint->driver, memory);
+        bm_quantity_bytes(memory, (double)endpoint->max_allocation_bytes);
+        bm_text_append(text, " (%s at once)%s%s\n", memory, endpoint->usable ? "" : ", not usable: ",
+                       endpoint->usable ? "" : endpoint->unusable_reason);
+    }
+    if (device->missing[0] != '\0')
+        bm_text_append(text, "  missing    %s\n", device->missing);
+}
+
+enum bm_status bm_export_devices(const struct bm_inventory *inventory, bool json,
+                                 const struct bm_export_options *options, struct bm_text *text,
+                                 struct bm_error *error) {
+    (void)options;
+    if (json)
+        return devices_json(inventory, text, error);
+    for (size_t i = 0; i < inventory->count; i++)
+        append_device(&inventory->devices[i], text);
+    return text->failed ? bm_fail(error, BM_NO_MEMORY, "out of memory for a listing") : BM_OK;
+}

@@ -1,0 +1,19 @@
+#include "format.h"
+
+#include <string.h>
+
+static const struct bm_export_format formats[] = {
+    {"text", "tables for the terminal", bm_export_results_text},
+    {"json", "the results file itself", bm_export_results_json},
+};
+
+const struct bm_export_format *bm_export_format_get(size_t index) {
+    return index < BM_COUNT_OF(formats) ? &formats[index] : NULL;
+}
+
+const struct bm_export_format *bm_export_format_find(const char *name) {
+    for (size_t i = 0; i < BM_COUNT_OF(formats); i++)
+        if (strcmp(formats[i].name, name) == 0)
+            return &formats[i];
+    return NULL;
+}

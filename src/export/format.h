@@ -1,0 +1,14 @@
+/* Private to the export module: the writers of the formats in format.c. */
+#ifndef BM_FORMAT_H
+#define BM_FORMAT_H
+
+#include "bm/export.h"
+
+enum bm_status bm_export_results_text(const struct bm_results *results,
+                                      const struct bm_export_options *options, struct bm_text *text,
+                                      struct bm_error *error);
+enum bm_status bm_export_results_json(const struct bm_results *results,
+                                      const struct bm_export_options *options, struct bm_text *text,
+                                      struct bm_error *error);
+
+#endif

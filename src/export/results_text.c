@@ -1,0 +1,197 @@
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "format.h"
+#include "quantity.h"
+
+static void append_flags(const struct bm_results *results, unsigned flags, struct bm_text *text) {
+    const char *separator = "";
+    for (unsigned bit = 1; bit != 0 && bit <= flags; bit <<= 1) {
+        const char *name = (flags & bit) != 0 ? results->flag_name(bit) : NULL;
+        if (name == NULL)
+            continue;
+        bm_text_append(text, "%s%s", separator, name);
+        separator = " ";
+    }
+}
+
+/* Half the interval, relative to the value. */
+static void write_half_width(char out[BM_QUANTITY_SIZE], double value, double low, double high) {
+    double half = 100 * (high - low) / 2 / value;
+    if (isfinite(half))
+        snprintf(out, BM_QUANTITY_SIZE, "%.1f", half);
+    else
+        snprintf(out, BM_QUANTITY_SIZE, "-");
+}
+
+static enum bm_status append_ceilings(const struct bm_results *results,
+                                      const struct bm_results_device *device,
+                                      const struct bm_export_options *options, struct bm_text *text,
+                                      struct bm_error *error) {
+    static const struct bm_column columns[] = {{"CEILING", BM_ALIGN_LEFT}, {"BACKEND", BM_ALIGN_LEFT},
+                                               {"RATE", BM_ALIGN_RIGHT},   {"UNIT", BM_ALIGN_LEFT},
+                                               {"+/- %", BM_ALIGN_RIGHT},  {"BURST", BM_ALIGN_RIGHT},
+                                               {"FLAGS", BM_ALIGN_WRAP}};
+    struct bm_table *table;
+    enum bm_status status = bm_table_create(columns, BM_COUNT_OF(columns), options, &table, error);
+    for (size_t i = 0; status == BM_OK && i < device->ceiling_count; i++) {
+        const struct bm_results_ceiling *ceiling = &device->ceilings[i];
+        char name[64], rate[BM_QUANTITY_SIZE], width[BM_QUANTITY_SIZE], burst[BM_QUANTITY_SIZE];
+        struct bm_text flags = {0};
+        snprintf(name, sizeof name, "%s%s%s", ceiling->resource, ceiling->pipe[0] != '\0' ? " " : "",
+                 ceiling->pipe);
+        bm_quantity_number(rate, ceiling->value);
+        bm_quantity_number(burst, ceiling->burst);
+        write_half_width(width, ceiling->value, ceiling->low, ceiling->high);
+        append_flags(results, ceiling->flags, &flags);
+        const char *cells[] = {name, ceiling->backend, rate, ceiling->unit, width, burst, flags.data};
+        bm_table_add(table, cells);
+        bm_text_fini(&flags);
+    }
+    if (status == BM_OK)
+        status = bm_table_render(table, text, error);
+    bm_table_destroy(table);
+    return status;
+}
+
+/* Tokens and context are in the shapes; a row that several contexts share belongs to none of them. */
+static bool same_group(const struct bm_results_row *a, const struct bm_results_row *b) {
+    return strcmp(a->device, b->device) == 0 && strcmp(a->backend, b->backend) == 0 &&
+           strcmp(a->the_case.model, b->the_case.model) == 0 && a->the_case.phase == b->the_case.phase &&
+           strcmp(a->the_case.dtype, b->the_case.dtype) == 0 && a->the_case.batch == b->the_case.batch;
+}
+
+static void append_group_title(const struct bm_results_row *row, struct bm_text *text) {
+    bm_text_append(text, "\n%s %s %s, batch %u  (%s, %s)\n", row->the_case.model, row->the_case.phase,
+                   row->the_case.dtype, row->the_case.batch, row->device, row->backend);
+}
+
+/* The part of the key between dtype and extras: "m128n4096k4096". */
+static void write_shape(const struct bm_results_row *row, char shape[64]) {
+    const char *at = row->key;
+    for (int slash = 0; slash < 5 && at != NULL; slash++)
+        at = strchr(at, '/') != NULL ? strchr(at, '/') + 1 : NULL;
+    snprintf(shape, 64, "%.*s", at != NULL ? (int)strcspn(at, "/") : 0, at != NULL ? at : "");
+}
+
+static void append_note(const struct bm_results *results, const struct bm_results_row *row,
+                        struct bm_text *note) {
+    if (row->status != BM_ROW_OK)
+        bm_text_append(note, "%s: %s", bm_row_status_name(row->status), row->reason);
+    else if (row->measured_as[0] != '\0')
+        bm_text_append(note, "as %.*s", (int)strcspn(row->measured_as, "/"), row->measured_as);
+    else
+        append_flags(results, row->flags, note);
+}
+
+static void add_row(const struct bm_results *results, const struct bm_results_row *row,
+                    struct bm_table *table) {
+    char shape[64], time[BM_QUANTITY_SIZE], width[BM_QUANTITY_SIZE], gflops[BM_QUANTITY_SIZE];
+    char gbytes[BM_QUANTITY_SIZE], efficiency[BM_QUANTITY_SIZE];
+    struct bm_text note = {0};
+    write_shape(row, shape);
+    bm_quantity_time(time, row->time.median);
+    write_half_width(width, row->time.median, row->time.low, row->time.high);
+    bm_quantity_number(gflops, row->gflops);
+    bm_quantity_number(gbytes, row->gbytes_per_s);
+    bm_quantity_percent(efficiency,
+                        row->utilization.bound != NULL ? row->utilization.roofline_efficiency : (double)NAN);
+    append_note(results, row, &note);
+    const char *cells[] = {row->the_case.op,       shape,    time, width, gflops, gbytes, efficiency,
+                           row->utilization.bound, note.data};
+    if (row->status == BM_ROW_FAILED || row->status == BM_ROW_INVALID)
+        bm_table_add_alarm(table, cells);
+    else
+        bm_table_add(table, cells);
+    bm_text_fini(&note);
+}
+
+static enum bm_status append_rows(const struct bm_results *results, const struct bm_results_device *device,
+                                  const struct bm_export_options *options, struct bm_text *text,
+                                  struct bm_error *error) {
+    static const struct bm_column columns[] = {
+        {"OP", BM_ALIGN_LEFT},        {"SHAPE", BM_ALIGN_LEFT},    {"TIME", BM_ALIGN_RIGHT},
+        {"+/- %", BM_ALIGN_RIGHT},    {"GFLOP/s", BM_ALIGN_RIGHT}, {"GB/s", BM_ALIGN_RIGHT},
+        {"ROOFLINE", BM_ALIGN_RIGHT}, {"BOUND", BM_ALIGN_LEFT},    {"", BM_ALIGN_WRAP}};
+    enum bm_status status = BM_OK;
+    for (size_t i = 0; status == BM_OK && i < results->row_count;) {
+        const struct bm_results_row *first = &results->rows[i];
+        struct bm_table *table;
+        if (strcmp(first->device, device->id) != 0 || first->the_case.dtype[0] == '\0') {
+            i++; /* another device's, or a ceiling */
+            continue;
+        }
+        append_group_title(first, text);
+        status = bm_table_create(columns, BM_COUNT_OF(columns), options, &table, error);
+        for (; status == BM_OK && i < results->row_count && same_group(first, &results->rows[i]); i++)
+            add_row(results, &results->rows[i], table);
+        if (status == BM_OK)
+            status = bm_table_render(table, text, error);
+        bm_table_destroy(table);
+    }
+    return status;
+}
+
+static void write_missing(const struct bm_results_summary *summary, struct bm_text *text) {
+    for (unsigned i = 0; i < summary->missing_count; i++)
+        bm_text_append(text, "%s%s", i > 0 ? " " : "", summary->missing[i]);
+}
+
+static enum bm_status append_summary(const struct bm_results_device *device,
+                                     const struct bm_export_options *options, struct bm_text *text,
+                                     struct bm_error *error) {
+    static const struct bm_column columns[] = {{"MODEL", BM_ALIGN_LEFT},     {"PHASE", BM_ALIGN_LEFT},
+                                               {"DTYPE", BM_ALIGN_LEFT},     {"BATCH", BM_ALIGN_RIGHT},
+                                               {"LENGTH", BM_ALIGN_RIGHT},   {"TOKENS/s", BM_ALIGN_RIGHT},
+                                               {"ROOFLINE", BM_ALIGN_RIGHT}, {"MFU", BM_ALIGN_RIGHT},
+                                               {"MBU", BM_ALIGN_RIGHT},      {"NOT COUNTED", BM_ALIGN_WRAP}};
+    struct bm_table *table;
+    enum bm_status status = bm_table_create(columns, BM_COUNT_OF(columns), options, &table, error);
+    for (size_t i = 0; status == BM_OK && i < device->summary_count; i++) {
+        const struct bm_results_summary *summary = &device->summaries[i];
+        char batch[16], length[16], rate[BM_QUANTITY_SIZE], efficiency[BM_QUANTITY_SIZE],
+            mfu[BM_QUANTITY_SIZE];
+        char mbu[BM_QUANTITY_SIZE];
+        struct bm_text missing = {0};
+        snprintf(batch, sizeof batch, "%u", summary->batch);
+        snprintf(length, sizeof length, "%u", summary->context > 0 ? summary->context : summary->tokens);
+        bm_quantity_number(rate, summary->tokens_per_s);
+        bm_quantity_percent(efficiency, summary->roofline_efficiency);
+        bm_quantity_percent(mfu, summary->mfu);
+        bm_quantity_percent(mbu, summary->mbu);
+        write_missing(summary, &missing);
+        const char *cells[] = {
+            summary->model, summary->phase, summary->dtype, batch, length, rate, efficiency, mfu, mbu,
+            missing.data};
+        bm_table_add(table, cells);
+        bm_text_fini(&missing);
+    }
+    if (status == BM_OK)
+        status = bm_table_render(table, text, error);
+    bm_table_destroy(table);
+    return status;
+}
+
+enum bm_status bm_export_results_text(const struct bm_results *results,
+                                      const struct bm_export_options *options, struct bm_text *text,
+                                      struct bm_error *error) {
+    enum bm_status status = BM_OK;
+    for (size_t d = 0; status == BM_OK && d < results->device_count; d++) {
+        const struct bm_results_device *device = &results->devices[d];
+        char memory[BM_QUANTITY_SIZE];
+        bm_quantity_bytes(memory, (double)device->memory_bytes);
+        bm_text_append(text, "%s%s: %s, %u %s, %s\n", d > 0 ? "\n" : "", device->id, device->name,
+                       device->compute_units, device->is_gpu ? "compute units" : "cores", memory);
+        if (device->datasheet != NULL)
+            bm_text_append(text, "datasheet: %s\n", device->datasheet->id);
+        bm_text_append(text, "\n");
+        status = append_ceilings(results, device, options, text, error);
+        if (status == BM_OK)
+            status = append_rows(results, device, options, text, error);
+        bm_text_append(text, "\n");
+        if (status == BM_OK)
+            status = append_summary(device, options, text, error);
+    }
+    return status;
+}

@@ -1,0 +1,195 @@
+/* ops.c - the operations of one forward pass, as inference engines run them.
+ *
+ * m rows of activations (batch x tokens in prefill, batch in decode) go through every layer; the vocabulary's
+ * projection sees the last row of each sequence only. Rows without a workload of their own (norms, routed
+ * experts, scans, ...) are listed all the same, so that a summary can name what it does not cover. */
+#include "pass.h"
+
+#include <string.h>
+
+/* Layers by kind. A hybrid counts mixers and FFNs apart; elsewhere a layer is one of each. */
+struct layers {
+    uint64_t attention, mamba, ffn;
+};
+
+static struct layers layers_of(const struct bm_model *model) {
+    if (model->mamba_layers > 0)
+        return (struct layers){model->attention_layers, model->mamba_layers, model->ffn_layers};
+    return (struct layers){model->layers, 0, model->layers};
+}
+
+/* Queries, keys and values. Under cross-layer attention one layer in s projects keys and values, and the s -
+ * 1 after it reuse its cache. */
+static void add_projections(struct bm_pass *pass, uint64_t layers, uint64_t m) {
+    const struct bm_model *model = pass->model;
+    uint64_t shared = model->kv_shared_layers > 1 ? model->kv_shared_layers : 1;
+    uint64_t with_kv = (layers + shared - 1) / shared;
+    uint64_t queries = (uint64_t)model->heads * model->head_dim,
+             kv = (uint64_t)model->kv_heads * model->head_dim;
+    bm_pass_matmul(pass, "qkv", with_kv, m, queries + 2 * kv, model->hidden);
+    bm_pass_matmul(pass, "q", layers - with_kv, m, queries, model->hidden);
+}
+
+/* A windowed layer sees `window` cached tokens in decode. Its prefill is causal attention while the prompt
+ * fits the window; a banded prefill has no workload. */
+static void add_attention(struct bm_pass *pass, uint64_t layers) {
+    const struct bm_model *model = pass->model;
+    bool prefill = pass->request->phase == BM_PHASE_PREFILL;
+    uint32_t length = prefill ? pass->request->tokens : pass->request->context;
+    bool banded = model->sliding_window > 0 && length > model->sliding_window;
+    uint64_t windowed = banded ? (layers + 1) / 2 : 0; /* the first layer is windowed, as in gpt-oss */
+    bm_pass_attention(pass, "attn", layers - windowed, length);
+    if (prefill)
+        bm_pass_add(pass, "attn_window", windowed);
+    else
+        bm_pass_attention(pass, "attn_window", windowed, model->sliding_window);
+}
+
+/* Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434, section 2.1). Prefill expands the latent into
+ * keys and values of every head; decode absorbs that projection into the queries and outputs, head by head.
+ */
+static void add_latent_attention(struct bm_pass *pass, uint64_t layers, uint64_t m) {
+    const struct bm_model *model = pass->model;
+    uint64_t queries = (uint64_t)model->heads * model->head_dim;
+    uint64_t expanded = (uint64_t)model->heads * ((uint64_t)model->qk_nope_dim + model->v_dim);
+    if (model->q_lora > 0) {
+        bm_pass_matmul(pass, "q_a", layers, m, model->q_lora, model->hidden);
+        bm_pass_matmul(pass, "q_b", layers, m, queries, model->q_lora);
+    } else {
+        bm_pass_matmul(pass, "q", layers, m, queries, model->hidden);
+    }
+    bm_pass_matmul(pass, "kv_a", layers, m, (uint64_t)model->kv_lora + model->qk_rope_dim, model->hidden);
+    if (pass->request->phase == BM_PHASE_PREFILL)
+        bm_pass_matmul(pass, "kv_b", layers, m, expanded, model->kv_lora);
+    else
+        bm_pass_add(pass, "kv_b", layers);
+    bm_pass_add(pass, "rope", layers);
+    bm_pass_add(pass, "attn", layers);
+}
+
+static void add_attention_layers(struct bm_pass *pass, uint64_t layers, uint64_t m) {
+    const struct bm_model *model = pass->model;
+    bool latent = model->attention == BM_ATTENTION_MLA;
+    if (latent) {
+        add_latent_attention(pass, layers, m);
+    } else {
+        add_projections(pass, layers, m);
+        if (model->learned_positions == 0)
+            bm_pass_add(pass, "rope", layers);
+        add_attention(pass, layers);
+    }
+    bm_pass_matmul(pass, "attn_out", layers, m, model->hidden,
+                   (uint64_t)model->heads * (latent ? model->v_dim : model->head_dim));
+}
+
+/* Mamba-2 (arXiv 2405.21060): the input projection gives z and x (inner wide), B and C (groups x state) and
+ * one step size a head. */
+static void add_mamba_layers(struct bm_pass *pass, uint64_t layers, uint64_t m) {
+    const struct bm_model *model = pass->model;
+    uint64_t inner = (uint64_t)model->mamba_heads * model->mamba_head_dim;
+    uint64_t groups = (uint64_t)model->mamba_groups * model->mamba_state;
+    bm_pass_matmul(pass, "in_proj", layers, m, 2 * inner + 2 * groups + model->mamba_heads, model->hidden);
+    bm_pass_add(pass, "conv", layers);
+    bm_pass_add(pass, "scan", layers);
+    bm_pass_matmul(pass, "out_proj", layers, m, model->hidden, inner);
+}
+
+static void add_dense_ffn(struct bm_pass *pass, uint64_t layers, uint64_t m) {
+    const struct bm_model *model = pass->model;
+    if (model->ffn == BM_FFN_SWIGLU)
+        bm_pass_matmul(pass, "ffn_gate_up", layers, m, 2 * (uint64_t)model->intermediate, model->hidden);
+    else
+        bm_pass_matmul(pass, "ffn_up", layers, m, model->intermediate, model->hidden);
+    bm_pass_add(pass, "act", layers);
+    bm_pass_matmul(pass, "ffn_down", layers, m, model->hidden, model->intermediate);
+}
+
+/* The shared experts see every row, so they are one dense FFN; the routed ones are grouped products. */
+static void add_experts(struct bm_pass *pass, uint64_t layers, uint64_t m) {
+    const struct bm_model *model = pass->model;
+    uint64_t shared = (uint64_t)model->shared_experts * model->expert_intermediate;
+    bm_pass_matmul(pass, "router", layers, m, model->experts, model->hidden);
+    if (shared > 0) {
+        bm_pass_matmul(pass, "shared_gate_up", layers, m, 2 * shared, model->hidden);
+        bm_pass_matmul(pass, "shared_down", layers, m, model->hidden, shared);
+    }
+    bm_pass_add(pass, "experts_gate_up", layers);
+    bm_pass_add(pass, "act", layers);
+    bm_pass_add(pass, "experts_down", layers);
+}
+
+static enum bm_status check_length(const struct bm_model *model, const char *option, uint32_t length,
+                                   struct bm_error *error) {
+    if (length >= 1 && length <= model->max_context)
+        return BM_OK;
+    return bm_fail(error, BM_INVALID, "%s: %s must be from 1 to the model's maximum context, %u (is %u)",
+                   model->id, option, model->max_context, length);
+}
+
+/* What a reader of model files has checked already, for shapes that were made in memory. */
+static enum bm_status check_model(const struct bm_model *model, struct bm_error *error) {
+    if (model->layers == 0 || model->hidden == 0 || model->heads == 0 || model->kv_heads == 0 ||
+        model->head_dim == 0 || model->vocabulary == 0)
+        return bm_fail(error, BM_INVALID, "%s: a size of the model is 0", model->id);
+    if (model->attention != BM_ATTENTION_MLA && model->heads % model->kv_heads != 0)
+        return bm_fail(error, BM_INVALID, "%s: %u heads do not divide into %u KV heads", model->id,
+                       model->heads, model->kv_heads);
+    if (model->experts > 0 && model->dense_layers > layers_of(model).ffn)
+        return bm_fail(error, BM_INVALID, "%s: %u dense layers of %u", model->id, model->dense_layers,
+                       model->layers);
+    if (model->experts < model->experts_per_token)
+        return bm_fail(error, BM_INVALID, "%s: %u experts a token of %u", model->id, model->experts_per_token,
+                       model->experts);
+    return BM_OK;
+}
+
+static enum bm_status check_request(const struct bm_model *model, const struct bm_request *request,
+                                    struct bm_error *error) {
+    if (request->dtype == NULL)
+        return bm_fail(error, BM_INVALID, "%s: no number format given", model->id);
+    if (request->batch == 0)
+        return bm_fail(error, BM_INVALID, "%s: --batch must be at least 1", model->id);
+    switch (request->phase) {
+    case BM_PHASE_PREFILL:
+        return check_length(model, "--tokens", request->tokens, error);
+    case BM_PHASE_DECODE:
+        return check_length(model, "--context", request->context, error);
+    case BM_PHASE_NONE:
+        break;
+    }
+    return bm_fail(error, BM_INVALID, "%s: a pass is prefill or decode", model->id);
+}
+
+enum bm_status bm_model_ops(const struct bm_model *model, const struct bm_request *request,
+                            struct bm_op ops[BM_MAX_OPS], size_t *count, struct bm_error *error) {
+    struct bm_pass pass = {.model = model, .request = request, .ops = ops, .error = error};
+    *count = 0;
+    memset(ops, 0, BM_MAX_OPS * sizeof *ops);
+    enum bm_status status = check_model(model, error);
+    if (status == BM_OK)
+        status = check_request(model, request, error);
+    if (status != BM_OK)
+        return status;
+
+    struct layers layers = layers_of(model);
+    uint64_t mixers = layers.attention + layers.mamba;
+    uint64_t routed = model->experts > 0 ? layers.ffn - model->dense_layers : 0;
+    uint64_t m =
+        request->phase == BM_PHASE_PREFILL ? (uint64_t)request->batch * request->tokens : request->batch;
+    bm_pass_add(&pass, "embedding", 1);
+    bm_pass_add(&pass, "norm", mixers + layers.ffn + 1); /* before every mixer and FFN, and the last one */
+    add_attention_layers(&pass, layers.attention, m);
+    add_mamba_layers(&pass, layers.mamba, m);
+    add_dense_ffn(&pass, layers.ffn - routed, m);
+    if (routed > 0)
+        add_experts(&pass, routed, m);
+    bm_pass_add(&pass, "residual", mixers + layers.ffn);
+    bm_pass_matmul(&pass, "lm_head", 1, request->batch, model->vocabulary, model->hidden);
+    bm_pass_add(&pass, "softmax", 1); /* sampling */
+    if (pass.status != BM_OK) {
+        memset(ops, 0, BM_MAX_OPS * sizeof *ops);
+        return pass.status;
+    }
+    *count = pass.count;
+    return BM_OK;
+}

@@ -1,0 +1,113 @@
+/* pass.c - adds operations to a pass: merges equal ones, makes their cases, keeps sizes sane. */
+#include "pass.h"
+
+#include <string.h>
+
+/* Elements of one matrix or cache: 2^44 are 64 TiB of f32, past any device, and far from overflowing a
+ * product. */
+#define MAX_ELEMENTS ((uint64_t)1 << 44)
+
+static struct bm_op *add(struct bm_pass *pass, const char *name, uint64_t count) {
+    if (pass->status != BM_OK || count == 0)
+        return NULL;
+    if (pass->count == BM_MAX_OPS) {
+        pass->status =
+            bm_fail(pass->error, BM_INTERNAL, "%s: more than %d operations", pass->model->id, BM_MAX_OPS);
+        return NULL;
+    }
+    struct bm_op *op = &pass->ops[pass->count++];
+    memset(op, 0, sizeof *op);
+    bm_string_set(op->name, sizeof op->name, name);
+    op->count = (double)count;
+    return op;
+}
+
+/* The last operation added joins an earlier one of the same name and work. */
+static void merge_last(struct bm_pass *pass) {
+    const struct bm_op *last = &pass->ops[pass->count - 1];
+    for (size_t i = 0; i + 1 < pass->count; i++) {
+        struct bm_op *op = &pass->ops[i];
+        if (strcmp(op->name, last->name) != 0 || op->has_case != last->has_case ||
+            (op->has_case && !bm_case_same_work(&op->the_case, &last->the_case)))
+            continue;
+        op->count += last->count;
+        memset(&pass->ops[--pass->count], 0, sizeof *last);
+        return;
+    }
+}
+
+/* tokens: rows of the operation a sequence. Axes that have no part in the operation stay 0, so that requests
+ * of different contexts share the rows that do not depend on it. */
+static void set_case(struct bm_pass *pass, struct bm_op *op, const char *workload, uint32_t tokens) {
+    const struct bm_request *request = pass->request;
+    struct bm_case *the_case = &op->the_case;
+    op->has_case = true;
+    the_case->workload = bm_workload_find(workload);
+    if (the_case->workload == NULL) {
+        pass->status = bm_fail(pass->error, BM_INTERNAL, "no workload named %s", workload);
+        return;
+    }
+    bm_string_set(the_case->model, sizeof the_case->model, pass->model->id);
+    bm_string_set(the_case->op, sizeof the_case->op, op->name);
+    the_case->phase = request->phase;
+    the_case->dtype = request->dtype;
+    the_case->batch = request->batch;
+    the_case->tokens = tokens;
+}
+
+/* The workload has the last word on its own axes. */
+static void finish_case(struct bm_pass *pass, const struct bm_op *op) {
+    if (pass->status == BM_OK)
+        pass->status = op->the_case.workload->validate(&op->the_case, pass->error);
+    if (pass->status == BM_OK)
+        merge_last(pass);
+}
+
+static void check_elements(struct bm_pass *pass, const char *name, uint64_t a, uint64_t b) {
+    uint64_t elements;
+    if (pass->status != BM_OK || (!__builtin_mul_overflow(a, b, &elements) && elements <= MAX_ELEMENTS))
+        return;
+    pass->status =
+        bm_fail(pass->error, BM_INVALID,
+                "%s: %s would have %llu x %llu elements, above 2^44; lower --batch, --tokens or --context",
+                pass->model->id, name, (unsigned long long)a, (unsigned long long)b);
+}
+
+void bm_pass_add(struct bm_pass *pass, const char *name, uint64_t count) {
+    if (add(pass, name, count) != NULL)
+        merge_last(pass);
+}
+
+void bm_pass_matmul(struct bm_pass *pass, const char *name, uint64_t count, uint64_t m, uint64_t n,
+                    uint64_t k) {
+    struct bm_op *op = add(pass, name, count);
+    if (op == NULL)
+        return;
+    check_elements(pass, name, m, n);
+    check_elements(pass, name, m, k);
+    check_elements(pass, name, n, k);
+    if (pass->status == BM_OK)
+        set_case(pass, op, m == 1 ? "gemv" : "gemm", (uint32_t)(m / pass->request->batch));
+    op->the_case.m = m;
+    op->the_case.n = n;
+    op->the_case.k = k;
+    finish_case(pass, op);
+}
+
+void bm_pass_attention(struct bm_pass *pass, const char *name, uint64_t count, uint32_t length) {
+    const struct bm_model *model = pass->model;
+    bool decode = pass->request->phase == BM_PHASE_DECODE;
+    struct bm_op *op = add(pass, name, count);
+    if (op == NULL)
+        return;
+    check_elements(pass, name, (uint64_t)pass->request->batch * length,
+                   (uint64_t)model->heads * model->head_dim);
+    if (pass->status == BM_OK)
+        set_case(pass, op, "attention", decode ? 1 : length);
+    op->the_case.context = decode ? length : 0;
+    op->the_case.heads = model->heads;
+    op->the_case.kv_heads = model->kv_heads;
+    op->the_case.head_dim = model->head_dim;
+    op->the_case.v_dim = model->head_dim;
+    finish_case(pass, op);
+}

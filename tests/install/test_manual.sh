@@ -1,0 +1,9 @@
+#!/bin/sh
+# test_manual.sh GROFF PAGE: the man page renders without a warning, and speaks of the commands that it must.
+set -eu
+text=$("$1" -man -ww -Tutf8 -rLL=100n "$2" 2>&1 >/dev/null) || :
+[ -z "$text" ] || { printf '%s\n' "$text" >&2; exit 1; }
+rendered=$("$1" -man -Tascii -P-c -P-b -P-u -rLL=100n "$2")
+for word in NAME SYNOPSIS COMMANDS OPTIONS 'EXIT STATUS' ENVIRONMENT FILES EXAMPLES; do
+    printf '%s\n' "$rendered" | grep -qx "$word" || { printf 'no section %s\n' "$word" >&2; exit 1; }
+done

@@ -1,0 +1,304 @@
+#include "bm/model.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(ops);
+
+static struct bm_op ops[BM_MAX_OPS];
+static size_t count;
+static struct bm_model model;
+
+static void list(const char *name, enum bm_phase phase, const char *dtype, uint32_t batch, uint32_t length) {
+    struct bm_error error = {0};
+    struct bm_request request = {.phase = phase, .dtype = bm_dtype_find(dtype), .batch = batch};
+    if (phase == BM_PHASE_PREFILL)
+        request.tokens = length;
+    else
+        request.context = length;
+    cr_assert_not_null(request.dtype);
+    cr_assert_eq(bm_model_load(name, &model, &error), BM_OK, "%s", error.message);
+    cr_assert_eq(bm_model_ops(&model, &request, ops, &count, &error), BM_OK, "%s", error.message);
+}
+
+static const struct bm_op *find(const char *name) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(ops[i].name, name) == 0)
+            return &ops[i];
+    return NULL;
+}
+
+static void expect_matmul(const char *name, double times, const char *workload, uint64_t m, uint64_t n,
+                          uint64_t k) {
+    const struct bm_op *op = find(name);
+    cr_assert_not_null(op, "%s", name);
+    cr_assert(op->has_case, "%s", name);
+    cr_expect_float_eq(op->count, times, 1e-9, "%s: %g", name, op->count);
+    cr_expect_str_eq(op->the_case.workload->name, workload, "%s", name);
+    cr_expect_str_eq(op->the_case.op, name);
+    cr_expect_str_eq(op->the_case.model, model.id);
+    cr_expect(op->the_case.m == m && op->the_case.n == n && op->the_case.k == k, "%s: %llu %llu %llu", name,
+              (unsigned long long)op->the_case.m, (unsigned long long)op->the_case.n,
+              (unsigned long long)op->the_case.k);
+    cr_expect_eq(op->the_case.tokens * op->the_case.batch, m, "%s", name);
+}
+
+static void expect_attention(const char *name, double times, uint32_t tokens, uint32_t context) {
+    const struct bm_op *op = find(name);
+    cr_assert_not_null(op, "%s", name);
+    cr_assert(op->has_case, "%s", name);
+    cr_expect_float_eq(op->count, times, 1e-9, "%s: %g", name, op->count);
+    cr_expect_str_eq(op->the_case.workload->name, "attention");
+    cr_expect_eq(op->the_case.tokens, tokens);
+    cr_expect_eq(op->the_case.context, context);
+    cr_expect_eq(op->the_case.heads, model.heads);
+    cr_expect_eq(op->the_case.kv_heads, model.kv_heads);
+    cr_expect_eq(op->the_case.head_dim, model.head_dim);
+    cr_expect_eq(op->the_case.v_dim, model.head_dim);
+}
+
+static void expect_uncovered(const char *name, double times) {
+    const struct bm_op *op = find(name);
+    cr_assert_not_null(op, "%s", name);
+    cr_expect_not(op->has_case, "%s", name);
+    cr_expect_float_eq(op->count, times, 1e-9, "%s: %g", name, op->count);
+    cr_expect_null(op->the_case.workload);
+}
+
+/* ---- dense models, by hand ---- */
+
+Test(ops, prefill_of_llama2_7b) {
+    const char *const order[] = {"embedding",   "norm", "qkv",      "rope",     "attn",    "attn_out",
+                                 "ffn_gate_up", "act",  "ffn_down", "residual", "lm_head", "softmax"};
+    list("llama2-7b", BM_PHASE_PREFILL, "f16", 1, 128);
+    cr_assert_eq(count, BM_COUNT_OF(order));
+    for (size_t i = 0; i < count; i++)
+        cr_expect_str_eq(ops[i].name, order[i]);
+    expect_uncovered("embedding", 1);
+    expect_uncovered("norm", 65);
+    expect_matmul("qkv", 32, "gemm", 128, 12288, 4096);
+    expect_uncovered("rope", 32);
+    expect_attention("attn", 32, 128, 0);
+    expect_matmul("attn_out", 32, "gemm", 128, 4096, 4096);
+    expect_matmul("ffn_gate_up", 32, "gemm", 128, 22016, 4096);
+    expect_matmul("ffn_down", 32, "gemm", 128, 4096, 11008);
+    expect_uncovered("residual", 64);
+    expect_matmul("lm_head", 1, "gemv", 1, 32000, 4096); /* the last token alone */
+    expect_uncovered("softmax", 1);
+}
+
+Test(ops, decode_of_llama2_7b) {
+    list("llama2-7b", BM_PHASE_DECODE, "f32", 1, 1024);
+    expect_matmul("qkv", 32, "gemv", 1, 12288, 4096);
+    expect_attention("attn", 32, 1, 1024);
+    expect_matmul("attn_out", 32, "gemv", 1, 4096, 4096);
+    expect_matmul("ffn_gate_up", 32, "gemv", 1, 22016, 4096);
+    expect_matmul("ffn_down", 32, "gemv", 1, 4096, 11008);
+    expect_matmul("lm_head", 1, "gemv", 1, 32000, 4096);
+}
+
+Test(ops, keys_are_those_of_the_design) {
+    char key[BM_KEY_SIZE];
+    list("llama3.1-8b", BM_PHASE_DECODE, "f16", 1, 8192);
+    bm_case_key(&find("attn")->the_case, key);
+    cr_expect_str_eq(key, "attention/llama3.1-8b/decode/attn/f16/b1h32kv8d128c8192/kvf16");
+    list("llama2-7b", BM_PHASE_PREFILL, "f16", 1, 512);
+    bm_case_key(&find("ffn_down")->the_case, key);
+    cr_expect_str_eq(key, "gemm/llama2-7b/prefill/ffn_down/f16/m512n4096k11008");
+}
+
+Test(ops, rows_are_batch_times_tokens) {
+    list("llama3.1-8b", BM_PHASE_PREFILL, "f16", 4, 512);
+    expect_matmul("qkv", 32, "gemm", 2048, 6144, 4096);
+    expect_matmul("lm_head", 1, "gemm", 4, 128256, 4096);
+    cr_expect_eq(find("attn")->the_case.batch, 4);
+    list("llama3.1-8b", BM_PHASE_DECODE, "f16", 8, 4096);
+    expect_matmul("qkv", 32, "gemm", 8, 6144, 4096);
+    list("llama3.1-8b", BM_PHASE_PREFILL, "f16", 1, 1);
+    expect_matmul("qkv", 32, "gemv", 1, 6144, 4096);
+}
+
+Test(ops, gelu_has_no_gate_and_learned_positions_no_rope) {
+    list("gpt3-175b", BM_PHASE_PREFILL, "f16", 1, 512);
+    expect_matmul("ffn_up", 96, "gemm", 512, 49152, 12288);
+    expect_matmul("ffn_down", 96, "gemm", 512, 12288, 49152);
+    cr_expect_null(find("ffn_gate_up"));
+    cr_expect_null(find("rope"));
+}
+
+/* ---- the other kinds ---- */
+
+Test(ops, attention_may_be_wider_than_the_hidden_state) {
+    list("qwen3-30b-a3b", BM_PHASE_PREFILL, "f16", 1, 256);
+    expect_matmul("qkv", 48, "gemm", 256, (32 + 2 * 4) * 128, 2048);
+    expect_matmul("attn_out", 48, "gemm", 256, 2048, 32 * 128);
+    expect_matmul("router", 48, "gemm", 256, 128, 2048);
+    expect_uncovered("experts_gate_up", 48);
+    expect_uncovered("experts_down", 48);
+    cr_expect_null(find("ffn_gate_up"), "every layer is routed");
+    cr_expect_null(find("shared_gate_up"));
+}
+
+Test(ops, multi_head_latent_attention) {
+    list("deepseek-r1", BM_PHASE_PREFILL, "f16", 1, 256);
+    expect_matmul("q_a", 61, "gemm", 256, 1536, 7168);
+    expect_matmul("q_b", 61, "gemm", 256, 128 * 192, 1536);
+    expect_matmul("kv_a", 61, "gemm", 256, 512 + 64, 7168);
+    expect_matmul("kv_b", 61, "gemm", 256, 128 * (128 + 128), 512);
+    expect_uncovered("attn", 61);
+    expect_matmul("attn_out", 61, "gemm", 256, 7168, 128 * 128);
+    expect_matmul("ffn_gate_up", 3, "gemm", 256, 2 * 18432, 7168);
+    expect_matmul("ffn_down", 3, "gemm", 256, 7168, 18432);
+    expect_matmul("router", 58, "gemm", 256, 256, 7168);
+    expect_matmul("shared_gate_up", 58, "gemm", 256, 4096, 7168);
+    expect_matmul("shared_down", 58, "gemm", 256, 7168, 2048);
+    cr_expect_null(find("qkv"));
+    list("deepseek-v3", BM_PHASE_DECODE, "f16", 1, 4096);
+    expect_uncovered("kv_b", 61); /* absorbed */
+    expect_uncovered("attn", 61);
+    expect_matmul("q_a", 61, "gemv", 1, 1536, 7168);
+}
+
+Test(ops, cross_layer_attention_projects_keys_in_every_second_layer) {
+    list("hunyuan-large", BM_PHASE_PREFILL, "f16", 1, 128);
+    expect_matmul("qkv", 32, "gemm", 128, (80 + 2 * 8) * 80, 6400);
+    expect_matmul("q", 32, "gemm", 128, 80 * 80, 6400);
+    expect_attention("attn", 64, 128, 0);
+}
+
+Test(ops, hybrids_count_their_layers_apart) {
+    list("hunyuan-t1", BM_PHASE_PREFILL, "f16", 1, 128);
+    expect_matmul("qkv", 7, "gemm", 128, (64 + 16) * 80, 5120);
+    expect_attention("attn", 7, 128, 0);
+    expect_matmul("in_proj", 57, "gemm", 128, 2 * 5120 + 2 * 16 * 128 + 64, 5120);
+    expect_uncovered("conv", 57);
+    expect_uncovered("scan", 57);
+    expect_matmul("out_proj", 57, "gemm", 128, 5120, 5120);
+    expect_matmul("router", 64, "gemm", 128, 32, 5120);
+    expect_matmul("shared_gate_up", 64, "gemm", 128, 2 * 17024, 5120);
+    expect_uncovered("norm", 129);
+}
+
+Test(ops, windowed_layers_see_their_window_only) {
+    list("gpt-oss-20b", BM_PHASE_DECODE, "f16", 1, 4096);
+    expect_attention("attn", 12, 1, 4096);
+    expect_attention("attn_window", 12, 1, 128);
+    list("gpt-oss-20b", BM_PHASE_DECODE, "f16", 1, 128); /* the context fits the window: all layers alike */
+    expect_attention("attn", 24, 1, 128);
+    cr_expect_null(find("attn_window"));
+    list("gpt-oss-20b", BM_PHASE_PREFILL, "f16", 1, 128);
+    expect_attention("attn", 24, 128, 0);
+    list("gpt-oss-20b", BM_PHASE_PREFILL, "f16", 1, 129);
+    expect_attention("attn", 12, 129, 0);
+    expect_uncovered("attn_window", 12);
+}
+
+/* ---- all models ---- */
+
+Test(ops, every_model_gives_valid_cases_and_no_duplicates) {
+    struct bm_model *models = NULL;
+    size_t model_count = 0;
+    cr_assert_eq(bm_model_list(&models, &model_count, NULL), BM_OK);
+    for (size_t i = 0; i < model_count; i++)
+        for (enum bm_phase phase = BM_PHASE_PREFILL; phase <= BM_PHASE_DECODE; phase++) {
+            list(models[i].id, phase, "f16", 1, models[i].max_context);
+            for (size_t a = 0; a < count; a++) {
+                struct bm_error error = {0};
+                cr_expect_gt(ops[a].count, 0.0);
+                if (ops[a].has_case)
+                    cr_expect_eq(ops[a].the_case.workload->validate(&ops[a].the_case, &error), BM_OK,
+                                 "%s %s: %s", models[i].id, ops[a].name, error.message);
+                for (size_t b = 0; b < a; b++)
+                    cr_expect_str_neq(ops[a].name, ops[b].name, "%s", models[i].id);
+            }
+        }
+    free(models);
+}
+
+/* A token costs 2 FLOPs a weight; the embedding is looked up, not multiplied. */
+Test(ops, flops_of_a_token_are_twice_the_weights) {
+    const char *const dense[] = {"llama2-7b",   "llama2-13b", "llama2-70b", "llama3.1-8b",   "llama3.1-405b",
+                                 "qwen2.5-32b", "qwen3-8b",   "hunyuan-7b", "tinyllama-1.1b"};
+    for (size_t i = 0; i < BM_COUNT_OF(dense); i++) {
+        double flops = 0, prompt = 0, weights;
+        list(dense[i], BM_PHASE_DECODE, "f16", 1, 1);
+        for (size_t a = 0; a < count; a++)
+            if (ops[a].has_case && strcmp(ops[a].the_case.workload->name, "attention") != 0)
+                flops += ops[a].count * ops[a].the_case.workload->flops(&ops[a].the_case);
+        weights = model.parameters - (model.tied_embeddings ? 0.0 : (double)model.vocabulary * model.hidden);
+        cr_expect_float_eq(flops / (2.0 * weights), 1.0, 0.02, "%s: %g", model.id, flops / (2.0 * weights));
+
+        /* A prompt of 64 tokens does 64 times that, but for the one row of logits. */
+        list(dense[i], BM_PHASE_PREFILL, "f16", 1, 64);
+        for (size_t a = 0; a < count; a++)
+            if (ops[a].has_case && strcmp(ops[a].the_case.workload->name, "attention") != 0)
+                prompt += ops[a].count * ops[a].the_case.workload->flops(&ops[a].the_case);
+        cr_expect_float_eq(prompt, 64 * flops - 63 * 2.0 * model.vocabulary * model.hidden, 1e-9 * prompt);
+    }
+}
+
+/* The shapes of one pass, with the embedding, are the whole model. */
+Test(ops, weights_of_the_operations_are_the_parameters) {
+    struct bm_model *models = NULL;
+    size_t model_count = 0;
+    cr_assert_eq(bm_model_list(&models, &model_count, NULL), BM_OK);
+    for (size_t i = 0; i < model_count; i++) {
+        double weights = 0, hidden = models[i].hidden;
+        double routed = models[i].layers - models[i].dense_layers;
+        if (models[i].ffn_layers > 0)
+            routed = models[i].ffn_layers;
+        list(models[i].id, BM_PHASE_PREFILL, "f16", 1, 64);
+        for (size_t a = 0; a < count; a++)
+            if (ops[a].has_case && strcmp(ops[a].the_case.workload->name, "attention") != 0)
+                weights += ops[a].count * (double)ops[a].the_case.n * (double)ops[a].the_case.k;
+        weights += routed * models[i].experts * 3.0 * hidden * models[i].expert_intermediate;
+        weights += models[i].tied_embeddings ? 0.0 : hidden * models[i].vocabulary;
+        cr_expect_float_eq(weights / models[i].parameters, 1.0, 0.02, "%s: %.0f of %.0f", models[i].id,
+                           weights, models[i].parameters);
+    }
+    free(models);
+}
+
+/* ---- what cannot be served ---- */
+
+static void expect_refused(const struct bm_model *m, struct bm_request request, const char *part) {
+    struct bm_error error = {0};
+    count = 7;
+    cr_expect_eq(bm_model_ops(m, &request, ops, &count, &error), BM_INVALID, "%s", part);
+    cr_expect_eq(count, 0);
+    cr_expect_not_null(strstr(error.message, part), "'%s' lacks '%s'", error.message, part);
+    cr_expect_not_null(strstr(error.message, m->id), "%s", error.message);
+}
+
+Test(ops, requests_beyond_the_model_are_refused) {
+    const struct bm_dtype *f16 = bm_dtype_find("f16");
+    struct bm_request prefill = {.phase = BM_PHASE_PREFILL, .dtype = f16, .batch = 1, .tokens = 128};
+    struct bm_request decode = {.phase = BM_PHASE_DECODE, .dtype = f16, .batch = 1, .context = 4096};
+    struct bm_request bad;
+    struct bm_model broken;
+    list("llama2-7b", BM_PHASE_DECODE, "f16", 1, 4096); /* the longest it takes */
+
+    bad = prefill, bad.tokens = 4097;
+    expect_refused(&model, bad, "--tokens must be from 1 to the model's maximum context, 4096 (is 4097)");
+    bad = prefill, bad.tokens = 0;
+    expect_refused(&model, bad, "--tokens must be from 1");
+    bad = decode, bad.context = 4097;
+    expect_refused(&model, bad, "--context must be from 1 to the model's maximum context, 4096 (is 4097)");
+    bad = decode, bad.context = 0;
+    expect_refused(&model, bad, "--context must be from 1");
+    bad = decode, bad.batch = 0;
+    expect_refused(&model, bad, "--batch must be at least 1");
+    bad = decode, bad.dtype = NULL;
+    expect_refused(&model, bad, "no number format");
+    bad = decode, bad.phase = BM_PHASE_NONE;
+    expect_refused(&model, bad, "prefill or decode");
+    bad = prefill, bad.batch = UINT32_MAX, bad.tokens = 4096;
+    expect_refused(&model, bad, "above 2^44");
+    broken = model, broken.kv_heads = 5;
+    expect_refused(&broken, decode, "do not divide");
+    broken = model, broken.experts_per_token = 1;
+    expect_refused(&broken, decode, "experts");
+    broken = model, broken.hidden = 0;
+    expect_refused(&broken, decode, "is 0");
+}
