@@ -39,9 +39,9 @@ struct bm_case {
     char model[BM_ID_SIZE]; /* "-" for ceilings */
     char op[32];            /* "ffn_down"; for ceilings the resource: "read", "f32_vector" */
     enum bm_phase phase;
-    const struct bm_dtype *dtype;              /* NULL for ceilings */
-    uint32_t batch, tokens, context;           /* of the request; tokens: new tokens a sequence */
-    uint64_t m, n, k;                          /* matmul: [m,k] x [k,n] */
+    const struct bm_dtype *dtype;    /* NULL for ceilings */
+    uint32_t batch, tokens, context; /* of the request; tokens: new tokens a sequence */
+    uint64_t m, n, k; /* matmul: [m,k] x [k,n]; fma: n lanes, k steps; cache: see src/workload/cache.c */
     uint32_t heads, kv_heads, head_dim, v_dim; /* attention; head_dim of queries and keys, v_dim of values */
     uint64_t working_set;                      /* ceilings: bytes touched by one launch, 0: the default */
     bool hot;                                  /* the same weights or cache at every launch */
@@ -65,6 +65,7 @@ struct bm_tensor {
     enum bm_element element;
     enum bm_role role;
     uint64_t count; /* elements, including padding of a packed layout */
+    bool on_host;   /* one end of a transfer: host memory from which a device can copy directly */
 };
 
 enum bm_argument_kind {
@@ -82,17 +83,20 @@ struct bm_argument {
     float real;
 };
 struct bm_launch {
-    const char *kernel;               /* function in the source file */
-    unsigned dimensions;              /* 1 to 3 */
+    const char *kernel;  /* function in the source file; NULL: a transfer, of the tensor that is argument 0 to
+                            the one that is argument 1, as long, one of which is on the host */
+    unsigned dimensions; /* 1 to 3 */
     size_t global[3], local[3];       /* items; local 0: the driver chooses */
     struct bm_argument arguments[16]; /* in the kernel's order */
     unsigned argument_count;
 };
 /* What does one case on one device: buffers, build options and a sequence of launches. */
 struct bm_plan {
-    const char *source;              /* file in kernels/, e.g. "gemm.cl" */
-    char variant[32];                /* "register_tile", ...: for the report */
-    const char *pipe;                /* unit that does the arithmetic: "f32_vector" */
+    const char *source;  /* file in kernels/, e.g. "gemm.cl"; NULL: only transfers */
+    char variant[32];    /* "register_tile", ...: for the report */
+    const char *pipe;    /* unit that does the arithmetic: "f32_vector" */
+    const char *feature; /* what compilers may lack; then the build fails and the case is skipped. NULL: a
+                            failing build is a failure */
     struct bm_parameters parameters; /* tunables in force, for the report */
     struct bm_parameters defines;    /* every -D NAME=VALUE of the build, tunables included */
     struct bm_tensor tensors[8];
@@ -107,6 +111,7 @@ struct bm_target {
     unsigned compute_units;
     size_t max_group_items;
     uint64_t local_bytes, max_allocation_bytes;
+    bool has_fp16, has_fp64;
 };
 
 /* ---- input values and checking ---- */
@@ -179,5 +184,18 @@ const struct bm_workload *bm_workload_get(size_t index);      /* NULL past the e
 /* The ceilings every run measures: memory read and copy over working_set bytes, f32 FMA. Writes up to
  * capacity cases, returns how many there are. */
 size_t bm_ceiling_cases(uint64_t working_set, struct bm_case *cases, size_t capacity);
+
+/* What ceilings are sized by. */
+struct bm_ceiling_sizes {
+    uint64_t cold_bytes;                    /* more than any cache holds */
+    uint64_t l1_bytes, l2_bytes, llc_bytes; /* of one cache; 0: unknown, or it is the last level itself */
+    unsigned compute_units;
+};
+#define BM_MAX_CEILINGS 24
+/* Those of bm_ceiling_cases and reading from the last-level cache, which judge a run's rows; `inner`: from
+ * the caches before it too; `all`: from everything that has a workload, on one device. Writes up to capacity
+ * cases, returns how many there are, at most BM_MAX_CEILINGS. */
+size_t bm_ceiling_cases_sized(const struct bm_ceiling_sizes *sizes, bool inner, bool all,
+                              struct bm_case *cases, size_t capacity);
 
 #endif

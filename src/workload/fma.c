@@ -1,25 +1,63 @@
-/* Arithmetic ceiling: n lanes (0: LANES) repeat x = FACTOR x + ADDEND k times (0: STEPS).
+/* Arithmetic ceilings, one per pipe: n lanes (0: LANES) repeat a step of one multiply and one add k times (0:
+ * STEPS); in i8_dot of four each.
  *
- * F = 2 n k, all of them the multiplies and adds of the recurrence; B = 8 n: a seed read and a result
- * written. */
+ * F = 2 n k (i8_dot: 8 n k), operations on integers counted like those on reals; B = 8 n: a seed read and a
+ * result written. kernels/fma.cl has the steps. */
 #include <math.h>
 #include <string.h>
 
 #include "internal.h"
 
 enum { SEEDS, RESULTS };
-/* 13 GFLOP: tens of milliseconds on a few CPU cores, some tenths of one on a large GPU. LANES is 3 x 2^19, so
- * that it divides into 12 chains of 16 as into 8 of 1. */
+/* 13 GFLOP: tens of milliseconds on a few CPU cores. LANES is 3 x 2^19, so that it divides into 12 chains of
+ * 16 as into 8 of 1. */
 #define LANES  (UINT64_C(3) << 19)
 #define STEPS  4096
 #define FACTOR (-(1 - 0x1p-12))
 #define ADDEND 1.0
+/* f16: -x - EVEN, then -x - ODD of that, is x + EVEN - ODD; exact, as all are whole numbers below 2048. */
+enum { F16_EVEN = 1, F16_ODD = 0, F16_LOW = -512, F16_HIGH = 511, F16_CENTRE = -1024 };
+/* i32: a generator modulo 2^32 (Numerical Recipes, 3rd edition, 7.1.2). */
+#define I32_FACTOR UINT32_C(1664525)
+#define I32_ADDEND UINT32_C(1013904223)
+/* i8_dot: one of four starts, so that the reference is quick. */
+enum { I8_STARTS = 4 };
+#define I8_START UINT32_C(0x9E3779B9)
+static const int32_t i8_weights[4] = {-101, 79, -77, 109};
+
+enum pipe { F32, F64, F16, I32, I8_DOT }; /* as kernels/fma.cl numbers them */
+static const struct {
+    const char *name;
+    double operations;     /* of a step and lane */
+    uint32_t arguments[3]; /* the kernel's multiplier and addends */
+} pipes[] = {
+    [F32] = {"f32_vector", 2, {0}},
+    [F64] = {"f64_vector", 2, {0}},
+    [F16] = {"f16_vector", 2, {1, F16_EVEN, F16_ODD}},
+    [I32] = {"i32_vector", 2, {I32_FACTOR, I32_ADDEND}},
+    [I8_DOT] = {"i8_dot", 8, {0}},
+};
 
 static const struct bm_tunable tunables[] = {
     {"CHAINS", 1, 32, false},
     {"VEC", 1, 16, true},
     {"GROUP", 1, 1024, true},
+    {"DOT", 0, 2, false},
 };
+
+/* BM_COUNT_OF(pipes): none. */
+static size_t find_pipe(const char *op) {
+    size_t pipe = 0;
+    while (pipe < BM_COUNT_OF(pipes) && strcmp(pipes[pipe].name, op) != 0)
+        pipe++;
+    return pipe;
+}
+
+/* Of a valid case. */
+static enum pipe pipe_of(const struct bm_case *c) {
+    const size_t pipe = find_pipe(c->op);
+    return pipe < BM_COUNT_OF(pipes) ? (enum pipe)pipe : F32;
+}
 
 static uint64_t lanes_of(const struct bm_case *c) {
     return c->n ? c->n : LANES;
@@ -30,8 +68,10 @@ static uint64_t steps_of(const struct bm_case *c) {
 }
 
 static enum bm_status validate(const struct bm_case *c, struct bm_error *error) {
-    if (strcmp(c->op, "f32_vector") != 0)
-        return bm_fail(error, BM_INVALID, "fma has no op '%s', only f32_vector", c->op);
+    if (find_pipe(c->op) == BM_COUNT_OF(pipes))
+        return bm_fail(error, BM_INVALID,
+                       "fma has no op '%s', only f32_vector, f64_vector, f16_vector, i32_vector and i8_dot",
+                       c->op);
     if (c->n > BM_DIMENSION_MAX || c->k > STEPS)
         return bm_fail(error, BM_INVALID, "fma: at most %llu lanes and %d steps",
                        (unsigned long long)BM_DIMENSION_MAX, STEPS);
@@ -44,7 +84,7 @@ static void shape(const struct bm_case *c, struct bm_text *text) {
 }
 
 static double flops(const struct bm_case *c) {
-    return 2.0 * (double)lanes_of(c) * (double)steps_of(c);
+    return pipes[pipe_of(c)].operations * (double)lanes_of(c) * (double)steps_of(c);
 }
 
 static double bytes(const struct bm_case *c) {
@@ -54,11 +94,55 @@ static double bytes(const struct bm_case *c) {
 static void safe_parameters(const struct bm_case *c, const struct bm_target *target,
                             struct bm_parameters *parameters) {
     const bool grouped = target->is_gpu && target->max_group_items >= 64;
-    (void)c;
+    const int64_t vec = pipe_of(c) == F16 ? 2 : 1;
     *parameters = (struct bm_parameters){0};
     bm_parameters_set(parameters, "CHAINS", grouped ? 8 : 12);
-    bm_parameters_set(parameters, "VEC", grouped ? 1 : 16);
+    bm_parameters_set(parameters, "VEC", grouped ? vec : pipe_of(c) == F64 ? 8 : 16);
     bm_parameters_set(parameters, "GROUP", grouped ? 64 : 1);
+    bm_parameters_set(parameters, "DOT", 0);
+}
+
+/* Chains must hide the latency of a step and still fit the registers: 32 of 16 floats (AVX-512), 16 of 8
+ * (AVX2), 32 of 4 (NEON), a few hundred of 1 on a GPU. DOT: the standard's way, then NVIDIA's. */
+static size_t candidates(const struct bm_case *c, const struct bm_target *target, struct bm_parameters *out,
+                         size_t capacity) {
+    enum { WIDTH = BM_COUNT_OF(tunables) };
+    static const int64_t cpu[][WIDTH] = {{8, 16, 1, 0}, {12, 16, 1, 0}, {16, 16, 1, 0}, {24, 16, 1, 0},
+                                         {12, 8, 1, 0}, {16, 8, 1, 0},  {24, 4, 1, 0}};
+    static const int64_t cpu_f64[][WIDTH] = {{8, 8, 1, 0},  {12, 8, 1, 0}, {16, 8, 1, 0}, {24, 8, 1, 0},
+                                             {12, 4, 1, 0}, {16, 4, 1, 0}, {24, 2, 1, 0}};
+    static const int64_t gpu[][WIDTH] = {{8, 1, 256, 0}, {16, 1, 256, 0}, {4, 1, 256, 0},
+                                         {4, 2, 256, 0}, {4, 4, 256, 0},  {8, 2, 128, 0}};
+    static const int64_t gpu_f16[][WIDTH] = {{8, 2, 256, 0}, {16, 2, 256, 0}, {4, 2, 256, 0},
+                                             {8, 1, 256, 0}, {4, 4, 256, 0},  {4, 8, 256, 0}};
+    static const int64_t cpu_dot[][WIDTH] = {{8, 16, 1, 0}, {12, 16, 1, 0}, {12, 8, 1, 0}, {24, 4, 1, 0}};
+    static const int64_t gpu_dot[][WIDTH] = {
+        {8, 1, 256, 0}, {16, 1, 256, 0}, {8, 1, 256, 1}, {16, 1, 256, 1}};
+#define OFFER(rows)                                                                                          \
+    return bm_tunables_candidates(tunables, WIDTH, (rows)[0], BM_COUNT_OF(rows), out, capacity)
+    const enum pipe pipe = pipe_of(c);
+    if (target->is_gpu && target->max_group_items < 256)
+        return 0;
+    if (pipe == I8_DOT && target->is_gpu)
+        OFFER(gpu_dot);
+    if (pipe == I8_DOT)
+        OFFER(cpu_dot);
+    if (pipe == F16 && target->is_gpu)
+        OFFER(gpu_f16);
+    if (target->is_gpu)
+        OFFER(gpu);
+    if (pipe == F64)
+        OFFER(cpu_f64);
+    OFFER(cpu);
+#undef OFFER
+}
+
+static enum bm_status check_target(enum pipe pipe, const struct bm_target *target, struct bm_error *error) {
+    if (pipe == F64 && !target->has_fp64)
+        return bm_fail(error, BM_UNSUPPORTED, "the device has no double precision (cl_khr_fp64)");
+    if (pipe == F16 && !target->has_fp16)
+        return bm_fail(error, BM_UNSUPPORTED, "the device has no arithmetic in f16 (cl_khr_fp16)");
+    return BM_OK;
 }
 
 static enum bm_status plan_fma(const struct bm_case *c, const struct bm_target *target,
@@ -68,6 +152,8 @@ static enum bm_status plan_fma(const struct bm_case *c, const struct bm_target *
 
     *plan = (struct bm_plan){0};
     enum bm_status status = validate(c, error);
+    if (!status)
+        status = check_target(pipe_of(c), target, error);
     if (status)
         return status;
     safe_parameters(c, target, &safe);
@@ -81,7 +167,11 @@ static enum bm_status plan_fma(const struct bm_case *c, const struct bm_target *
     if (status)
         return status;
 
-    bm_plan_begin(plan, "fma.cl", "chains", "f32_vector", &parameters);
+    const enum pipe pipe = pipe_of(c);
+    bm_plan_begin(plan, "fma.cl", "chains", pipes[pipe].name, &parameters);
+    bm_parameters_set(&plan->defines, "PIPE", pipe);
+    if (pipe == I8_DOT)
+        plan->feature = "dot product of 8-bit integers (cl_khr_integer_dot_product)";
     bm_plan_tensor(plan, "seeds", BM_ELEMENT_F32, BM_ROLE_HOT, lanes_of(c));
     bm_plan_tensor(plan, "results", BM_ELEMENT_F32, BM_ROLE_OUTPUT, lanes_of(c));
     struct bm_launch *launch = bm_plan_launch(plan, "fma_chains", 1);
@@ -91,47 +181,119 @@ static enum bm_status plan_fma(const struct bm_case *c, const struct bm_target *
     bm_launch_tensor(launch, plan, RESULTS);
     bm_launch_uint(launch, lanes_of(c));
     bm_launch_uint(launch, steps_of(c));
+    for (size_t i = 0; i < BM_COUNT_OF(pipes[pipe].arguments); i++)
+        bm_launch_uint(launch, pipes[pipe].arguments[i]);
     status = bm_plan_fits(plan, target, error);
     if (status)
         *plan = (struct bm_plan){0};
     return status;
 }
 
+/* ---- reference: each lane's steps in closed form, or simulated where there is none ---- */
+
 static uint64_t check_count(const struct bm_case *c, const struct bm_plan *plan) {
     (void)plan;
     return bm_ceil_div(lanes_of(c), BM_CHECK_OUTPUTS);
 }
 
-/* The recurrence in closed form: it swings around f = ADDEND / (1 - FACTOR), x_k = f + FACTOR^k (x_0 - f). */
+static uint32_t bits_of(double seed) {
+    const float value = (float)seed;
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof(bits));
+    return bits;
+}
+
+/* x swings around f = ADDEND / (1 - FACTOR): x_k = f + FACTOR^k (x_0 - f). */
+static void expect_real(uint64_t steps, struct bm_check *check) {
+    const double fixed = ADDEND / (1 - FACTOR), factor = pow(FACTOR, (double)steps);
+    for (unsigned i = 0; i < check->count; i++)
+        check->expected[i] = fixed + factor * (check->expected[i] - fixed);
+}
+
+static void expect_f16(uint64_t steps, struct bm_check *check) {
+    for (unsigned i = 0; i < check->count; i++) {
+        double x = rint(check->expected[i] * 256);
+        x = fmin(fmax(x, F16_LOW), F16_HIGH) + F16_CENTRE + (double)(steps / 2) * (F16_EVEN - F16_ODD);
+        check->expected[i] = steps % 2 ? -x - F16_EVEN : x;
+    }
+}
+
+/* k steps are one: x_k = a x_0 + b, found by doubling. */
+static void expect_i32(uint64_t steps, struct bm_check *check) {
+    uint32_t a = 1, b = 0, step_a = I32_FACTOR, step_b = I32_ADDEND;
+    for (uint64_t left = steps; left > 0; left /= 2) {
+        if (left % 2) {
+            b = step_a * b + step_b;
+            a = step_a * a;
+        }
+        step_b = step_a * step_b + step_b;
+        step_a = step_a * step_a;
+    }
+    for (unsigned i = 0; i < check->count; i++)
+        check->expected[i] = (double)((a * bits_of(check->expected[i]) + b) >> 8);
+}
+
+static uint32_t dot_steps(uint32_t x, uint64_t steps) {
+    for (uint64_t step = 0; step < steps; step++) {
+        uint32_t sum = x;
+        for (unsigned byte = 0; byte < 4; byte++)
+            sum += (uint32_t)((int8_t)(x >> 8 * byte) * i8_weights[byte]);
+        x = sum;
+    }
+    return x;
+}
+
+static void expect_i8_dot(uint64_t steps, struct bm_check *check) {
+    double ends[I8_STARTS];
+    for (uint32_t start = 0; start < I8_STARTS; start++)
+        ends[start] = (double)(dot_steps((start + 1) * I8_START, steps) >> 8);
+    for (unsigned i = 0; i < check->count; i++)
+        check->expected[i] = ends[(bits_of(check->expected[i]) >> 8) % I8_STARTS];
+}
+
 static enum bm_status check_fma(const struct bm_case *c, const struct bm_plan *plan,
                                 const struct bm_operands *operands, uint64_t seed, uint64_t index,
                                 struct bm_check *check, struct bm_error *error) {
+    static void (*const expect[])(uint64_t steps, struct bm_check * check) = {[F32] = expect_real,
+                                                                              [F64] = expect_real,
+                                                                              [F16] = expect_f16,
+                                                                              [I32] = expect_i32,
+                                                                              [I8_DOT] = expect_i8_dot};
     (void)seed;
     enum bm_status status = bm_check_begin(check, index, check_count(c, plan), error);
     if (status)
         return status;
-    const double fixed = ADDEND / (1 - FACTOR), factor = pow(FACTOR, (double)steps_of(c));
     const uint64_t left = lanes_of(c) - index * BM_CHECK_OUTPUTS;
     check->first = index * BM_CHECK_OUTPUTS;
     check->count = (unsigned)(left < BM_CHECK_OUTPUTS ? left : BM_CHECK_OUTPUTS);
     bm_values_gather(operands->values[SEEDS], operands->start[SEEDS] + check->first, 1, check->count,
                      check->expected);
-    for (unsigned i = 0; i < check->count; i++)
-        check->expected[i] = fixed + factor * (check->expected[i] - fixed);
+    expect[pipe_of(c)](steps_of(c), check);
     return BM_OK;
 }
 
-/* |FACTOR| < 1, so a rounding error never grows: k of them, each up to u of a value of size 1, add to u
+/* f32: |FACTOR| < 1, so a rounding error never grows: k of them, each up to u of a value of size 1, add to u
  * sqrt(k) when independent. They are not quite, as every second step rounds alike: ten times that was seen,
  * and devices that round the product too may show twice as much. One missing step changes a result by about
- * its own size, ten by a thousandth of it; both are seen. */
+ * its own size, ten by a thousandth of it; both are seen. f64: its result is rounded to f32. The others are
+ * exact. */
 static double tolerance(const struct bm_case *c) {
-    return 40 * BM_F32_ROUNDOFF * (sqrt((double)steps_of(c)) + 1);
+    switch (pipe_of(c)) {
+    case F32:
+        return 40 * BM_F32_ROUNDOFF * (sqrt((double)steps_of(c)) + 1);
+    case F64:
+        return 2 * BM_F32_ROUNDOFF;
+    case F16:
+    case I32:
+    case I8_DOT:
+        break;
+    }
+    return 0;
 }
 
 const struct bm_workload bm_workload_fma = {
     .name = "fma",
-    .summary = "ceiling: f32 multiply-add",
+    .summary = "ceiling: multiply-add of a pipe",
     .is_ceiling = true,
     .reference = "float64",
     .validate = validate,
@@ -139,6 +301,7 @@ const struct bm_workload bm_workload_fma = {
     .flops = flops,
     .bytes = bytes,
     .safe_parameters = safe_parameters,
+    .candidates = candidates,
     .plan = plan_fma,
     .check_count = check_count,
     .check = check_fma,

@@ -5,7 +5,7 @@
 #include "bm/workload.h"
 
 extern const struct bm_workload bm_workload_gemm, bm_workload_gemv, bm_workload_attention, bm_workload_stream,
-    bm_workload_fma;
+    bm_workload_cache, bm_workload_fma, bm_workload_launch, bm_workload_transfer;
 
 /* Every count of elements is a product of a few dimensions; with these bounds none overflows 64 bits, in
  * bytes neither. */
@@ -37,6 +37,10 @@ enum bm_status bm_tunables_check_group(const char *workload, int64_t items, cons
 /* BM_INVALID when a group needs more local memory than the target has. */
 enum bm_status bm_tunables_check_local(const char *workload, uint64_t bytes, const struct bm_target *target,
                                        struct bm_error *error) BM_CHECK_RESULT;
+/* Writes up to capacity sets of parameters: set r gives tunable t the value rows[r * count + t]. Returns how
+ * many there are. */
+size_t bm_tunables_candidates(const struct bm_tunable *tunables, size_t count, const int64_t *rows,
+                              size_t row_count, struct bm_parameters *candidates, size_t capacity);
 /* The largest power of two that divides value, at most limit (a power of two). */
 uint64_t bm_power_of_two_divisor(uint64_t value, uint64_t limit);
 static inline uint64_t bm_ceil_div(uint64_t a, uint64_t b) {
@@ -69,6 +73,8 @@ static inline size_t bm_values_position(const struct bm_operands *operands, unsi
 /* float64 dot product of x with elements index, index + 1, ... of tensor t. */
 double bm_values_dot(const struct bm_operands *operands, unsigned tensor, uint64_t index, const double *x,
                      size_t count);
+/* float64 sum of elements index, index + 1, ... of tensor t. */
+double bm_values_sum(const struct bm_operands *operands, unsigned tensor, uint64_t index, size_t count);
 /* A number below bound that depends on seed and index alone. */
 uint64_t bm_sample(uint64_t seed, uint64_t index, uint64_t bound);
 /* Clears *check and bounds count. */

@@ -1,37 +1,65 @@
-/* Memory ceilings over `working_set` bytes (0: 256 MiB).
+/* Memory ceilings over `working_set` bytes (0: 256 MiB), F = 0 but for triad.
  *
- * read: B = working_set; F = 0. The source is cut into blocks of BLOCK elements and the sum of each is
- * written. copy: half of the working set is copied onto the other half; B = bytes read + bytes written; F =
- * 0. */
+ * read: B = working_set. The source is cut into blocks of BLOCK elements and the sum of each is written.
+ * write: B = working_set, element i becomes i modulo BLOCK. copy: half of the working set is copied onto the
+ * other half; B = bytes read + bytes written. triad: a = b + SCALE c, a third each; B = bytes read + bytes
+ * written, F = 2 an element (STREAM, https://www.cs.virginia.edu/stream/ref.html). Lines that a store reads
+ * before it writes them are not counted: avoiding them is part of the best pattern. */
 #include <math.h>
 #include <string.h>
 
 #include "internal.h"
 
-enum { SOURCE, RESULT };
 enum { BLOCK = 16384, MINIMUM_BYTES = 4096 };
 #define DEFAULT_BYTES (UINT64_C(256) << 20)
 #define MAXIMUM_BYTES (UINT64_C(1) << 44)
+#define SCALE         3.0
+
+/* What sets the kinds of stream apart. */
+struct kind {
+    const char *op, *variant, *kernel;
+    unsigned sources;
+    bool writes; /* an array, rather than a sum of each block */
+};
+static const struct kind kinds[] = {
+    {"read", "read_streams", "stream_read", 1, false},
+    {"copy", "copy_streams", "stream_copy", 1, true},
+    {"write", "write_streams", "stream_write", 0, true},
+    {"triad", "triad_streams", "stream_triad", 2, true},
+};
+enum { SOURCE, RESULT, SECOND_SOURCE }; /* tensors; of write the result alone */
 
 static const struct bm_tunable tunables[] = {
-    {"STREAMS", 1, 16, false},
-    {"VEC", 1, 16, true},
-    {"LANES", 1, 1024, true},
+    {"STREAMS", 1, 16, false}, {"VEC", 1, 16, true},         {"LANES", 1, 1024, true},
+    {"CHUNK", 1, 64, false},   {"NONTEMPORAL", 0, 1, false},
 };
 
-static bool is_copy(const struct bm_case *c) {
-    return !strcmp(c->op, "copy");
+static const struct kind *find_kind(const char *op) {
+    for (size_t i = 0; i < BM_COUNT_OF(kinds); i++)
+        if (!strcmp(kinds[i].op, op))
+            return &kinds[i];
+    return NULL;
 }
 
-/* f32 elements of the source. */
-static uint64_t source_count(const struct bm_case *c) {
-    const uint64_t bytes = c->working_set ? c->working_set : DEFAULT_BYTES;
-    return bytes / (is_copy(c) ? 8 : 4);
+/* Of a valid case. */
+static const struct kind *kind_of(const struct bm_case *c) {
+    const struct kind *kind = find_kind(c->op);
+    return kind ? kind : &kinds[0];
+}
+
+/* Bytes moved for an element of one array. */
+static uint64_t bytes_per_element(const struct bm_case *c) {
+    return 4 * (kind_of(c)->sources + (kind_of(c)->writes ? 1u : 0u));
+}
+
+/* f32 elements of one array. */
+static uint64_t element_count(const struct bm_case *c) {
+    return (c->working_set ? c->working_set : DEFAULT_BYTES) / bytes_per_element(c);
 }
 
 static enum bm_status validate(const struct bm_case *c, struct bm_error *error) {
-    if (strcmp(c->op, "read") != 0 && !is_copy(c))
-        return bm_fail(error, BM_INVALID, "stream has no op '%s', only read and copy", c->op);
+    if (!find_kind(c->op))
+        return bm_fail(error, BM_INVALID, "stream has no op '%s', only read, write, copy and triad", c->op);
     if (c->working_set && (c->working_set < MINIMUM_BYTES || c->working_set > MAXIMUM_BYTES))
         return bm_fail(error, BM_INVALID, "stream: a working set of %llu bytes, must be %d to %llu",
                        (unsigned long long)c->working_set, MINIMUM_BYTES, (unsigned long long)MAXIMUM_BYTES);
@@ -44,12 +72,11 @@ static void shape(const struct bm_case *c, struct bm_text *text) {
 }
 
 static double flops(const struct bm_case *c) {
-    (void)c;
-    return 0;
+    return kind_of(c)->sources == 2 ? 2.0 * (double)element_count(c) : 0;
 }
 
 static double bytes(const struct bm_case *c) {
-    return (double)source_count(c) * (is_copy(c) ? 8 : 4);
+    return (double)(element_count(c) * bytes_per_element(c));
 }
 
 static void safe_parameters(const struct bm_case *c, const struct bm_target *target,
@@ -60,6 +87,51 @@ static void safe_parameters(const struct bm_case *c, const struct bm_target *tar
     bm_parameters_set(parameters, "STREAMS", grouped ? 2 : 4);
     bm_parameters_set(parameters, "VEC", grouped ? 4 : 16);
     bm_parameters_set(parameters, "LANES", grouped ? 64 : 1);
+    bm_parameters_set(parameters, "CHUNK", 1);
+    bm_parameters_set(parameters, "NONTEMPORAL", 0);
+}
+
+/* Which pattern is fastest differs between processors, and from day to day on a shared machine. Stores that
+ * bypass the caches are tried where something is stored; a compiler without them refuses, and they fall out.
+ */
+static size_t candidates(const struct bm_case *c, const struct bm_target *target, struct bm_parameters *out,
+                         size_t capacity) {
+    enum { WIDTH = BM_COUNT_OF(tunables) };
+    static const int64_t cpu_read[][WIDTH] = {
+        {1, 16, 1, 4, 0}, {2, 16, 1, 4, 0}, {4, 16, 1, 1, 0}, {4, 16, 1, 8, 0},
+        {8, 16, 1, 1, 0}, {8, 16, 1, 4, 0}, {4, 8, 1, 4, 0},  {4, 4, 1, 4, 0},
+    };
+    static const int64_t cpu_write[][WIDTH] = {
+        {1, 16, 1, 4, 0}, {1, 16, 1, 4, 1}, {2, 16, 1, 4, 0}, {2, 16, 1, 4, 1},
+        {4, 16, 1, 1, 0}, {4, 16, 1, 1, 1}, {2, 8, 1, 4, 0},  {2, 8, 1, 4, 1},
+    };
+    static const int64_t gpu_read[][WIDTH] = {
+        {1, 4, 256, 1, 0}, {2, 4, 256, 1, 0}, {4, 4, 256, 1, 0}, {2, 4, 64, 1, 0},
+        {4, 1, 256, 1, 0}, {4, 4, 128, 1, 0}, {4, 2, 256, 1, 0}, {1, 4, 256, 4, 0},
+    };
+    static const int64_t gpu_write[][WIDTH] = {
+        {1, 4, 256, 1, 0}, {2, 4, 256, 1, 0}, {4, 4, 256, 1, 0}, {2, 4, 64, 1, 0},
+        {4, 1, 256, 1, 0}, {1, 4, 256, 1, 1}, {2, 4, 256, 1, 1}, {1, 4, 32, 1, 0},
+    };
+    const bool writes = kind_of(c)->writes;
+    if (!target->is_gpu)
+        return bm_tunables_candidates(tunables, WIDTH, writes ? cpu_write[0] : cpu_read[0],
+                                      writes ? BM_COUNT_OF(cpu_write) : BM_COUNT_OF(cpu_read), out, capacity);
+    if (target->max_group_items < 256 || target->local_bytes < 4096)
+        return 0;
+    return bm_tunables_candidates(tunables, WIDTH, writes ? gpu_write[0] : gpu_read[0],
+                                  writes ? BM_COUNT_OF(gpu_write) : BM_COUNT_OF(gpu_read), out, capacity);
+}
+
+static void plan_tensors(const struct bm_case *c, struct bm_plan *plan) {
+    const struct kind *kind = kind_of(c);
+    const uint64_t count = element_count(c);
+    if (kind->sources > 0)
+        bm_plan_tensor(plan, "source", BM_ELEMENT_F32, BM_ROLE_COLD, count);
+    bm_plan_tensor(plan, kind->writes ? "destination" : "sums", BM_ELEMENT_F32, BM_ROLE_OUTPUT,
+                   kind->writes ? count : bm_ceil_div(count, BLOCK));
+    if (kind->sources > 1)
+        bm_plan_tensor(plan, "second source", BM_ELEMENT_F32, BM_ROLE_COLD, count);
 }
 
 static enum bm_status plan_stream(const struct bm_case *c, const struct bm_target *target,
@@ -76,6 +148,7 @@ static enum bm_status plan_stream(const struct bm_case *c, const struct bm_targe
     if (status)
         return status;
     const uint64_t streams = (uint64_t)bm_parameters_get(&parameters, "STREAMS", 0);
+    const uint64_t chunk = (uint64_t)bm_parameters_get(&parameters, "CHUNK", 0);
     const uint64_t lanes = (uint64_t)bm_parameters_get(&parameters, "LANES", 0);
     status = bm_tunables_check_group("stream", (int64_t)lanes, target, error);
     if (!status && lanes > 1)
@@ -83,17 +156,16 @@ static enum bm_status plan_stream(const struct bm_case *c, const struct bm_targe
     if (status)
         return status;
 
-    const uint64_t count = source_count(c), blocks = bm_ceil_div(count, BLOCK);
-    bm_plan_begin(plan, "stream.cl", is_copy(c) ? "copy_streams" : "read_streams", "-", &parameters);
+    const struct kind *kind = kind_of(c);
+    const uint64_t count = element_count(c);
+    bm_plan_begin(plan, "stream.cl", kind->variant, kind->sources == 2 ? "f32_vector" : "-", &parameters);
     bm_parameters_set(&plan->defines, "BLOCK", BLOCK);
-    bm_plan_tensor(plan, "source", BM_ELEMENT_F32, BM_ROLE_COLD, count);
-    bm_plan_tensor(plan, is_copy(c) ? "destination" : "sums", BM_ELEMENT_F32, BM_ROLE_OUTPUT,
-                   is_copy(c) ? count : blocks);
-    struct bm_launch *launch = bm_plan_launch(plan, is_copy(c) ? "stream_copy" : "stream_read", 1);
+    plan_tensors(c, plan);
+    struct bm_launch *launch = bm_plan_launch(plan, kind->kernel, 1);
     launch->local[0] = lanes;
-    launch->global[0] = bm_ceil_div(blocks, streams) * lanes;
-    bm_launch_tensor(launch, plan, SOURCE);
-    bm_launch_tensor(launch, plan, RESULT);
+    launch->global[0] = bm_ceil_div(bm_ceil_div(count, BLOCK), streams * chunk) * lanes;
+    for (unsigned t = 0; t < plan->tensor_count; t++)
+        bm_launch_tensor(launch, plan, t);
     bm_launch_uint(launch, count / BLOCK);
     bm_launch_uint(launch, count % BLOCK);
     status = bm_plan_fits(plan, target, error);
@@ -102,70 +174,75 @@ static enum bm_status plan_stream(const struct bm_case *c, const struct bm_targe
     return status;
 }
 
-/* Everything is checked: 16 sums or BM_CHECK_OUTPUTS copied elements at a time. */
+/* Everything is checked: 16 sums or BM_CHECK_OUTPUTS elements at a time. */
 enum { SUMS_PER_CHECK = 16 };
 
 static uint64_t check_count(const struct bm_case *c, const struct bm_plan *plan) {
+    const uint64_t count = element_count(c);
     (void)plan;
-    return is_copy(c) ? bm_ceil_div(source_count(c), BM_CHECK_OUTPUTS)
-                      : bm_ceil_div(bm_ceil_div(source_count(c), BLOCK), SUMS_PER_CHECK);
+    return kind_of(c)->writes ? bm_ceil_div(count, BM_CHECK_OUTPUTS)
+                              : bm_ceil_div(bm_ceil_div(count, BLOCK), SUMS_PER_CHECK);
 }
 
-static double sum_of(const struct bm_operands *operands, uint64_t first, size_t count) {
-    const struct bm_values *values = operands->values[SOURCE];
-    size_t position = bm_values_position(operands, SOURCE, first);
-    double sum[8] = {0};
-
-    while (count) {
-        const size_t left = values->period - position, run = count < left ? count : left;
-        const float *value = values->values + position;
-        size_t i = 0;
-        for (; i + 8 <= run; i += 8)
-            for (size_t j = 0; j < 8; j++)
-                sum[j] += (double)value[i + j];
-        for (; i < run; i++)
-            sum[0] += (double)value[i];
-        count -= run;
-        position = 0;
+static void check_sums(const struct bm_operands *operands, uint64_t count, struct bm_check *check) {
+    for (uint64_t block = check->first; check->count < SUMS_PER_CHECK && block * BLOCK < count; block++) {
+        const uint64_t left = count - block * BLOCK;
+        check->expected[check->count++] =
+            bm_values_sum(operands, SOURCE, block * BLOCK, (size_t)(left < BLOCK ? left : BLOCK));
     }
-    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+    check->scale = sqrt((double)(count < BLOCK ? count : BLOCK));
+}
+
+static void gather(const struct bm_operands *operands, unsigned tensor, const struct bm_check *check,
+                   double out[BM_CHECK_OUTPUTS]) {
+    bm_values_gather(operands->values[tensor], operands->start[tensor] + check->first, 1, check->count, out);
 }
 
 static enum bm_status check_stream(const struct bm_case *c, const struct bm_plan *plan,
                                    const struct bm_operands *operands, uint64_t seed, uint64_t index,
                                    struct bm_check *check, struct bm_error *error) {
-    const uint64_t count = source_count(c);
+    const struct kind *kind = kind_of(c);
+    const uint64_t count = element_count(c);
     (void)seed;
     enum bm_status status = bm_check_begin(check, index, check_count(c, plan), error);
     if (status)
         return status;
-    if (is_copy(c)) {
-        const uint64_t left = count - index * BM_CHECK_OUTPUTS;
-        check->first = index * BM_CHECK_OUTPUTS;
-        check->count = (unsigned)(left < BM_CHECK_OUTPUTS ? left : BM_CHECK_OUTPUTS);
-        bm_values_gather(operands->values[SOURCE], operands->start[SOURCE] + check->first, 1, check->count,
-                         check->expected);
+    if (!kind->writes) {
+        check->first = index * SUMS_PER_CHECK;
+        check_sums(operands, count, check);
         return BM_OK;
     }
-    check->first = index * SUMS_PER_CHECK;
-    for (uint64_t block = check->first; check->count < SUMS_PER_CHECK && block * BLOCK < count; block++) {
-        const uint64_t left = count - block * BLOCK;
-        check->expected[check->count++] =
-            sum_of(operands, block * BLOCK, (size_t)(left < BLOCK ? left : BLOCK));
+    const uint64_t left = count - index * BM_CHECK_OUTPUTS;
+    check->first = index * BM_CHECK_OUTPUTS;
+    check->count = (unsigned)(left < BM_CHECK_OUTPUTS ? left : BM_CHECK_OUTPUTS);
+    if (kind->sources == 0) {
+        for (unsigned i = 0; i < check->count; i++)
+            check->expected[i] = (double)((check->first + i) % BLOCK);
+        return BM_OK;
     }
-    check->scale = sqrt((double)(count < BLOCK ? count : BLOCK));
+    gather(operands, SOURCE, check, check->expected);
+    if (kind->sources == 2) {
+        double second[BM_CHECK_OUTPUTS];
+        gather(operands, SECOND_SOURCE, check, second);
+        for (unsigned i = 0; i < check->count; i++)
+            check->expected[i] += SCALE * second[i];
+        check->scale = sqrt(1 + SCALE * SCALE);
+    }
     return BM_OK;
 }
 
-/* A sum of BLOCK unit normals added in f32 errs as a dot product of that length does (see gemm); a copy is
- * exact. */
+/* A sum of BLOCK unit normals added in f32 errs as a dot product of that length does (see gemm). triad rounds
+ * its sum and, unfused, its product: u (|b| + 2 x 3 |c|) with normals that stay below 6. A copy is exact. */
 static double tolerance(const struct bm_case *c) {
-    return is_copy(c) ? 0 : 8 * BM_F32_ROUNDOFF * sqrt((double)BLOCK);
+    const struct kind *kind = kind_of(c);
+    if (kind->sources == 2)
+        return 42 / sqrt(1 + SCALE * SCALE) * BM_F32_ROUNDOFF;
+    return kind->writes ? 0 : 8 * BM_F32_ROUNDOFF * sqrt((double)BLOCK);
 }
 
 const struct bm_workload bm_workload_stream = {
     .name = "stream",
-    .summary = "ceiling: memory read and copy",
+    .summary = "ceiling: memory read, write, copy and triad",
     .is_ceiling = true,
     .reference = "float64",
     .validate = validate,
@@ -173,6 +250,7 @@ const struct bm_workload bm_workload_stream = {
     .flops = flops,
     .bytes = bytes,
     .safe_parameters = safe_parameters,
+    .candidates = candidates,
     .plan = plan_stream,
     .check_count = check_count,
     .check = check_stream,

@@ -72,6 +72,26 @@ double bm_values_dot(const struct bm_operands *operands, unsigned tensor, uint64
     return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
 }
 
+double bm_values_sum(const struct bm_operands *operands, unsigned tensor, uint64_t index, size_t count) {
+    const struct bm_values *values = operands->values[tensor];
+    size_t position = bm_values_position(operands, tensor, index);
+    double sum[8] = {0};
+
+    while (count) {
+        const size_t left = values->period - position, run = count < left ? count : left;
+        const float *value = values->values + position;
+        size_t i = 0;
+        for (; i + 8 <= run; i += 8)
+            for (size_t j = 0; j < 8; j++)
+                sum[j] += (double)value[i + j];
+        for (; i < run; i++)
+            sum[0] += (double)value[i];
+        count -= run;
+        position = 0;
+    }
+    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+}
+
 uint64_t bm_sample(uint64_t seed, uint64_t index, uint64_t bound) {
     struct bm_random random;
     bm_random_init(&random, bm_hash(&index, sizeof(index), seed));

@@ -2,8 +2,6 @@
 
 #include "session.h"
 
-enum { HOT_STRIDE = 1000003 }; /* hot tensors of one plan begin at different values */
-
 static uint64_t tensor_bytes(const struct bm_tensor *tensor) {
     return tensor->count * bm_element_bytes(tensor->element);
 }
@@ -16,6 +14,7 @@ static uint64_t larger(uint64_t a, uint64_t b) {
 struct need {
     uint64_t arena[BM_ELEMENT_COUNT]; /* elements of the largest region */
     uint64_t hot[BM_MAX_TENSORS][BM_ELEMENT_COUNT], written[BM_MAX_TENSORS], total;
+    uint64_t staging; /* of the host's memory: no part of total */
 };
 
 static void add_up(const struct bm_session *session, const struct bm_plan *plan, struct need *need) {
@@ -27,9 +26,13 @@ static void add_up(const struct bm_session *session, const struct bm_plan *plan,
             need->total +=
                 session->options.cold_bytes + need->arena[e] * bm_element_bytes((enum bm_element)e);
     }
+    need->staging = session->staging.largest;
+    for (unsigned t = 0; t < plan->tensor_count; t++)
+        if (plan->tensors[t].on_host)
+            need->staging = larger(need->staging, tensor_bytes(&plan->tensors[t]));
     for (unsigned t = 0; t < BM_MAX_TENSORS; t++) {
         const struct bm_tensor *tensor = &plan->tensors[t];
-        bool used = t < plan->tensor_count;
+        bool used = t < plan->tensor_count && !tensor->on_host;
         bool written = used && (tensor->role == BM_ROLE_OUTPUT || tensor->role == BM_ROLE_SCRATCH);
         need->written[t] = larger(session->written[t].largest, written ? tensor_bytes(tensor) : 0);
         need->total += need->written[t];
@@ -60,7 +63,7 @@ static enum bm_status check_single_allocations(const struct bm_session *session,
 
 /* Whether a buffer that exists already would be too small. */
 static bool outgrows(const struct bm_session *session, const struct need *need) {
-    bool outgrown = false;
+    bool outgrown = session->staging.buffer != NULL && need->staging > session->staging.largest;
     for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++)
         outgrown |= session->arenas[e].buffer != NULL && need->arena[e] > session->arenas[e].largest;
     for (unsigned t = 0; t < BM_MAX_TENSORS; t++) {
@@ -90,6 +93,7 @@ enum bm_status bm_opencl_reserve(struct bm_session *session, const struct bm_cas
                        (double)session->endpoint->memory_bytes / 0x1p30);
     if (outgrows(session, &need))
         return bm_fail(error, BM_INTERNAL, "every case must be reserved before the first is prepared");
+    session->staging.largest = need.staging;
     for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++)
         session->arenas[e].largest = need.arena[e];
     for (unsigned t = 0; t < BM_MAX_TENSORS; t++) {
@@ -109,7 +113,9 @@ enum bm_status bm_opencl_check_reserved(const struct bm_session *session, const 
         reserved &= region[e] <= session->arenas[e].largest;
     for (unsigned t = 0; t < plan->tensor_count; t++) {
         const struct bm_tensor *tensor = &plan->tensors[t];
-        if (tensor->role == BM_ROLE_HOT)
+        if (tensor->on_host)
+            reserved &= tensor_bytes(tensor) <= session->staging.largest;
+        else if (tensor->role == BM_ROLE_HOT)
             reserved &= tensor_bytes(tensor) <= session->hot[t][tensor->element].largest;
         else if (tensor->role != BM_ROLE_COLD)
             reserved &= tensor_bytes(tensor) <= session->written[t].largest;
@@ -126,7 +132,7 @@ enum bm_status bm_opencl_hot_get(struct bm_session *session, const struct bm_pla
     *buffer = NULL;
     if (status != BM_OK)
         return status;
-    operands->start[t] = (uint64_t)(t + 1) * HOT_STRIDE;
+    operands->start[t] = bm_opencl_hot_start(t);
     if (pool->buffer == NULL) {
         void *packed = bm_opencl_pack(operands->values[t], operands->start[t], bytes / width);
         if (packed == NULL)

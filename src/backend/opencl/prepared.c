@@ -5,6 +5,17 @@
 
 enum { SOURCE_LIMIT = 1 << 20 };
 
+/* A compiler without the feature that the plan is for is no failure. */
+static enum bm_status build_program(struct bm_prepared *prepared, const char *source, const char *options,
+                                    struct bm_error *error) {
+    const struct bm_cl_queue *queue = &prepared->session->queue;
+    struct bm_error why = {0};
+    enum bm_status status = bm_cl_program_build(queue, source, options, &prepared->program, &why);
+    if (status == BM_DEVICE && prepared->plan.feature != NULL)
+        return bm_fail(error, BM_UNSUPPORTED, "the driver's compiler has no %s", prepared->plan.feature);
+    return status == BM_OK ? BM_OK : bm_fail_native(error, status, why.native, why.call, "%s", why.message);
+}
+
 static enum bm_status build(struct bm_prepared *prepared, struct bm_error *error) {
     struct bm_session *session = prepared->session;
     const struct bm_plan *plan = &prepared->plan;
@@ -12,6 +23,8 @@ static enum bm_status build(struct bm_prepared *prepared, struct bm_error *error
     char *source = NULL;
     size_t size;
     enum bm_status status = BM_OK;
+    if (plan->source == NULL)
+        return BM_OK;
     bm_text_append(&path, "%s/%s", session->kernels_folder, plan->source);
     bm_text_append(&options, "-cl-std=CL1.2");
     for (unsigned i = 0; i < plan->defines.count; i++)
@@ -22,9 +35,11 @@ static enum bm_status build(struct bm_prepared *prepared, struct bm_error *error
     if (status == BM_OK)
         status = bm_file_read(path.data, SOURCE_LIMIT, &source, &size, error);
     if (status == BM_OK)
-        status = bm_cl_program_build(&session->queue, source, options.data, &prepared->program, error);
+        status = build_program(prepared, source, options.data, error);
     for (unsigned l = 0; status == BM_OK && l < plan->launch_count; l++) {
         cl_int code;
+        if (plan->launches[l].kernel == NULL)
+            continue;
         prepared->kernels[l] = clCreateKernel(prepared->program, plan->launches[l].kernel, &code);
         if (code != CL_SUCCESS)
             status = bm_cl_fail(error, code, "clCreateKernel");
@@ -63,13 +78,25 @@ static enum bm_status use_arena(struct bm_prepared *prepared, unsigned t, struct
     return BM_OK;
 }
 
+static enum bm_status use_staging(struct bm_prepared *prepared, unsigned t, struct bm_error *error) {
+    uint8_t *memory;
+    prepared->operands.start[t] = bm_opencl_hot_start(t);
+    enum bm_status status = bm_opencl_staging_get(prepared->session, &memory, error);
+    if (status != BM_OK || prepared->plan.tensors[t].role != BM_ROLE_HOT)
+        return status;
+    return bm_opencl_values_get(prepared->session, prepared->plan.tensors[t].element,
+                                &prepared->operands.values[t], error);
+}
+
 static enum bm_status take_buffers(struct bm_prepared *prepared, struct bm_error *error) {
     const struct bm_plan *plan = &prepared->plan;
     enum bm_status status = BM_OK;
     prepared->slots = UINT64_MAX;
     bm_opencl_layout(plan, prepared->operands.start, prepared->region);
     for (unsigned t = 0; status == BM_OK && t < plan->tensor_count; t++) {
-        if (plan->tensors[t].role == BM_ROLE_HOT)
+        if (plan->tensors[t].on_host)
+            status = use_staging(prepared, t, error);
+        else if (plan->tensors[t].role == BM_ROLE_HOT)
             status = bm_opencl_hot_get(prepared->session, plan, t, &prepared->operands, &prepared->buffers[t],
                                        error);
         else if (plan->tensors[t].role == BM_ROLE_COLD)
@@ -110,7 +137,7 @@ static enum bm_status set_argument(cl_kernel kernel, unsigned position, const st
 static enum bm_status set_arguments(struct bm_prepared *prepared, struct bm_error *error) {
     for (unsigned l = 0; l < prepared->plan.launch_count; l++) {
         const struct bm_launch *launch = &prepared->plan.launches[l];
-        for (unsigned a = 0; a < launch->argument_count; a++) {
+        for (unsigned a = 0; launch->kernel != NULL && a < launch->argument_count; a++) {
             enum bm_status status =
                 set_argument(prepared->kernels[l], a, &launch->arguments[a], prepared, error);
             if (status != BM_OK)

@@ -16,6 +16,15 @@ static enum bm_status move_to_slot(struct bm_prepared *prepared, unsigned l, uin
     return BM_OK;
 }
 
+static enum bm_status enqueue_kernel(struct bm_prepared *prepared, unsigned l, const cl_event *gate,
+                                     cl_event *event, struct bm_error *error) {
+    const struct bm_launch *launch = &prepared->plan.launches[l];
+    cl_int code = clEnqueueNDRangeKernel(
+        prepared->session->queue.queue, prepared->kernels[l], launch->dimensions, NULL, launch->global,
+        launch->local[0] != 0 ? launch->local : NULL, gate != NULL ? 1 : 0, gate, event);
+    return code == CL_SUCCESS ? BM_OK : bm_cl_fail(error, code, "clEnqueueNDRangeKernel");
+}
+
 enum bm_status bm_opencl_enqueue(struct bm_prepared *prepared, uint64_t slot, const cl_event *gate,
                                  cl_event *first, cl_event *last, struct bm_error *error) {
     const struct bm_plan *plan = &prepared->plan;
@@ -26,12 +35,11 @@ enum bm_status bm_opencl_enqueue(struct bm_prepared *prepared, uint64_t slot, co
             return status;
         /* One launch may be both first and last: then one event serves, retained for its second owner. */
         cl_event *event = l == 0 && first != NULL ? first : l + 1 == plan->launch_count ? last : NULL;
-        bool waits = l == 0 && gate != NULL;
-        cl_int code = clEnqueueNDRangeKernel(
-            prepared->session->queue.queue, prepared->kernels[l], launch->dimensions, NULL, launch->global,
-            launch->local[0] != 0 ? launch->local : NULL, waits ? 1 : 0, waits ? gate : NULL, event);
-        if (code != CL_SUCCESS)
-            return bm_cl_fail(error, code, "clEnqueueNDRangeKernel");
+        const cl_event *waits_for = l == 0 ? gate : NULL;
+        status = launch->kernel != NULL ? enqueue_kernel(prepared, l, waits_for, event, error)
+                                        : bm_opencl_enqueue_transfer(prepared, l, waits_for, event, error);
+        if (status != BM_OK)
+            return status;
         if (event != NULL && event == first && last != NULL && l + 1 == plan->launch_count) {
             *last = *first;
             clRetainEvent(*last);

@@ -23,6 +23,8 @@ static enum bm_status open_session(const struct bm_endpoint *endpoint,
         .max_group_items = endpoint->max_group_items,
         .local_bytes = endpoint->local_bytes,
         .max_allocation_bytes = endpoint->max_allocation_bytes,
+        .has_fp16 = endpoint->has_fp16,
+        .has_fp64 = endpoint->has_fp64,
     };
     if (options->kernels_folder != NULL)
         bm_string_set(session->kernels_folder, sizeof session->kernels_folder, options->kernels_folder);
@@ -44,6 +46,7 @@ static void close_session(struct bm_session *session) {
     for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++)
         bm_opencl_arena_fini(&session->arenas[e]);
     bm_opencl_pools_fini(session);
+    bm_opencl_staging_fini(session);
     bm_cl_queue_close(&session->queue);
     free(session);
 }

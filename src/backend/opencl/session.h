@@ -35,6 +35,8 @@ struct bm_session {
     struct bm_arena arenas[BM_ELEMENT_COUNT];
     struct bm_pool hot[BM_MAX_TENSORS][BM_ELEMENT_COUNT];
     struct bm_pool written[BM_MAX_TENSORS]; /* outputs and scratch, between guard zones */
+    struct bm_pool staging; /* the host's end of transfers, between guard zones, mapped while it lives */
+    uint8_t *staging_memory;
 };
 
 struct bm_prepared {
@@ -79,6 +81,20 @@ enum bm_status bm_opencl_hot_get(struct bm_session *session, const struct bm_pla
 /* The pool's buffer: BM_GUARD_BYTES, the tensor, at least BM_GUARD_BYTES. Borrowed. */
 enum bm_status bm_opencl_written_get(struct bm_session *session, unsigned t, cl_mem *buffer,
                                      struct bm_error *error) BM_CHECK_RESULT;
+/* The host's end of a transfer, mapped: BM_GUARD_BYTES, the tensor, at least BM_GUARD_BYTES. Borrowed. */
+enum bm_status bm_opencl_staging_get(struct bm_session *session, uint8_t **memory,
+                                     struct bm_error *error) BM_CHECK_RESULT;
+void bm_opencl_staging_fini(struct bm_session *session);
+/* Writes the values of tensor t, a transfer's source on the host, to the staging memory. */
+enum bm_status bm_opencl_staging_fill(struct bm_prepared *prepared, unsigned t,
+                                      struct bm_error *error) BM_CHECK_RESULT;
+/* Enqueues launch l, a transfer; events as for a kernel. */
+enum bm_status bm_opencl_enqueue_transfer(struct bm_prepared *prepared, unsigned l, const cl_event *gate,
+                                          cl_event *event, struct bm_error *error) BM_CHECK_RESULT;
+/* Where hot tensor t begins in its values. */
+static inline uint64_t bm_opencl_hot_start(unsigned t) {
+    return (uint64_t)(t + 1) * 1000003; /* those of one plan begin at different values */
+}
 /* The host's copy of count elements from `start`, in the stored format. Caller frees. */
 void *bm_opencl_pack(const struct bm_values *values, uint64_t start, uint64_t count) BM_CHECK_RESULT;
 

@@ -1,15 +1,20 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "session.h"
+
+static size_t guarded_bytes(const struct bm_tensor *tensor) {
+    return tensor->count * bm_element_bytes(tensor->element) + 2 * BM_GUARD_BYTES;
+}
 
 /* Scratch is poisoned too, so that a result left there by an earlier run cannot pass for this one's. */
 static enum bm_status poison(struct bm_prepared *prepared, struct bm_error *error) {
     static const cl_uchar pattern = BM_POISON;
     for (unsigned t = 0; t < prepared->plan.tensor_count; t++) {
         const struct bm_tensor *tensor = &prepared->plan.tensors[t];
-        if (tensor->role != BM_ROLE_OUTPUT && tensor->role != BM_ROLE_SCRATCH)
+        if (tensor->on_host || (tensor->role != BM_ROLE_OUTPUT && tensor->role != BM_ROLE_SCRATCH))
             continue;
-        size_t bytes = tensor->count * bm_element_bytes(tensor->element) + 2 * BM_GUARD_BYTES;
+        size_t bytes = guarded_bytes(tensor);
         cl_mem shared;
         enum bm_status status = bm_opencl_written_get(prepared->session, t, &shared, error);
         if (status != BM_OK)
@@ -20,6 +25,44 @@ static enum bm_status poison(struct bm_prepared *prepared, struct bm_error *erro
             return bm_cl_fail(error, code, "clEnqueueFillBuffer");
     }
     return BM_OK;
+}
+
+/* The host's end of a transfer is shared: what it begins with is written before each verification. */
+static enum bm_status begin_on_host(struct bm_prepared *prepared, struct bm_error *error) {
+    enum bm_status status = BM_OK;
+    for (unsigned t = 0; status == BM_OK && t < prepared->plan.tensor_count; t++) {
+        const struct bm_tensor *tensor = &prepared->plan.tensors[t];
+        uint8_t *memory;
+        if (!tensor->on_host)
+            continue;
+        status = bm_opencl_staging_get(prepared->session, &memory, error);
+        if (status == BM_OK && tensor->role == BM_ROLE_OUTPUT)
+            memset(memory, BM_POISON, guarded_bytes(tensor));
+        else if (status == BM_OK)
+            status = bm_opencl_staging_fill(prepared, t, error);
+    }
+    return status;
+}
+
+static enum bm_status read_output(struct bm_prepared *prepared, unsigned output, uint8_t *guarded,
+                                  struct bm_error *error) {
+    struct bm_session *session = prepared->session;
+    const struct bm_tensor *tensor = &prepared->plan.tensors[output];
+    enum bm_status status;
+    if (tensor->on_host) {
+        uint8_t *memory;
+        cl_int code = clFinish(session->queue.queue);
+        status = code == CL_SUCCESS ? bm_opencl_staging_get(session, &memory, error)
+                                    : bm_cl_fail(error, code, "clFinish");
+        if (status == BM_OK)
+            memcpy(guarded, memory, guarded_bytes(tensor));
+        return status;
+    }
+    cl_mem shared;
+    status = bm_opencl_written_get(session, output, &shared, error);
+    return status == BM_OK
+               ? bm_cl_buffer_read(&session->queue, shared, 0, guarded, guarded_bytes(tensor), error)
+               : status;
 }
 
 /* The reference reads the values that this slot of the arena holds. */
@@ -35,21 +78,19 @@ enum bm_status bm_opencl_verify(struct bm_prepared *prepared, uint64_t seed,
                                 struct bm_verification *verification, struct bm_error *error) {
     struct bm_session *session = prepared->session;
     unsigned output = bm_plan_output(&prepared->plan);
-    const struct bm_tensor *tensor = &prepared->plan.tensors[output];
-    size_t bytes = tensor->count * bm_element_bytes(tensor->element) + 2 * BM_GUARD_BYTES;
+    size_t bytes = guarded_bytes(&prepared->plan.tensors[output]);
     uint64_t slot = seed % prepared->slots;
     *verification = (struct bm_verification){0};
     uint8_t *guarded = bm_alloc(bytes, 1);
     if (guarded == NULL)
         return bm_fail(error, BM_NO_MEMORY, "out of memory for verification: %zu bytes", bytes);
-    cl_mem shared;
     enum bm_status status = poison(prepared, error);
+    if (status == BM_OK)
+        status = begin_on_host(prepared, error);
     if (status == BM_OK)
         status = bm_opencl_enqueue(prepared, slot, NULL, NULL, NULL, error);
     if (status == BM_OK)
-        status = bm_opencl_written_get(session, output, &shared, error);
-    if (status == BM_OK)
-        status = bm_cl_buffer_read(&session->queue, shared, 0, guarded, bytes, error);
+        status = read_output(prepared, output, guarded, error);
     else
         clFinish(session->queue.queue); /* what was queued must end before its buffers go */
     if (status == BM_OK) {
