@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 enum bm_status bm_listing_json(json_t *root, struct bm_text *text, struct bm_error *error) {
-    char *dumped = root != NULL ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(10)) : NULL;
+    char *dumped = root != NULL ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) : NULL;
     json_decref(root);
     if (dumped != NULL)
         bm_text_append(text, "%s\n", dumped);
