@@ -1,3 +1,4 @@
+cmake_minimum_required(VERSION 3.25) # for its policies
 # Writes OUTPUT, a header that says what was built: VERSION, COMMIT, COMPILER, TYPE.
 execute_process(COMMAND git describe --always --dirty --exclude=* WORKING_DIRECTORY ${SOURCE}
   OUTPUT_VARIABLE commit OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE result)

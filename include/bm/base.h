@@ -149,6 +149,16 @@ void bm_names_fini(struct bm_names *names);
 enum bm_status bm_data_path(const char *name, char *path, size_t size,
                             struct bm_error *error) BM_CHECK_RESULT;
 
+/* ---- where a device is plugged in: what topology and drivers both name ---- */
+
+struct bm_pci_address {
+    uint32_t domain;
+    uint8_t bus, device, function;
+};
+/* "0000:3b:00.0" */
+void bm_pci_format(const struct bm_pci_address *address, char text[16]);
+bool bm_pci_equal(const struct bm_pci_address *a, const struct bm_pci_address *b);
+
 /* ---- logging ---- */
 
 enum bm_log_level { BM_LOG_WARNING, BM_LOG_INFO, BM_LOG_DEBUG };

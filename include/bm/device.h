@@ -14,7 +14,7 @@ struct bm_device {
     bool is_gpu;
     char name[128]; /* the hardware's: CPU model, GPU name */
     char vendor[96];
-    char architecture[64]; /* of the datasheet, "" when unknown */
+    char architecture[64];             /* of the datasheet, "" when unknown */
     unsigned compute_units, clock_mhz; /* compute units of a CPU: cores that this process may use */
     unsigned package_count; /* of a CPU: the equal packages it sums up; a datasheet tells of one. GPUs: 1 */
     uint64_t memory_bytes, llc_bytes;

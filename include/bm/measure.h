@@ -6,15 +6,34 @@
 #include "bm/base.h"
 #include "bm/stats.h"
 
-/* ---- flags: bits of rounds and series ---- */
+/* ---- flags: each has one rule; a series has a flag of rounds when more than a quarter of its rounds have it
+ * ---- */
 enum bm_flag {
-    BM_FLAG_NOT_CONVERGED = 1 << 0,      /* the budget ended before the interval was tight enough */
-    BM_FLAG_NOT_STEADY = 1 << 1,         /* warm-up hit its cap while times still moved */
-    BM_FLAG_RESOLUTION_LIMITED = 1 << 2, /* a block could not be made >= 1000 x the timer's resolution */
-    BM_FLAG_TIMER_DISAGREES = 1 << 3,    /* device events and host clock differ: the host's figure is used */
+    /* series: the budget ended before the interval's half-width reached the target */
+    BM_FLAG_NOT_CONVERGED = 1 << 0,
+    /* series: warm-up hit its cap while its times still had a trend (Mann-Kendall, p < 0.01) above 1 % */
+    BM_FLAG_NOT_STEADY = 1 << 1,
+    /* round: shorter than 1000 x the resolution of the timer that timed it */
+    BM_FLAG_RESOLUTION_LIMITED = 1 << 2,
+    /* round: device events lie outside [0.75, 1.01] of the host clock's figure, which is used instead */
+    BM_FLAG_TIMER_DISAGREES = 1 << 3,
+    /* round: a control (not the benchmark) saw foreign work */
+    BM_FLAG_CONTAMINATED = 1 << 4,
+    /* round: the system says that it limited clock or power */
+    BM_FLAG_THROTTLED = 1 << 5,
+    /* series: half the distance of its quartiles is above 10 % of the median */
+    BM_FLAG_UNSTABLE = 1 << 6,
+    /* series of 16 rounds or more: a trend over the run (Mann-Kendall, p < 0.001) and thirds that differ by 3
+       % */
+    BM_FLAG_DRIFT = 1 << 7,
+    /* series of 16 rounds or more: two separate levels, see bm_series_estimate */
+    BM_FLAG_BIMODAL = 1 << 8,
 };
+#define BM_FLAG_LAST BM_FLAG_BIMODAL
 /* Name of one flag bit for reports, NULL for an unknown bit. */
 const char *bm_flag_name(unsigned bit);
+
+/* ---- what was measured ---- */
 
 /* One visit to a case: a timed block of launches. */
 struct bm_round {
@@ -24,9 +43,15 @@ struct bm_round {
     unsigned flags;
 };
 
+/* Per launch. Median and interval are of the logarithms of the rounds, so that times and rates agree; the
+ * interval is widened for the rounds' autocorrelation (bm_stats_median_interval_serial). The same figures
+ * stop a case. */
 struct bm_estimate {
-    double median_ns, min_ns, p5_ns, p95_ns, mad_ns; /* per launch */
-    struct bm_interval interval;                     /* of the median */
+    size_t rounds; /* that entered it; 0: every other field is NaN */
+    double median_ns, min_ns, p5_ns, p95_ns, mad_ns;
+    struct bm_interval interval; /* of the median */
+    double half_width;           /* relative: half of log(high / low) */
+    unsigned flags;              /* of the shape: unstable, drift, bimodal */
 };
 
 /* All that is known of one case on one endpoint. */
@@ -34,14 +59,20 @@ struct bm_series {
     struct bm_round *rounds;
     size_t count, capacity;
     uint64_t launches_per_block;
-    bool done;   /* converged, or failed */
-    bool failed; /* error says why; rounds taken before are kept */
+    uint64_t block_ns; /* what such a block took last */
+    uint64_t spent_ns; /* warm-up included */
+    bool done;         /* converged, out of budget, or failed */
+    bool failed;       /* error says why; rounds taken before are kept */
     struct bm_error error;
+    unsigned visits; /* passes that reached it; contaminated rounds are taken again within one visit */
+    unsigned misses; /* blocks in which no timer moved */
     unsigned flags;
 };
 void bm_series_fini(struct bm_series *series);
-/* From the rounds; NaN fields when there are none. */
-void bm_series_estimate(const struct bm_series *series, struct bm_estimate *estimate);
+/* Rounds that carry a flag of `without` are left out: 0 for all, BM_FLAG_CONTAMINATED for the clean ones. */
+void bm_series_estimate(const struct bm_series *series, unsigned without, struct bm_estimate *estimate);
+
+/* ---- what is injected ---- */
 
 /* What a block took, by both timers. */
 struct bm_timing {
@@ -53,29 +84,43 @@ struct bm_work {
                           struct bm_error *error);
     void *context;
 };
-
-struct bm_sampler_options {
-    uint64_t seed;
-    double budget_s;          /* for all items together, warm-up included; 0: one round of each */
-    double target_half_width; /* relative, of the 95 % interval: 0.01 */
-    uint64_t timer_resolution_ns;
-    uint64_t minimum_block_ns; /* 20 ms */
-    size_t minimum_rounds, maximum_rounds;
+/* The control beside the work: called around each block and before each pass. Members may be NULL. */
+struct bm_monitor {
+    void (*begin)(void *context);
+    unsigned (*end)(void *context); /* the block's flags: contaminated, throttled */
+    void (*pass)(void *context);
+    void *context;
 };
-extern const struct bm_sampler_options bm_sampler_defaults;
-
 /* Called after every block, with the item just run and seconds left; returns false to stop (signal). */
 struct bm_observer {
     bool (*progress)(void *context, size_t item, size_t pass, double seconds_left);
     void *context;
 };
 
-/* Warms every item up, then passes over the unfinished ones in fresh random order until each is tight enough
- * or the budget is spent. An item whose work fails is marked and passed over. BM_INTERRUPTED: the observer
- * said stop; the series hold what was measured. */
+/* ---- the sampler ---- */
+
+struct bm_sampler_options {
+    uint64_t seed;
+    double budget_s;              /* for all items together, warm-up included; 0: one round of each */
+    double target_half_width;     /* relative, of the 95 % interval: 0.01 */
+    uint64_t timer_resolution_ns; /* of the device's timer; the clock's own is found by the sampler */
+    uint64_t minimum_block_ns;    /* 20 ms */
+    uint64_t elapsed_ns;          /* added to the start of every round: what an earlier run took */
+};
+extern const struct bm_sampler_options bm_sampler_defaults;
+
+/* Smallest step that the clock shows, in ns; 0: it stands still. */
+uint64_t bm_clock_resolution(const struct bm_clock *clock);
+
+/* Warms every item up, then passes over the unfinished ones in fresh random order. An item is looked at after
+ * 8, 12, 16, 24, 32 and 48 visits, and done when its half-width is at most the target, after 48 visits, or
+ * when the budget is spent; a contaminated round is kept and taken again at most twice. An item that used up
+ * three fair shares of the budget waits for the others. Series may hold rounds of an earlier run (--resume).
+ * An item whose work fails is marked and passed over. BM_INTERRUPTED: the observer said stop; the series hold
+ * what was measured. monitor and observer may be NULL. */
 enum bm_status bm_sampler_run(const struct bm_sampler_options *options, const struct bm_clock *clock,
-                              const struct bm_work *work, const struct bm_observer *observer,
-                              struct bm_series *series, size_t item_count,
+                              const struct bm_work *work, const struct bm_monitor *monitor,
+                              const struct bm_observer *observer, struct bm_series *series, size_t item_count,
                               struct bm_error *error) BM_CHECK_RESULT;
 
 #endif

@@ -5,7 +5,6 @@
 #include <CL/cl.h>
 
 #include "bm/base.h"
-#include "bm/topology.h"
 
 /* "CL_OUT_OF_RESOURCES" for -5, ...; "CL_UNKNOWN_ERROR" for a code that the standard does not name. */
 const char *bm_cl_error_name(cl_int code);

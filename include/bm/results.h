@@ -70,7 +70,8 @@ struct bm_results_device {
     uint64_t memory_bytes, llc_bytes;
     unsigned numa[16], numa_count; /* OS indices, 0 is one */
     unsigned flags;
-    const struct bm_datasheet *datasheet; /* borrowed */
+    const struct bm_datasheet *datasheet; /* borrowed; of one package */
+    unsigned packages;                    /* of a CPU; 1 for a GPU */
     struct bm_results_backend backends[8];
     unsigned backend_count;
     struct bm_results_ceiling *ceilings; /* owned */
@@ -85,6 +86,11 @@ const char *bm_row_status_name(enum bm_row_status status);
 struct bm_results_round {
     uint64_t start_ns, ns, launches;
     unsigned flags;
+};
+
+/* ns per launch; median NaN: the whole is unknown. mad may be 0. */
+struct bm_results_time {
+    double median, low, high, confidence, min, p5, p95, mad;
 };
 
 struct bm_results_row {
@@ -113,10 +119,8 @@ struct bm_results_row {
     } kernel;
     const struct bm_results_round *rounds; /* borrowed, NULL when round_count is 0 */
     size_t round_count;
-    struct {
-        double median, low, high, confidence, min, p5, p95, mad; /* ns per launch; mad may be 0 */
-    } time;
-    double flops, bytes; /* of one execution */
+    struct bm_results_time time, time_uncontaminated; /* the latter without the rounds flagged contaminated */
+    double flops, bytes;                              /* of one execution */
     double gflops, gbytes_per_s, tokens_per_s;
     struct {
         const char *bound;                            /* borrowed: "compute", "memory" or NULL */
@@ -146,5 +150,28 @@ void bm_results_fini(struct bm_results *results);
 /* The file's text: indented JSON with a final newline. */
 enum bm_status bm_results_format(const struct bm_results *results, struct bm_text *text,
                                  struct bm_error *error) BM_CHECK_RESULT;
+
+/* ---- reading back what a run measured, for --resume ---- */
+
+struct bm_saved_row {
+    char key[160], device[16], backend[48];
+    struct bm_results_round *rounds; /* owned */
+    size_t round_count;
+};
+struct bm_saved_run {
+    bool hot;
+    char kernels_sha256[65]; /* "" unknown */
+    struct {
+        char id[16], fingerprint[65];
+    } devices[64];
+    size_t device_count;
+    struct bm_saved_row *rows; /* those with rounds, owned */
+    size_t row_count;
+};
+/* Reads a results file of this major version; keys that it does not know are passed over. flag_name gives the
+ * names of flag bits. BM_INVALID names the file and the place. Free with bm_saved_run_fini. */
+enum bm_status bm_saved_run_load(const char *path, const char *(*flag_name)(unsigned bit),
+                                 struct bm_saved_run *saved, struct bm_error *error) BM_CHECK_RESULT;
+void bm_saved_run_fini(struct bm_saved_run *saved);
 
 #endif

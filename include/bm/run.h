@@ -27,6 +27,7 @@ struct bm_run_options {
     bool hot;                   /* --cache hot: the same weights and caches at every launch */
     const char *kernels_folder; /* NULL: the program's own */
     const char *output;         /* results file, NULL: none is written */
+    const char *resume; /* results file of an interrupted run whose rounds count, NULL: start afresh */
     bool verify_only, anonymize;
     char **command; /* borrowed argv for the report, NULL-terminated */
 };

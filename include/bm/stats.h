@@ -121,8 +121,9 @@ enum bm_status bm_stats_hodges_lehmann(const double *values, size_t n, double co
 /* Two samples: how far `to` lies above `from`, the median of all differences to_j - from_i, with the interval
  * that inverts the Mann-Whitney test (ibid., 4.3), under the same rules; the range's confidence is 1 - 2 /
  * C(m + n, m). Valid where the two distributions differ by a shift. */
-enum bm_status bm_stats_shift(const struct bm_observations *from, const struct bm_observations *to, double confidence,
-                              struct bm_location *location, struct bm_error *error) BM_CHECK_RESULT;
+enum bm_status bm_stats_shift(const struct bm_observations *from, const struct bm_observations *to,
+                              double confidence, struct bm_location *location,
+                              struct bm_error *error) BM_CHECK_RESULT;
 
 /* ---- tests ---- */
 

@@ -17,14 +17,6 @@ void bm_topology_close(struct bm_topology *topology);
 
 #define BM_MAX_NUMA 16
 
-struct bm_pci_address {
-    uint32_t domain;
-    uint8_t bus, device, function;
-};
-/* "0000:3b:00.0" */
-void bm_pci_format(const struct bm_pci_address *address, char text[16]);
-bool bm_pci_equal(const struct bm_pci_address *a, const struct bm_pci_address *b);
-
 struct bm_package {
     char model[96]; /* "AMD EPYC 9654", "" when unknown */
     char vendor[32];

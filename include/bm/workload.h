@@ -155,6 +155,10 @@ struct bm_workload {
     /* Tunables that are correct on any device of this kind. */
     void (*safe_parameters)(const struct bm_case *the_case, const struct bm_target *target,
                             struct bm_parameters *parameters);
+    /* Parameters worth trying on a ceiling, of which the fastest is kept: writes up to capacity, returns how
+     * many there are. NULL: only the shipped ones. */
+    size_t (*candidates)(const struct bm_case *the_case, const struct bm_target *target,
+                         struct bm_parameters *candidates, size_t capacity);
     /* BM_INVALID when parameters do not suit the kernel, BM_UNSUPPORTED when the case does not suit the
      * target. */
     enum bm_status (*plan)(const struct bm_case *the_case, const struct bm_target *target,

@@ -6,7 +6,9 @@
 void *bm_alloc(size_t count, size_t size) {
     if (count == 0 || size == 0)
         return calloc(1, 1);
-    return calloc(count, size); /* calloc checks the product */
+    if (count > SIZE_MAX / size) /* calloc checks it as well, but a sanitizer's ends the program over it */
+        return NULL;
+    return calloc(count, size);
 }
 
 enum bm_status bm_grow(void *array_pointer, size_t *capacity, size_t needed, size_t size,

@@ -57,7 +57,9 @@ void options_free(void);
 enum bm_status output_write(const struct bm_text *text, struct bm_error *error) BM_CHECK_RESULT;
 /* Width and colour of standard output, by terminal and NO_COLOR. */
 struct bm_export_options output_options(void);
-/* One line on standard error: "benchmark: message". */
+/* One line on standard error, "benchmark: KIND message"; control characters that came in with a name or a
+ * driver's text are shown as '?'. */
+void report_line(const char *kind, const char *message);
 void report_error(const struct bm_error *error);
 enum exit_code exit_code_of(enum bm_status status);
 

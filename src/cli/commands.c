@@ -31,6 +31,8 @@ static const struct option run_options[] = {
      &settings.run.kernels_folder},
     {"output", "FILE|-", "results file; default results/HOST-TIME.json; -: standard output", OPTION_TEXT,
      &settings.run.output},
+    {"resume", "FILE", "go on with an interrupted run: its options again, and its results file", OPTION_TEXT,
+     &settings.run.resume},
     {"format", "text|json", "report on standard output; default text", OPTION_TEXT, &settings.format},
     {"dry-run", NULL, "print the plan and measure nothing", OPTION_FLAG, &settings.dry_run},
     {"anonymize", NULL, "no host name and no paths in the results", OPTION_FLAG, &settings.run.anonymize},

@@ -29,9 +29,18 @@ struct bm_export_options output_options(void) {
     return options;
 }
 
-void report_error(const struct bm_error *error) {
+void report_line(const char *kind, const char *message) {
+    char line[1024];
+    bm_string_set(line, sizeof line, message);
+    for (char *c = line; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
     progress_clear();
-    fprintf(stderr, "benchmark: %s\n", error->message);
+    fprintf(stderr, "benchmark: %s%s\n", kind, line);
+}
+
+void report_error(const struct bm_error *error) {
+    report_line("", error->message);
 }
 
 enum exit_code exit_code_of(enum bm_status status) {

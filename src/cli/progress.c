@@ -53,6 +53,5 @@ void progress_log(void *context, enum bm_log_level level, const char *message) {
     (void)context;
     if (level != BM_LOG_WARNING)
         return;
-    progress_clear();
-    fprintf(stderr, "benchmark: warning: %s\n", message);
+    report_line("warning: ", message);
 }

@@ -82,7 +82,7 @@ static enum exit_code run_or_verify(void) {
         settings.run.output = NULL;
     } else if (settings.run.output == NULL && !settings.run.verify_only && !settings.dry_run) {
         name_default_output(path, sizeof path);
-        settings.run.output = path;
+        settings.run.output = settings.run.resume != NULL ? settings.run.resume : path;
     }
     if (status == BM_OK)
         status = bm_inventory_open(NULL, &inventory, &error);

@@ -79,17 +79,17 @@ static json_t *rounds_json(struct bm_json_writer *writer, const struct bm_result
     return rounds;
 }
 
-static json_t *time_json(struct bm_json_writer *writer, const struct bm_results_row *row) {
-    if (!isfinite(row->time.median))
+static json_t *time_json(struct bm_json_writer *writer, const struct bm_results_time *time) {
+    if (!isfinite(time->median))
         return json_null();
     json_t *object = bm_json_object(writer);
-    bm_json_put_real(writer, object, "median", row->time.median);
-    bm_json_put_interval(writer, object, "ci", row->time.low, row->time.high);
-    bm_json_put_real(writer, object, "confidence", row->time.confidence);
-    bm_json_put_real(writer, object, "min", row->time.min);
-    bm_json_put_real(writer, object, "p5", row->time.p5);
-    bm_json_put_real(writer, object, "p95", row->time.p95);
-    bm_json_put_real(writer, object, "mad", row->time.mad);
+    bm_json_put_real(writer, object, "median", time->median);
+    bm_json_put_interval(writer, object, "ci", time->low, time->high);
+    bm_json_put_real(writer, object, "confidence", time->confidence);
+    bm_json_put_real(writer, object, "min", time->min);
+    bm_json_put_real(writer, object, "p5", time->p5);
+    bm_json_put_real(writer, object, "p95", time->p95);
+    bm_json_put_real(writer, object, "mad", time->mad);
     return object;
 }
 
@@ -131,8 +131,8 @@ json_t *bm_results_row_json(struct bm_json_writer *writer, const struct bm_resul
     bm_json_put(writer, object, "verification", verification_json(writer, row));
     bm_json_put(writer, object, "kernel", kernel_json(writer, row));
     bm_json_put(writer, object, "rounds", rounds_json(writer, results, row));
-    bm_json_put(writer, object, "time_ns", time_json(writer, row));
-    bm_json_put(writer, object, "time_ns_uncontaminated", json_null());
+    bm_json_put(writer, object, "time_ns", time_json(writer, &row->time));
+    bm_json_put(writer, object, "time_ns_uncontaminated", time_json(writer, &row->time_uncontaminated));
     bm_json_put_real(writer, object, "flops", row->flops);
     bm_json_put_real(writer, object, "bytes", row->bytes);
     bm_json_put_real(writer, object, "gflops", row->gflops);

@@ -11,8 +11,8 @@ static bool is_before(const struct bm_endpoint *a, const struct bm_endpoint *b) 
 }
 
 void bm_device_fingerprint(const struct bm_device *device, const struct bm_pci_gpu *gpu, char hex[65]) {
-    const struct bm_endpoint
-        *sorted[BM_MAX_ENDPOINTS]; /* the loader's order is no property of the hardware */
+    const struct bm_endpoint *sorted[BM_MAX_ENDPOINTS] = {
+        NULL}; /* the loader's order is no property of the hardware */
     struct utsname system;
     struct bm_text text = {0};
     const uint64_t gib = UINT64_C(1) << 30;

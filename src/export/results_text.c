@@ -55,21 +55,16 @@ static enum bm_status append_ceilings(const struct bm_results *results,
     return status;
 }
 
+/* Tokens and context are in the shapes; a row that several contexts share belongs to none of them. */
 static bool same_group(const struct bm_results_row *a, const struct bm_results_row *b) {
     return strcmp(a->device, b->device) == 0 && strcmp(a->backend, b->backend) == 0 &&
            strcmp(a->the_case.model, b->the_case.model) == 0 && a->the_case.phase == b->the_case.phase &&
-           strcmp(a->the_case.dtype, b->the_case.dtype) == 0 && a->the_case.batch == b->the_case.batch &&
-           a->the_case.tokens == b->the_case.tokens && a->the_case.context == b->the_case.context;
+           strcmp(a->the_case.dtype, b->the_case.dtype) == 0 && a->the_case.batch == b->the_case.batch;
 }
 
 static void append_group_title(const struct bm_results_row *row, struct bm_text *text) {
-    bm_text_append(text, "\n%s %s %s, batch %u", row->the_case.model, row->the_case.phase,
-                   row->the_case.dtype, row->the_case.batch);
-    if (row->the_case.context > 0)
-        bm_text_append(text, ", context %u", row->the_case.context);
-    else
-        bm_text_append(text, ", %u tokens", row->the_case.tokens);
-    bm_text_append(text, "  (%s, %s)\n", row->device, row->backend);
+    bm_text_append(text, "\n%s %s %s, batch %u  (%s, %s)\n", row->the_case.model, row->the_case.phase,
+                   row->the_case.dtype, row->the_case.batch, row->device, row->backend);
 }
 
 /* The part of the key between dtype and extras: "m128n4096k4096". */

@@ -7,34 +7,53 @@ const struct bm_sampler_options bm_sampler_defaults = {
     .target_half_width = 0.01,
     .timer_resolution_ns = 1,
     .minimum_block_ns = 20000000,
-    .minimum_rounds = 8,
-    .maximum_rounds = 48,
 };
+
+/* Looking after every round would stop too early by luck: the interval is valid at few, fixed counts. */
+static const size_t looks[] = {8, 12, 16, 24, 32, 48};
+enum { VISITS_LIMIT = 48, REPEATS_LIMIT = 2, FAIR_SHARES = 3 };
+
+static bool is_look(size_t visits) {
+    for (size_t i = 0; i < BM_COUNT_OF(looks); i++)
+        if (looks[i] == visits)
+            return true;
+    return false;
+}
 
 static bool is_tight(const struct bm_sampler *sampler, const struct bm_series *series) {
     struct bm_estimate estimate;
-    bm_series_estimate(series, &estimate);
-    double half_width = (estimate.interval.high - estimate.interval.low) / 2;
-    return estimate.interval.confidence >= 0.95 &&
-           half_width <= sampler->options->target_half_width * estimate.median_ns;
+    bm_series_estimate(series, 0, &estimate);
+    return estimate.rounds >= looks[0] && estimate.half_width <= sampler->options->target_half_width;
 }
 
-static enum bm_status take_round(struct bm_sampler *sampler, size_t item, struct bm_error *error) {
+static enum bm_status take_block(struct bm_sampler *sampler, size_t item, bool *again,
+                                 struct bm_error *error) {
     struct bm_series *series = &sampler->series[item];
     struct bm_round round;
+    *again = false;
     /* Room first: a round that was measured must not be lost. */
     enum bm_status status =
         bm_grow(&series->rounds, &series->capacity, series->count + 1, sizeof *series->rounds, error);
-    if (status != BM_OK)
-        return status;
-    status = bm_sampler_block(sampler, item, series->launches_per_block, &round, error);
-    if (round.launches == 0)
-        return status;
-    series->rounds[series->count++] = round;
-    series->flags |= round.flags;
-    if (series->count >= sampler->options->minimum_rounds && is_tight(sampler, series))
-        series->done = true;
-    else if (series->count >= sampler->options->maximum_rounds)
+    if (status == BM_OK)
+        status = bm_sampler_block(sampler, item, series->launches_per_block, &round, error);
+    else
+        round.launches = 0;
+    if (round.launches > 0) { /* also when a signal came meanwhile */
+        series->rounds[series->count++] = round;
+        *again = (round.flags & BM_FLAG_CONTAMINATED) != 0;
+    }
+    return status;
+}
+
+/* A contaminated round is kept and taken again, at most twice. */
+static enum bm_status visit(struct bm_sampler *sampler, size_t item, struct bm_error *error) {
+    struct bm_series *series = &sampler->series[item];
+    bool again = true;
+    enum bm_status status = BM_OK;
+    for (int attempt = 0; attempt <= REPEATS_LIMIT && again && status == BM_OK && !series->done; attempt++)
+        status = take_block(sampler, item, &again, error);
+    series->visits++;
+    if (series->visits >= VISITS_LIMIT || (is_look(series->visits) && is_tight(sampler, series)))
         series->done = true;
     return status;
 }
@@ -51,63 +70,100 @@ static enum bm_status warm_up_all(struct bm_sampler *sampler, struct bm_error *e
     return BM_OK;
 }
 
-/* One round of every unfinished item in a fresh random order. The first pass is complete whatever the budget.
- */
+/* Unfinished items, in fresh random order. One that has had three fair shares of the budget waits while
+ * others that have not can still use the time. */
+static size_t choose(struct bm_sampler *sampler, size_t *order) {
+    double fair = FAIR_SHARES * sampler->options->budget_s * 1e9 / (double)sampler->item_count;
+    size_t count = 0, waiting = 0;
+    for (size_t i = 0; i < sampler->item_count; i++) {
+        const struct bm_series *series = &sampler->series[i];
+        if (series->done)
+            continue;
+        if (sampler->pass > 1 && series->count >= looks[0] && (double)series->spent_ns > fair)
+            waiting++;
+        else
+            order[count++] = i;
+    }
+    if (count == 0 && waiting > 0)
+        for (size_t i = 0; i < sampler->item_count; i++)
+            if (!sampler->series[i].done)
+                order[count++] = i;
+    bm_random_shuffle(&sampler->random, order, count);
+    return count;
+}
+
+/* The first pass is complete whatever the budget: a row without a round says nothing. */
 static enum bm_status pass_over(struct bm_sampler *sampler, size_t *order, bool *finished,
                                 struct bm_error *error) {
-    size_t open = 0;
-    for (size_t i = 0; i < sampler->item_count; i++)
-        if (!sampler->series[i].done)
-            order[open++] = i;
-    *finished = open == 0;
-    bm_random_shuffle(&sampler->random, order, open);
-    for (size_t i = 0; i < open; i++) {
-        if (sampler->pass > 1 && bm_sampler_seconds_left(sampler) <= 0) {
-            *finished = true;
-            return BM_OK;
-        }
-        enum bm_status status = take_round(sampler, order[i], error);
+    const struct bm_monitor *monitor = sampler->monitor;
+    size_t count = choose(sampler, order), taken = 0;
+    if (count > 0 && monitor != NULL && monitor->pass != NULL)
+        monitor->pass(monitor->context);
+    for (size_t i = 0; i < count; i++) {
+        if (sampler->pass > 1 && !bm_sampler_fits(sampler, &sampler->series[order[i]]))
+            continue;
+        enum bm_status status = visit(sampler, order[i], error);
         if (status != BM_OK)
             return status;
+        taken++;
     }
+    *finished = taken == 0;
     return BM_OK;
 }
 
-static void flag_unconverged(struct bm_sampler *sampler) {
-    for (size_t i = 0; i < sampler->item_count; i++) {
-        struct bm_series *series = &sampler->series[i];
-        if (!series->failed && !is_tight(sampler, series))
-            series->flags |= BM_FLAG_NOT_CONVERGED;
+/* A series carries a flag of its rounds when more than a quarter of them have it: one of many moves no
+ * median. */
+static void flag_series(const struct bm_sampler *sampler, struct bm_series *series) {
+    struct bm_estimate estimate;
+    bm_series_estimate(series, 0, &estimate);
+    series->flags |= estimate.flags;
+    for (unsigned bit = 1; bit <= BM_FLAG_LAST; bit <<= 1) {
+        size_t with = 0;
+        for (size_t i = 0; i < series->count; i++)
+            with += (series->rounds[i].flags & bit) != 0;
+        series->flags |= 4 * with > series->count ? bit : 0;
     }
+    if (!series->failed && !is_tight(sampler, series))
+        series->flags |= BM_FLAG_NOT_CONVERGED;
 }
 
 enum bm_status bm_sampler_run(const struct bm_sampler_options *options, const struct bm_clock *clock,
-                              const struct bm_work *work, const struct bm_observer *observer,
-                              struct bm_series *series, size_t item_count, struct bm_error *error) {
-    uint64_t now = bm_clock_now(clock);
+                              const struct bm_work *work, const struct bm_monitor *monitor,
+                              const struct bm_observer *observer, struct bm_series *series, size_t item_count,
+                              struct bm_error *error) {
+    if (item_count == 0)
+        return BM_OK;
+    uint64_t resolution = bm_clock_resolution(clock), now = bm_clock_now(clock);
     struct bm_sampler sampler = {
         .options = options,
         .clock = clock,
         .work = work,
+        .monitor = monitor,
         .observer = observer,
         .series = series,
         .item_count = item_count,
+        .resolution_ns = resolution == 0 || resolution > options->timer_resolution_ns
+                             ? resolution
+                             : options->timer_resolution_ns,
         .start_ns = now,
         .end_ns = now + (uint64_t)(options->budget_s * 1e9),
     };
-    if (item_count == 0)
-        return BM_OK;
     size_t *order = bm_alloc(item_count, sizeof *order);
     if (order == NULL)
         return bm_fail(error, BM_NO_MEMORY, "out of memory for %zu cases", item_count);
     bm_random_init(&sampler.random, options->seed);
+    for (size_t i = 0; i < item_count; i++) { /* rounds of an earlier run may do; flags are found anew */
+        series[i].flags = series[i].done ? series[i].flags : 0;
+        series[i].done |= is_tight(&sampler, &series[i]);
+    }
     enum bm_status status = warm_up_all(&sampler, error);
     bool finished = false;
     while (status == BM_OK && !finished) {
         sampler.pass++;
         status = pass_over(&sampler, order, &finished, error);
     }
-    flag_unconverged(&sampler);
+    for (size_t i = 0; i < item_count; i++)
+        flag_series(&sampler, &series[i]);
     free(order);
     return status;
 }

@@ -4,18 +4,13 @@
 #include "bm/measure.h"
 
 const char *bm_flag_name(unsigned bit) {
-    switch (bit) {
-    case BM_FLAG_NOT_CONVERGED:
-        return "not_converged";
-    case BM_FLAG_NOT_STEADY:
-        return "not_steady";
-    case BM_FLAG_RESOLUTION_LIMITED:
-        return "resolution_limited";
-    case BM_FLAG_TIMER_DISAGREES:
-        return "timer_disagrees";
-    default:
-        return NULL;
-    }
+    static const char *const names[] = {"not_converged",   "not_steady",   "resolution_limited",
+                                        "timer_disagrees", "contaminated", "throttled",
+                                        "unstable",        "drift",        "bimodal"};
+    for (unsigned i = 0; i < BM_COUNT_OF(names); i++)
+        if (bit == 1u << i)
+            return names[i];
+    return NULL;
 }
 
 void bm_series_fini(struct bm_series *series) {
@@ -23,22 +18,84 @@ void bm_series_fini(struct bm_series *series) {
     *series = (struct bm_series){0};
 }
 
-void bm_series_estimate(const struct bm_series *series, struct bm_estimate *estimate) {
-    size_t n = series->count;
-    double nan = (double)NAN;
-    *estimate = (struct bm_estimate){nan, nan, nan, nan, nan, {nan, nan, nan}};
-    double *values = n > 0 ? bm_alloc(n, sizeof *values) : NULL;
-    if (values == NULL)
-        return;
+static int compare(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Two levels: the widest gap between neighbours of the sorted logarithms lies inside the middle 80 %, is
+ * above 3 %, and is as wide as what both sides spread over (their 10th to 90th percentiles). */
+static bool is_bimodal(const double *logs, size_t n) {
+    double *sorted = bm_alloc(n, sizeof *sorted);
+    bool found = false;
+    if (sorted == NULL)
+        return false;
     for (size_t i = 0; i < n; i++)
-        values[i] = (double)series->rounds[i].ns / (double)series->rounds[i].launches;
+        sorted[i] = logs[i];
+    qsort(sorted, n, sizeof *sorted, compare);
+    size_t least = (n + 9) / 10, split = least;
+    for (size_t i = least; i <= n - least; i++)
+        if (sorted[i] - sorted[i - 1] > sorted[split] - sorted[split - 1])
+            split = i;
+    double gap = sorted[split] - sorted[split - 1];
+    double lower = bm_stats_percentile(sorted, split, 0.9) - bm_stats_percentile(sorted, split, 0.1);
+    double upper = bm_stats_percentile(sorted + split, n - split, 0.9) -
+                   bm_stats_percentile(sorted + split, n - split, 0.1);
+    found = gap > 0.03 && gap >= fmax(lower, upper);
+    free(sorted);
+    return found;
+}
+
+static bool drifts(const double *logs, size_t n) {
+    struct bm_trend trend;
+    size_t third = n / 3;
+    if (bm_stats_trend(logs, n, &trend, NULL) != BM_OK || trend.p >= 0.001)
+        return false;
+    return fabs(bm_stats_median(logs, third) - bm_stats_median(logs + n - third, third)) > 0.03;
+}
+
+static unsigned shape_flags(const double *logs, size_t n) {
+    unsigned flags = 0;
+    double quartiles = bm_stats_percentile(logs, n, 0.75) - bm_stats_percentile(logs, n, 0.25);
+    if (quartiles / 2 > 0.10)
+        flags |= BM_FLAG_UNSTABLE;
+    if (n < 16) /* fewer rounds cannot tell these from noise */
+        return flags;
+    if (drifts(logs, n))
+        flags |= BM_FLAG_DRIFT;
+    if (is_bimodal(logs, n))
+        flags |= BM_FLAG_BIMODAL;
+    return flags;
+}
+
+void bm_series_estimate(const struct bm_series *series, unsigned without, struct bm_estimate *estimate) {
+    double nan = (double)NAN, *logs = bm_alloc(series->count, sizeof *logs), *times = NULL;
+    size_t n = 0;
     *estimate = (struct bm_estimate){
-        .median_ns = bm_stats_median(values, n),
-        .min_ns = bm_stats_percentile(values, n, 0),
-        .p5_ns = bm_stats_percentile(values, n, 0.05),
-        .p95_ns = bm_stats_percentile(values, n, 0.95),
-        .mad_ns = bm_stats_mad(values, n),
-        .interval = bm_stats_median_interval(values, n, 0.95),
-    };
-    free(values);
+        .median_ns = nan, .min_ns = nan, .p5_ns = nan, .p95_ns = nan, .mad_ns = nan, .half_width = nan};
+    estimate->interval = (struct bm_interval){nan, nan, nan};
+    times = bm_alloc(series->count, sizeof *times);
+    for (size_t i = 0; logs != NULL && times != NULL && i < series->count; i++) {
+        if ((series->rounds[i].flags & without) != 0)
+            continue;
+        times[n] = (double)series->rounds[i].ns / (double)series->rounds[i].launches;
+        logs[n] = log(times[n]);
+        n++;
+    }
+    if (n > 0) {
+        struct bm_interval interval = bm_stats_median_interval_serial(logs, n, 0.95);
+        *estimate = (struct bm_estimate){
+            .rounds = n,
+            .median_ns = exp(bm_stats_median(logs, n)),
+            .min_ns = bm_stats_percentile(times, n, 0),
+            .p5_ns = bm_stats_percentile(times, n, 0.05),
+            .p95_ns = bm_stats_percentile(times, n, 0.95),
+            .mad_ns = bm_stats_mad(times, n),
+            .interval = {exp(interval.low), exp(interval.high), interval.confidence},
+            .half_width = (interval.high - interval.low) / 2,
+            .flags = shape_flags(logs, n),
+        };
+    }
+    free(logs);
+    free(times);
 }

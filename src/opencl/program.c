@@ -27,7 +27,7 @@ static enum bm_status fail_build(const struct bm_cl_queue *queue, cl_program pro
     size_t size = 0;
     char *log = NULL, lines[384];
     if (clGetProgramBuildInfo(program, queue->device, CL_PROGRAM_BUILD_LOG, 0, NULL, &size) == CL_SUCCESS &&
-        size < 64 * 1024 * 1024)
+        size < (size_t)64 << 20)
         log = bm_alloc(size + 1, 1);
     if (log != NULL &&
         clGetProgramBuildInfo(program, queue->device, CL_PROGRAM_BUILD_LOG, size, log, NULL) != CL_SUCCESS)

@@ -17,7 +17,7 @@ bool bm_cl_value(cl_device_id id, cl_device_info what, void *value, size_t size)
 /* A text of any length, NULL where the driver does not answer. Caller frees it. */
 static char *long_text(cl_device_id id, cl_device_info what) {
     size_t size = 0;
-    if (clGetDeviceInfo(id, what, 0, NULL, &size) != CL_SUCCESS || size > 1024 * 1024)
+    if (clGetDeviceInfo(id, what, 0, NULL, &size) != CL_SUCCESS || size > (size_t)1 << 20)
         return NULL;
     char *text = bm_alloc(size + 1, 1); /* a driver that forgets the NUL does no harm */
     if (text != NULL && clGetDeviceInfo(id, what, size, text, NULL) != CL_SUCCESS) {

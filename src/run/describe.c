@@ -23,6 +23,7 @@ static void describe_device(const struct bm_device *device, struct bm_results_de
         .memory_bytes = device->memory_bytes,
         .llc_bytes = device->llc_bytes,
         .datasheet = device->datasheet,
+        .packages = device->package_count,
     };
     bm_string_set(out->id, sizeof out->id, device->id);
     bm_string_set(out->hardware, sizeof out->hardware, device->id);
@@ -38,6 +39,41 @@ static void describe_device(const struct bm_device *device, struct bm_results_de
         describe_backend(device->endpoints[i], &out->backends[out->backend_count++]);
 }
 
+static bool starts_path(const char *at) {
+    size_t up = strspn(at, "."); /* "./" and "../" */
+    return (up <= 2 && at[up] == '/' && at[up + 1] != ' ' && at[up + 1] != '\0') || strncmp(at, "~/", 2) == 0;
+}
+
+/* Messages of the system and of compilers name files: a path becomes "<path>", what follows its colon stays.
+ */
+void bm_run_hide_paths(const struct bm_run *run, char *message, size_t size) {
+    const char *folder = run->options->kernels_folder;
+    size_t folder_length = folder != NULL ? strlen(folder) : 0;
+    struct bm_text text = {0};
+    if (!run->options->anonymize)
+        return;
+    for (const char *at = message; *at != '\0';) {
+        bool word = at == message || strchr(" '\"(=<`", at[-1]) != NULL;
+        bool own = word && folder_length > 0 && strncmp(at, folder, folder_length) == 0;
+        if (own || (word && starts_path(at))) {
+            at += own ? folder_length : 0;
+            at += strcspn(at, " '\")>`:,;|");
+            bm_text_append(&text, "<path>");
+        } else {
+            bm_text_append_bytes(&text, at++, 1);
+        }
+    }
+    bm_string_set(message, size, text.failed || text.data == NULL ? "" : text.data);
+    bm_text_fini(&text);
+}
+
+/* Words of the command that name a file: by a slash, by the ending of our files, or by their option. */
+static bool is_file(const char *word, const char *before) {
+    return strchr(word, '/') != NULL || strstr(word, ".json") != NULL || strcmp(before, "--output") == 0 ||
+           strcmp(before, "--kernels") == 0 || strncmp(word, "--output=", 9) == 0 ||
+           strncmp(word, "--kernels=", 10) == 0;
+}
+
 /* The program's own path says nothing; with --anonymize no other path may name a user either. */
 static enum bm_status copy_command(struct bm_run *run, struct bm_error *error) {
     static char program[] = "benchmark", hidden[] = "<path>";
@@ -49,9 +85,9 @@ static enum bm_status copy_command(struct bm_run *run, struct bm_error *error) {
     if (run->command == NULL)
         return bm_fail(error, BM_NO_MEMORY, "out of memory");
     for (size_t i = 0; i < count; i++)
-        run->command[i] = i == 0                                             ? program
-                          : run->options->anonymize && strchr(given[i], '/') ? hidden
-                                                                             : given[i];
+        run->command[i] = i == 0                                                       ? program
+                          : run->options->anonymize && is_file(given[i], given[i - 1]) ? hidden
+                                                                                       : given[i];
     return BM_OK;
 }
 

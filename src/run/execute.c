@@ -2,7 +2,7 @@
 
 #include "run.h"
 
-enum { WRITE_INTERVAL_S = 2, RESERVE_BYTES = 1 << 20 };
+enum { RESERVE_BYTES = 1 << 20 };
 
 const struct bm_endpoint *bm_run_endpoint(const struct bm_run *run, const struct bm_run_item *item) {
     return run->inventory->devices[item->device].endpoints[item->endpoint];
@@ -24,17 +24,17 @@ static struct bm_session **session_of(const struct bm_run *run, const struct bm_
     return &run->sessions[bm_run_endpoint(run, item) - run->inventory->endpoints];
 }
 
-static bool stop_requested(const struct bm_run *run) {
+bool bm_run_stop_requested(const struct bm_run *run) {
     return run->observer != NULL && run->observer->stop_requested(run->observer->context);
 }
 
-static double seconds_since(uint64_t start_ns) {
+double bm_run_seconds_since(uint64_t start_ns) {
     return (double)(bm_clock_now(&bm_clock_monotonic) - start_ns) / 1e9;
 }
 
 /* ---- the results file ---- */
 
-static enum bm_status refresh(struct bm_run *run, struct bm_error *error) {
+enum bm_status bm_run_refresh(struct bm_run *run, struct bm_error *error) {
     enum bm_status status = bm_run_fill_rows(run, error);
     if (status == BM_OK)
         status = bm_run_fill_ceilings(run, error);
@@ -44,9 +44,9 @@ static enum bm_status refresh(struct bm_run *run, struct bm_error *error) {
     return bm_run_fill_summaries(run, error);
 }
 
-static enum bm_status write_results(struct bm_run *run, struct bm_error *error) {
+enum bm_status bm_run_write(struct bm_run *run, struct bm_error *error) {
     struct bm_text text = {0};
-    enum bm_status status = refresh(run, error);
+    enum bm_status status = bm_run_refresh(run, error);
     if (status == BM_OK && run->options->output != NULL) {
         status = bm_results_format(&run->results, &text, error);
         if (status == BM_OK)
@@ -100,9 +100,15 @@ static void reserve_items(struct bm_run *run) {
 static void prepare_item(struct bm_run *run, size_t i) {
     const struct bm_run_item *item = &run->plan->items[i];
     const struct bm_backend *backend = bm_run_endpoint(run, item)->backend;
+    struct bm_session *session = *session_of(run, item);
     struct bm_run_state *state = &run->states[i];
+    struct bm_parameters best;
+    const struct bm_parameters *parameters = NULL;
+    if (item->is_ceiling && !run->options->verify_only &&
+        bm_run_calibrate(backend, session, &item->the_case, &best))
+        parameters = &best;
     enum bm_status status =
-        backend->prepare(*session_of(run, item), &item->the_case, &state->prepared, &state->error);
+        backend->prepare(session, &item->the_case, parameters, &state->prepared, &state->error);
     if (status == BM_OK) {
         backend->info(state->prepared, &state->info);
         status =
@@ -120,7 +126,7 @@ static enum bm_status prepare_items(struct bm_run *run, struct bm_error *error) 
     size_t total = run->plan->item_count;
     for (size_t i = 0; i < total; i++) {
         struct bm_run_state *state = &run->states[i];
-        if (stop_requested(run))
+        if (bm_run_stop_requested(run))
             return bm_fail(error, BM_INTERRUPTED, "interrupted");
         if (run->plan->items[i].measured_as == i && state->status == BM_ROW_OK)
             prepare_item(run, i);
@@ -133,75 +139,11 @@ static enum bm_status prepare_items(struct bm_run *run, struct bm_error *error) 
             .done = i + 1,
             .total = total,
             .key = key,
-            .seconds_left = run->plan->budget_s - seconds_since(run->start_ns),
+            .seconds_left = run->plan->budget_s - bm_run_seconds_since(run->start_ns),
         };
         run->observer->progress(run->observer->context, &progress);
     }
     return BM_OK;
-}
-
-/* ---- timing ---- */
-
-static enum bm_status run_block(void *context, size_t series, uint64_t launches, struct bm_timing *timing,
-                                struct bm_error *error) {
-    struct bm_run *run = context;
-    const struct bm_run_item *item = &run->plan->items[run->timed[series]];
-    struct bm_block block;
-    enum bm_status status = bm_run_endpoint(run, item)->backend->run(run->states[run->timed[series]].prepared,
-                                                                     launches, &block, error);
-    *timing = (struct bm_timing){
-        .start_ns = block.start_ns, .host_ns = block.host_ns, .device_ns = block.device_ns};
-    return status;
-}
-
-static bool on_block(void *context, size_t series, size_t pass, double seconds_left) {
-    struct bm_run *run = context;
-    if (run->observer != NULL) {
-        char key[BM_KEY_SIZE];
-        bm_case_key(&run->plan->items[run->timed[series]].the_case, key);
-        struct bm_run_progress progress = {.stage = pass == 0 ? BM_STAGE_WARM_UP : BM_STAGE_MEASURE,
-                                           .done = 0,
-                                           .total = run->timed_count,
-                                           .key = key,
-                                           .seconds_left = seconds_left};
-        for (size_t i = 0; i < run->timed_count; i++)
-            progress.done += pass == 0 ? i < series : run->series[i].done;
-        run->observer->progress(run->observer->context, &progress);
-    }
-    if (run->options->output != NULL && seconds_since(run->last_write_ns) >= WRITE_INTERVAL_S &&
-        write_results(run, &run->write_error) != BM_OK)
-        return false;
-    return !stop_requested(run);
-}
-
-/* The coarsest timer of the endpoints decides for all: blocks are compared across them. */
-static uint64_t timer_resolution(const struct bm_run *run) {
-    uint64_t coarsest = 1;
-    for (size_t i = 0; i < run->timed_count; i++) {
-        const struct bm_endpoint *endpoint = bm_run_endpoint(run, &run->plan->items[run->timed[i]]);
-        if (endpoint->timer_resolution_ns > coarsest)
-            coarsest = endpoint->timer_resolution_ns;
-    }
-    return coarsest;
-}
-
-static enum bm_status time_items(struct bm_run *run, struct bm_error *error) {
-    for (size_t i = 0; i < run->plan->item_count; i++)
-        if (run->plan->items[i].measured_as == i && run->states[i].status == BM_ROW_OK)
-            run->timed[run->timed_count++] = i;
-    struct bm_sampler_options options = bm_sampler_defaults;
-    options.seed = run->options->seed;
-    options.budget_s = run->plan->budget_s - seconds_since(run->start_ns);
-    if (options.budget_s < 0)
-        options.budget_s = 0;
-    options.timer_resolution_ns = timer_resolution(run);
-    struct bm_work work = {.run = run_block, .context = run};
-    struct bm_observer observer = {.progress = on_block, .context = run};
-    enum bm_status status =
-        bm_sampler_run(&options, &bm_clock_monotonic, &work, &observer, run->series, run->timed_count, error);
-    if (run->write_error.status != BM_OK && error != NULL)
-        *error = run->write_error; /* the observer stopped the sampler because of it */
-    return run->write_error.status != BM_OK ? run->write_error.status : status;
 }
 
 /* ---- the whole ---- */
@@ -235,6 +177,8 @@ static enum bm_status execute(struct bm_run *run, struct bm_error *error) {
     enum bm_status status = allocate(run, error);
     if (status == BM_OK)
         status = bm_run_start_results(run, error);
+    if (status == BM_OK && run->options->resume != NULL)
+        status = bm_run_resume_open(run, error);
     if (status == BM_OK && run->options->output != NULL)
         status = bm_file_check_writable(run->options->output, RESERVE_BYTES, error);
     if (status != BM_OK)
@@ -244,10 +188,10 @@ static enum bm_status execute(struct bm_run *run, struct bm_error *error) {
     reserve_items(run);
     status = prepare_items(run, error);
     if (status == BM_OK && !run->options->verify_only)
-        status = time_items(run, error);
+        status = bm_run_time(run, error);
     run->results.complete = status == BM_OK;
     if (status == BM_OK || status == BM_INTERRUPTED) {
-        enum bm_status written = write_results(run, error);
+        enum bm_status written = bm_run_write(run, error);
         if (status == BM_OK || written != BM_OK)
             status = written;
     }
@@ -292,6 +236,7 @@ void bm_run_destroy(struct bm_run *run) {
             free(run->rounds[i]);
     }
     bm_results_fini(&run->results);
+    bm_saved_run_fini(&run->saved);
     free(run->sessions);
     free(run->session_error);
     free(run->states);

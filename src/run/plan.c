@@ -229,7 +229,7 @@ static enum bm_status check_selectors(const struct bm_run_options *options,
             return bm_fail(error, BM_INVALID, "no device matches '%s': `benchmark devices` lists them",
                            options->devices.items[i]);
     }
-    for (size_t i = 0; i < options->backends.count; i++) {
+    for (size_t i = 0; i < options->backends.count && inventory->endpoint_count > 0; i++) {
         bool found = false;
         for (size_t e = 0; e < inventory->endpoint_count; e++)
             found |= bm_endpoint_matches(&inventory->endpoints[e], options->backends.items[i]);
@@ -246,7 +246,28 @@ static enum bm_status check_selectors(const struct bm_run_options *options,
             strcmp(options->phases.items[i], "decode") != 0)
             return bm_fail(error, BM_INVALID, "phase '%s' is unknown: use prefill or decode",
                            options->phases.items[i]);
+    for (size_t i = 0; i < options->dtypes.count; i++)
+        if (bm_dtype_find(options->dtypes.items[i]) == NULL)
+            return bm_fail(error, BM_INVALID, "dtype '%s' is unknown: use f32 or f16",
+                           options->dtypes.items[i]);
+    for (size_t i = 0; i < options->models.count; i++) {
+        struct bm_model model;
+        enum bm_status status = bm_model_load(options->models.items[i], &model, error);
+        if (status != BM_OK)
+            return status;
+    }
     return BM_OK;
+}
+
+static enum bm_status check_kernels(const char *folder, struct bm_error *error) {
+    struct bm_names names;
+    if (folder == NULL)
+        return BM_OK;
+    enum bm_status status = bm_folder_list(folder, ".cl", &names, error);
+    if (status == BM_OK && names.count == 0)
+        status = bm_fail(error, BM_INVALID, "--kernels: %s holds no .cl file", folder);
+    bm_names_fini(&names);
+    return status;
 }
 
 enum bm_status bm_run_plan_create(const struct bm_run_options *options, const struct bm_inventory *inventory,
@@ -254,6 +275,8 @@ enum bm_status bm_run_plan_create(const struct bm_run_options *options, const st
     struct bm_suite suite;
     *plan = (struct bm_run_plan){0};
     enum bm_status status = check_selectors(options, inventory, error);
+    if (status == BM_OK)
+        status = check_kernels(options->kernels_folder, error);
     if (status == BM_OK)
         status = bm_suite_load(options->suite != NULL ? options->suite : "standard", &suite, error);
     if (status != BM_OK)

@@ -1,6 +1,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "run.h"
 
@@ -39,7 +40,8 @@ static void describe_state(const struct bm_run_state *state, struct bm_results_r
     if (state->prepared == NULL)
         return;
     bm_string_set(row->kernel.variant, sizeof row->kernel.variant, state->info.variant);
-    bm_string_set(row->kernel.pipe, sizeof row->kernel.pipe, state->info.pipe);
+    if (strcmp(state->info.pipe, "-") != 0) /* a kernel that only moves data uses no pipe */
+        bm_string_set(row->kernel.pipe, sizeof row->kernel.pipe, state->info.pipe);
     row->kernel.parameters_from = state->info.parameters_from;
     row->kernel.parameters = *state->info.parameters;
 }
@@ -60,23 +62,37 @@ static enum bm_status copy_rounds(struct bm_run *run, size_t item, const struct 
     return BM_OK;
 }
 
+static struct bm_results_time time_of(const struct bm_series *series, unsigned without) {
+    struct bm_estimate estimate;
+    bm_series_estimate(series, without, &estimate);
+    return (struct bm_results_time){.median = estimate.median_ns,
+                                    .low = estimate.interval.low,
+                                    .high = estimate.interval.high,
+                                    .confidence = estimate.interval.confidence,
+                                    .min = estimate.min_ns,
+                                    .p5 = estimate.p5_ns,
+                                    .p95 = estimate.p95_ns,
+                                    .mad = estimate.mad_ns};
+}
+
 static void describe_times(const struct bm_series *series, const struct bm_case *the_case,
                            struct bm_results_row *row) {
-    struct bm_estimate estimate;
-    bm_series_estimate(series, &estimate);
+    bool contaminated = false;
+    for (size_t i = 0; i < series->count; i++)
+        contaminated |= (series->rounds[i].flags & BM_FLAG_CONTAMINATED) != 0;
     row->flags = series->flags;
-    row->time.median = estimate.median_ns;
-    row->time.low = estimate.interval.low;
-    row->time.high = estimate.interval.high;
-    row->time.confidence = estimate.interval.confidence;
-    row->time.min = estimate.min_ns;
-    row->time.p5 = estimate.p5_ns;
-    row->time.p95 = estimate.p95_ns;
-    row->time.mad = estimate.mad_ns;
-    row->gflops = row->flops / estimate.median_ns; /* FLOP per ns = GFLOP/s */
-    row->gbytes_per_s = row->bytes / estimate.median_ns;
+    row->time = time_of(series, 0);
+    if (contaminated)
+        row->time_uncontaminated = time_of(series, BM_FLAG_CONTAMINATED);
+    row->gflops = row->flops / row->time.median; /* FLOP per ns = GFLOP/s */
+    row->gbytes_per_s = row->bytes / row->time.median;
     if (the_case->phase != BM_PHASE_NONE)
-        row->tokens_per_s = (double)the_case->batch * the_case->tokens / estimate.median_ns * 1e9;
+        row->tokens_per_s = (double)the_case->batch * the_case->tokens / row->time.median * 1e9;
+}
+
+static void skip_interrupted(struct bm_results_row *row, const char *before) {
+    row->status = BM_ROW_SKIPPED;
+    snprintf(row->reason, sizeof row->reason, "interrupted before it was %s", before);
 }
 
 static enum bm_status fill_row(struct bm_run *run, size_t i, struct bm_error *error) {
@@ -86,7 +102,8 @@ static enum bm_status fill_row(struct bm_run *run, size_t i, struct bm_error *er
     struct bm_results_row *row = &run->results.rows[i];
     double unknown = (double)NAN;
     *row = (struct bm_results_row){
-        .time = {unknown, unknown, unknown, unknown, unknown, unknown, unknown, unknown},
+        .time = {.median = unknown},
+        .time_uncontaminated = {.median = unknown},
         .gflops = unknown,
         .gbytes_per_s = unknown,
         .tokens_per_s = unknown,
@@ -101,11 +118,12 @@ static enum bm_status fill_row(struct bm_run *run, size_t i, struct bm_error *er
         bm_case_key(&run->plan->items[item->measured_as].the_case, row->measured_as);
     describe_case(&item->the_case, row);
     describe_state(bm_run_state_of(run, i), row);
+    bm_run_hide_paths(run, row->reason, sizeof row->reason);
+    if (row->status == BM_ROW_OK && row->verification.status != BM_ROW_PASSED_VERIFICATION)
+        skip_interrupted(row, "verified");
     if (series == NULL) {
-        if (row->status == BM_ROW_OK && !run->options->verify_only) {
-            row->status = BM_ROW_SKIPPED;
-            bm_string_set(row->reason, sizeof row->reason, "interrupted before it was measured");
-        }
+        if (row->status == BM_ROW_OK && !run->options->verify_only)
+            skip_interrupted(row, "measured");
         return BM_OK;
     }
     enum bm_status status = copy_rounds(run, i, series, row, error);
@@ -113,9 +131,9 @@ static enum bm_status fill_row(struct bm_run *run, size_t i, struct bm_error *er
         row->status = BM_ROW_FAILED;
         row->flags = series->flags;
         bm_string_set(row->reason, sizeof row->reason, series->error.message);
+        bm_run_hide_paths(run, row->reason, sizeof row->reason);
     } else if (series->count == 0) {
-        row->status = BM_ROW_SKIPPED;
-        bm_string_set(row->reason, sizeof row->reason, "interrupted before it was measured");
+        skip_interrupted(row, "measured");
     } else {
         describe_times(series, &item->the_case, row);
     }

@@ -30,6 +30,7 @@ struct bm_run {
     struct bm_results results;
     uint64_t start_ns, last_write_ns;
     struct bm_error write_error;
+    struct bm_saved_run saved; /* of --resume */
 };
 
 /* The cold set of rotating inputs: 8 x the last-level cache, within what the device can allocate. */
@@ -42,21 +43,41 @@ const struct bm_series *bm_run_series_of(const struct bm_run *run, size_t item);
 
 /* Everything in the results that is known before anything is measured. */
 enum bm_status bm_run_start_results(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
+/* With --anonymize: replaces paths in a message by "<path>". */
+void bm_run_hide_paths(const struct bm_run *run, char *message, size_t size);
 void bm_run_describe_host(const struct bm_run *run, struct bm_results_host *host);
+/* Times each candidate of a ceiling's workload briefly and writes the fastest; false: there are none, or all
+ * fail. */
+bool bm_run_calibrate(const struct bm_backend *backend, struct bm_session *session,
+                      const struct bm_case *the_case, struct bm_parameters *best);
+/* Reads options->resume. BM_INVALID also when it was measured on other hardware, with other kernels or
+ * --cache. */
+enum bm_status bm_run_resume_open(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
+/* Hands its rounds to the series of the timed items; *elapsed_ns is where the last of them ended. */
+enum bm_status bm_run_resume_rounds(struct bm_run *run, uint64_t *elapsed_ns,
+                                    struct bm_error *error) BM_CHECK_RESULT;
 /* Fills results.rows from plan, states and series. */
 enum bm_status bm_run_fill_rows(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
 /* Fills the devices' ceilings from the rows, then the rows' utilization, then the summaries. */
 enum bm_status bm_run_fill_ceilings(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
 void bm_run_fill_utilization(struct bm_run *run);
 enum bm_status bm_run_fill_summaries(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
+/* Warms up and times every verified item, and once more what turns out implausible. */
+enum bm_status bm_run_time(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
+bool bm_run_stop_requested(const struct bm_run *run);
+double bm_run_seconds_since(uint64_t start_ns);
+/* Everything in the results anew from states and series; then the file, where one is wanted. */
+enum bm_status bm_run_refresh(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
+enum bm_status bm_run_write(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
 /* The best ceiling of a device by resource and (for fma) pipe; NULL: none was measured. */
 const struct bm_results_ceiling *bm_run_ceiling(const struct bm_results_device *device, const char *resource,
                                                 const char *pipe);
 /* The best ceiling of the pipes that may serve a contract. */
 const struct bm_results_ceiling *bm_run_best_pipe(const struct bm_results_device *device,
                                                   const struct bm_dtype *dtype);
-/* The datasheet's figure for the contract's best pipe, or NaN: unknown, or from memory only. */
-double bm_run_datasheet_gflops(const struct bm_datasheet *sheet, const struct bm_dtype *dtype);
-double bm_run_datasheet_gbs(const struct bm_datasheet *sheet);
+/* The datasheet's figure for the contract's best pipe, all packages together; NaN: unknown, or only recalled.
+ */
+double bm_run_datasheet_gflops(const struct bm_results_device *device, const struct bm_dtype *dtype);
+double bm_run_datasheet_gbs(const struct bm_results_device *device);
 
 #endif

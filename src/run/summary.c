@@ -49,9 +49,8 @@ static void summarize(const struct bm_run *run, const struct bm_run_request *req
     double unknown = (double)NAN, tokens = (double)summary->batch * summary->tokens;
     summary->tokens_per_s = measured ? tokens / sums.ns * 1e9 : unknown;
     summary->roofline_efficiency = measured ? sums.roofline_ns / sums.ns : unknown;
-    summary->mfu =
-        measured ? sums.flops / sums.ns / bm_run_datasheet_gflops(device->datasheet, dtype) : unknown;
-    summary->mbu = measured ? sums.bytes / sums.ns / bm_run_datasheet_gbs(device->datasheet) : unknown;
+    summary->mfu = measured ? sums.flops / sums.ns / bm_run_datasheet_gflops(device, dtype) : unknown;
+    summary->mbu = measured ? sums.bytes / sums.ns / bm_run_datasheet_gbs(device) : unknown;
 }
 
 enum bm_status bm_run_fill_summaries(struct bm_run *run, struct bm_error *error) {

@@ -84,18 +84,20 @@ static bool is_trusted(enum bm_fact_status status) {
     return status == BM_FACT_VERIFIED || status == BM_FACT_DERIVED;
 }
 
-double bm_run_datasheet_gflops(const struct bm_datasheet *sheet, const struct bm_dtype *dtype) {
+double bm_run_datasheet_gflops(const struct bm_results_device *device, const struct bm_dtype *dtype) {
+    const struct bm_datasheet *sheet = device->datasheet;
     double best = (double)NAN;
     for (const char *const *pipe = dtype->pipes; sheet != NULL && *pipe != NULL; pipe++)
         for (unsigned i = 0; i < sheet->peak_count; i++)
             if (strcmp(sheet->peaks[i].pipe, *pipe) == 0 && is_trusted(sheet->peaks[i].status))
                 best = fmax(best, sheet->peaks[i].gflops); /* fmax passes over NaN */
-    return best;
+    return best * device->packages;
 }
 
-double bm_run_datasheet_gbs(const struct bm_datasheet *sheet) {
+double bm_run_datasheet_gbs(const struct bm_results_device *device) {
+    const struct bm_datasheet *sheet = device->datasheet;
     bool known = sheet != NULL && sheet->bandwidth_gbs > 0 && is_trusted(sheet->bandwidth_status);
-    return known ? sheet->bandwidth_gbs : (double)NAN;
+    return known ? sheet->bandwidth_gbs * device->packages : (double)NAN;
 }
 
 static void name_ceiling(const struct bm_results_ceiling *ceiling, char name[96]) {
@@ -117,8 +119,8 @@ static void judge(const struct bm_results_device *device, const struct bm_dtype 
     row->utilization.compute_of_ceiling = share(row->gflops, bm_run_ceiling(device, "fma", row->kernel.pipe));
     row->utilization.compute_of_device = share(row->gflops, compute);
     row->utilization.memory_of_ceiling = share(row->gbytes_per_s, memory);
-    row->utilization.compute_of_datasheet = row->gflops / bm_run_datasheet_gflops(device->datasheet, dtype);
-    row->utilization.memory_of_datasheet = row->gbytes_per_s / bm_run_datasheet_gbs(device->datasheet);
+    row->utilization.compute_of_datasheet = row->gflops / bm_run_datasheet_gflops(device, dtype);
+    row->utilization.memory_of_datasheet = row->gbytes_per_s / bm_run_datasheet_gbs(device);
     row->utilization.roofline_efficiency = (double)NAN;
     if (compute == NULL || memory == NULL)
         return;

@@ -6,11 +6,12 @@
 
 /* Buffers as large as the samples, and their description as the statistic gets it. */
 struct resample {
-    double *values;            /* all samples, one after another */
+    double *values;                  /* all samples, one after another */
     struct bm_observations *samples; /* into values */
 };
 
-static double evaluate(const struct bm_bootstrap *bootstrap, const struct bm_observations *samples, size_t count) {
+static double evaluate(const struct bm_bootstrap *bootstrap, const struct bm_observations *samples,
+                       size_t count) {
     return bootstrap->statistic(bootstrap->context, samples, count);
 }
 
@@ -36,11 +37,10 @@ static enum bm_status jackknife(const struct bm_bootstrap *bootstrap, const stru
         size_t n = samples[s].count;
         double size = (double)n;
         resample->samples[s].count = n - 1;
-        for (size_t left_out = 0; left_out < n; left_out++) {
-            /* the hole starts at the end and moves down */
-            size_t hole = n - 1 - left_out;
-            if (left_out > 0)
-                place[hole] = samples[s].values[hole + 1];
+        memcpy(place, samples[s].values + 1, (n - 1) * sizeof *place);
+        for (size_t hole = 0; hole < n; hole++) {
+            if (hole > 0) /* the value before the hole comes back */
+                place[hole - 1] = samples[s].values[hole - 1];
             influence[hole] = evaluate(bootstrap, resample->samples, count);
             if (!isfinite(influence[hole]))
                 return bm_fail(error, BM_INVALID,
@@ -77,7 +77,7 @@ static enum bm_status check(const struct bm_bootstrap *bootstrap, const struct b
                        bootstrap->resamples);
     enum bm_status status = bm_confidence_check("bootstrap", bootstrap->confidence, error);
     for (size_t s = 0; s < sample_count && status == BM_OK; s++)
-        status = bm_values_check("bootstrap", samples[s].values, samples[s].count, 2, error);
+        status = bm_observations_check("bootstrap", samples[s].values, samples[s].count, 2, error);
     return status;
 }
 

@@ -15,11 +15,11 @@
 int bm_double_compare(const void *a, const void *b);
 /* BM_INVALID unless there are at least minimum values, all finite; name is the function's, for the message.
  */
-enum bm_status bm_values_check(const char *name, const double *values, size_t n, size_t minimum,
-                               struct bm_error *error);
+enum bm_status bm_observations_check(const char *name, const double *values, size_t n, size_t minimum,
+                                     struct bm_error *error);
 enum bm_status bm_confidence_check(const char *name, double confidence, struct bm_error *error);
 /* A sorted copy to free, of values without NaN. */
-enum bm_status bm_values_sort(const double *values, size_t n, double **sorted, struct bm_error *error);
+enum bm_status bm_observations_sort(const double *values, size_t n, double **sorted, struct bm_error *error);
 /* bm_stats_percentile of sorted values, n >= 1. */
 double bm_sorted_percentile(const double *sorted, size_t n, double p);
 

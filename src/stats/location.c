@@ -101,12 +101,12 @@ static struct bm_interval invert_test(const struct pairs *pairs, const double *c
 enum bm_status bm_stats_hodges_lehmann(const double *values, size_t n, double confidence,
                                        struct bm_location *location, struct bm_error *error) {
     *location = (struct bm_location){0};
-    enum bm_status status = bm_values_check("Hodges-Lehmann estimate", values, n, 1, error);
+    enum bm_status status = bm_observations_check("Hodges-Lehmann estimate", values, n, 1, error);
     if (status == BM_OK)
         status = bm_confidence_check("Hodges-Lehmann interval", confidence, error);
     double *sorted = NULL;
     if (status == BM_OK)
-        status = bm_values_sort(values, n, &sorted, error);
+        status = bm_observations_sort(values, n, &sorted, error);
     if (status != BM_OK)
         return status;
 
@@ -126,20 +126,20 @@ enum bm_status bm_stats_hodges_lehmann(const double *values, size_t n, double co
     return BM_OK;
 }
 
-enum bm_status bm_stats_shift(const struct bm_observations *from, const struct bm_observations *to, double confidence,
-                              struct bm_location *location, struct bm_error *error) {
+enum bm_status bm_stats_shift(const struct bm_observations *from, const struct bm_observations *to,
+                              double confidence, struct bm_location *location, struct bm_error *error) {
     *location = (struct bm_location){0};
     double *sorted_from = NULL, *sorted_to = NULL, *cdf = NULL;
     size_t m = from->count, n = to->count;
-    enum bm_status status = bm_values_check("shift, first sample", from->values, m, 1, error);
+    enum bm_status status = bm_observations_check("shift, first sample", from->values, m, 1, error);
     if (status == BM_OK)
-        status = bm_values_check("shift, second sample", to->values, n, 1, error);
+        status = bm_observations_check("shift, second sample", to->values, n, 1, error);
     if (status == BM_OK)
         status = bm_confidence_check("shift", confidence, error);
     if (status == BM_OK)
-        status = bm_values_sort(from->values, m, &sorted_from, error);
+        status = bm_observations_sort(from->values, m, &sorted_from, error);
     if (status == BM_OK)
-        status = bm_values_sort(to->values, n, &sorted_to, error);
+        status = bm_observations_sort(to->values, n, &sorted_to, error);
     if (status == BM_OK && m <= BM_STATS_EXACT_MAX && n <= BM_STATS_EXACT_MAX)
         status = bm_null_mann_whitney(m, n, &cdf, error);
     if (status != BM_OK)

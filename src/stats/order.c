@@ -9,8 +9,8 @@ int bm_double_compare(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-enum bm_status bm_values_check(const char *name, const double *values, size_t n, size_t minimum,
-                               struct bm_error *error) {
+enum bm_status bm_observations_check(const char *name, const double *values, size_t n, size_t minimum,
+                                     struct bm_error *error) {
     if (n < minimum)
         return bm_fail(error, BM_INVALID, "%s: %zu values, at least %zu are needed", name, n, minimum);
     for (size_t i = 0; i < n; i++)
@@ -26,7 +26,7 @@ enum bm_status bm_confidence_check(const char *name, double confidence, struct b
     return BM_OK;
 }
 
-enum bm_status bm_values_sort(const double *values, size_t n, double **sorted, struct bm_error *error) {
+enum bm_status bm_observations_sort(const double *values, size_t n, double **sorted, struct bm_error *error) {
     *sorted = bm_alloc(n, sizeof **sorted);
     if (*sorted == NULL)
         return bm_fail(error, BM_NO_MEMORY, "out of memory: a copy of %zu values", n);

@@ -40,7 +40,7 @@ double bm_p_value_normal(double deviation, double variance, enum bm_alternative 
 enum bm_status bm_stats_signed_rank(const double *values, size_t n, enum bm_alternative alternative,
                                     struct bm_rank_test *test, struct bm_error *error) {
     *test = (struct bm_rank_test){0};
-    enum bm_status status = bm_values_check("signed-rank test", values, n, 1, error);
+    enum bm_status status = bm_observations_check("signed-rank test", values, n, 1, error);
     if (status != BM_OK)
         return status;
     struct bm_ranked *items = bm_alloc(n, sizeof *items);
@@ -81,9 +81,9 @@ enum bm_status bm_stats_mann_whitney(const struct bm_observations *a, const stru
     struct bm_ranked *items = NULL;
     double *cdf = NULL;
     size_t m = a->count, n = b->count;
-    enum bm_status status = bm_values_check("Mann-Whitney test, first sample", a->values, m, 1, error);
+    enum bm_status status = bm_observations_check("Mann-Whitney test, first sample", a->values, m, 1, error);
     if (status == BM_OK)
-        status = bm_values_check("Mann-Whitney test, second sample", b->values, n, 1, error);
+        status = bm_observations_check("Mann-Whitney test, second sample", b->values, n, 1, error);
     if (status != BM_OK)
         goto out;
     items = bm_alloc(m + n, sizeof *items);

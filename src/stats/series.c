@@ -44,7 +44,7 @@ struct bm_interval bm_stats_median_interval_serial(const double *values, size_t 
 enum bm_status bm_stats_trend(const double *values, size_t n, struct bm_trend *trend,
                               struct bm_error *error) {
     *trend = (struct bm_trend){0};
-    enum bm_status status = bm_values_check("trend test", values, n, 2, error);
+    enum bm_status status = bm_observations_check("trend test", values, n, 2, error);
     if (status != BM_OK)
         return status;
     struct bm_ranked *items = bm_alloc(n, sizeof *items);
@@ -79,7 +79,7 @@ enum bm_status bm_stats_mser5(const double *values, size_t n, struct bm_truncati
                               struct bm_error *error) {
     enum { BATCH = 5 };
     *truncation = (struct bm_truncation){0};
-    enum bm_status status = bm_values_check("MSER-5", values, n, 0, error);
+    enum bm_status status = bm_observations_check("MSER-5", values, n, 0, error);
     if (status != BM_OK)
         return status;
     size_t batches = n / BATCH, last = batches / 2, best = last;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* CPU names come with padding ("Intel(R) Xeon(R) CPU           X5650  @ 2.67GHz"): one blank between words.
  */
@@ -96,7 +97,7 @@ static void read_caches(struct bm_topology *topology) {
 static uint64_t container_limit(void) {
     char *membership = NULL;
     size_t size = 0;
-    if (bm_file_read("/proc/self/cgroup", 64 * 1024, &membership, &size, NULL) != BM_OK)
+    if (bm_file_read("/proc/self/cgroup", (size_t)64 << 10, &membership, &size, NULL) != BM_OK)
         return UINT64_MAX;
     uint64_t limit = bm_memory_limit("/sys/fs/cgroup", membership);
     free(membership);
@@ -125,6 +126,14 @@ enum bm_status bm_topology_read_packages(struct bm_topology *topology, struct bm
     machine->numa_nodes = (unsigned)hwloc_get_nbobjs_by_type(topology->hwloc, HWLOC_OBJ_NUMANODE);
     machine->memory_bytes = root->total_memory;
     if (machine->is_this_machine) {
+        /* A virtual machine whose memory is plugged in on demand lists only part of it under its NUMA nodes.
+         */
+        uint64_t physical = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+        if (physical > machine->memory_bytes) {
+            machine->memory_bytes = physical;
+            if (machine->package_count == 1)
+                topology->packages[0].memory_bytes = physical;
+        }
         uint64_t limit = container_limit();
         if (limit < machine->memory_bytes)
             machine->memory_bytes = limit;

@@ -1,17 +1,7 @@
 /* GPUs on the PCI bus, with or without a driver. */
 #include "internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-
-void bm_pci_format(const struct bm_pci_address *address, char text[16]) {
-    snprintf(text, 16, "%04x:%02x:%02x.%x", (unsigned)address->domain & 0xffffffu, address->bus,
-             address->device, address->function & 0xfu);
-}
-
-bool bm_pci_equal(const struct bm_pci_address *a, const struct bm_pci_address *b) {
-    return a->domain == b->domain && a->bus == b->bus && a->device == b->device && a->function == b->function;
-}
 
 enum { CLASS_DISPLAY = 0x03, CLASS_ACCELERATOR = 0x12, ANY_DEVICE = 0x10000 };
 
@@ -83,7 +73,7 @@ static void fill_names(struct bm_pci_gpu *gpus, size_t count) {
         char *database = NULL;
         size_t size = 0;
         if (!bm_file_exists(paths[i]) ||
-            bm_file_read(paths[i], 16 * 1024 * 1024, &database, &size, NULL) != BM_OK)
+            bm_file_read(paths[i], (size_t)16 << 20, &database, &size, NULL) != BM_OK)
             continue;
         for (size_t gpu = 0; gpu < count; gpu++)
             bm_pci_names_fill(&gpus[gpu], database);

@@ -29,7 +29,7 @@ static const char *next_line(const char *line) {
 }
 
 void bm_pci_names_fill(struct bm_pci_gpu *gpu, const char *database) {
-    const char *name, *line = database;
+    const char *name = "", *line = database;
     while (*line != '\0' && !has_id(line, gpu->vendor_id, &name))
         line = next_line(line);
     if (*line == '\0')

@@ -61,12 +61,14 @@ extern cl_icd_dispatch bm_layer_dispatch;      /* what the program reaches */
 
 /* ---- plan.c: what the environment asks for ---- */
 
+enum pci_query { PCI_BY_KHR, PCI_BY_NV, PCI_BY_AMD };
 enum subject { SUBJECT_ALL, SUBJECT_FIRST, SUBJECT_SECOND };
 struct plan {
     const char *device_name, *vendor, *second_platform; /* NULL: as it is */
     cl_device_type type;                                /* 0: as it is */
     bool has_pci;
-    cl_uint pci[4];        /* domain, bus, device, function */
+    cl_uint pci[4]; /* domain, bus, device, function */
+    enum pci_query pci_query;
     uint64_t memory_bytes; /* 0: as it is */
     enum subject subject;
 };

@@ -117,6 +117,16 @@ static enum subject read_subject(const char *value) {
     return SUBJECT_SECOND;
 }
 
+static enum pci_query read_pci_query(const char *value) {
+    if (value == NULL || strcmp(value, "khr") == 0)
+        return PCI_BY_KHR;
+    if (strcmp(value, "nv") == 0)
+        return PCI_BY_NV;
+    if (strcmp(value, "amd") != 0)
+        stop("BM_LAYER_PCI_BY", value);
+    return PCI_BY_AMD;
+}
+
 void bm_layer_read_plan(void) {
     struct plan *plan = &bm_layer_plan;
     const char *pci = getenv("BM_LAYER_PCI"), *memory = getenv("BM_LAYER_MEMORY");
@@ -127,6 +137,7 @@ void bm_layer_read_plan(void) {
         .second_platform = second != NULL && strcmp(second, "1") == 0 ? "Second Platform" : second,
         .type = read_type(getenv("BM_LAYER_TYPE")),
         .has_pci = pci != NULL,
+        .pci_query = read_pci_query(getenv("BM_LAYER_PCI_BY")),
         .subject = read_subject(getenv("BM_LAYER_TARGET")),
     };
     char rest;

@@ -5,6 +5,7 @@
 #include "fault.h"
 
 enum { MAX_PLATFORMS = 16, MAX_DEVICES = 16, PCI_BUS_INFO_KHR = 0x410F };
+enum { PCI_BUS_ID_NV = 0x4008, PCI_SLOT_ID_NV = 0x4009, PCI_DOMAIN_ID_NV = 0x400A, TOPOLOGY_AMD = 0x4037 };
 
 /* A handle of the layer's own. ICD handles start with their dispatch table; the layer's never reach the
  * loader, but whoever follows the pointer all the same finds the driver's table. */
@@ -118,16 +119,45 @@ cl_int bm_layer_clGetDeviceIDs(cl_platform_id platform, cl_device_type type, cl_
     return code;
 }
 
-static cl_int extended(cl_device_id device, size_t size, void *value, size_t *size_ret) {
-    char list[16384];
-    size_t length = 0;
-    static const char extra[] = " cl_khr_pci_bus_info";
-    cl_int code = bm_layer_target->clGetDeviceInfo(device, CL_DEVICE_EXTENSIONS, sizeof list - sizeof extra,
-                                                   list, &length);
+static cl_int answer_extensions(cl_device_id device, size_t size, void *value, size_t *size_ret) {
+    static const char *const extra[] = {
+        [PCI_BY_KHR] = "cl_khr_pci_bus_info",
+        [PCI_BY_NV] = "cl_nv_device_attribute_query",
+        [PCI_BY_AMD] = "cl_amd_device_attribute_query",
+    };
+    char own[16384], all[sizeof own + 64];
+    cl_int code = bm_layer_target->clGetDeviceInfo(device, CL_DEVICE_EXTENSIONS, sizeof own, own, NULL);
     if (code != CL_SUCCESS)
         return code;
-    snprintf(list + (length > 0 ? length - 1 : 0), sizeof extra, "%s", extra);
-    return answer_text(list, size, value, size_ret);
+    snprintf(all, sizeof all, "%s %s", own, extra[bm_layer_plan.pci_query]);
+    return answer_text(all, size, value, size_ret);
+}
+
+/* Answers a query for the address, false: this is none, or another vendor's. */
+static bool answer_pci(cl_device_info what, size_t size, void *value, size_t *size_ret, cl_int *code) {
+    const cl_uint *pci = bm_layer_plan.pci, slot = pci[2] << 3 | pci[3];
+    struct {
+        cl_uint type;
+        cl_uchar unused[17], bus, device, function;
+    } amd = {.type = 1, .bus = (cl_uchar)pci[1], .device = (cl_uchar)pci[2], .function = (cl_uchar)pci[3]};
+    const struct {
+        enum pci_query query;
+        cl_device_info what;
+        const void *data;
+        size_t bytes;
+    } answers[] = {
+        {PCI_BY_KHR, PCI_BUS_INFO_KHR, pci, 4 * sizeof pci[0]},
+        {PCI_BY_NV, PCI_DOMAIN_ID_NV, &pci[0], sizeof pci[0]},
+        {PCI_BY_NV, PCI_BUS_ID_NV, &pci[1], sizeof pci[1]},
+        {PCI_BY_NV, PCI_SLOT_ID_NV, &slot, sizeof slot},
+        {PCI_BY_AMD, TOPOLOGY_AMD, &amd, sizeof amd},
+    };
+    for (size_t i = 0; bm_layer_plan.has_pci && i < sizeof answers / sizeof answers[0]; i++)
+        if (answers[i].query == bm_layer_plan.pci_query && answers[i].what == what) {
+            *code = answer(answers[i].data, answers[i].bytes, size, value, size_ret);
+            return true;
+        }
+    return false;
 }
 
 cl_int bm_layer_clGetDeviceInfo(cl_device_id device, cl_device_info what, size_t size, void *value,
@@ -154,8 +184,8 @@ cl_int bm_layer_clGetDeviceInfo(cl_device_id device, cl_device_info what, size_t
     if (what == CL_DEVICE_MAX_MEM_ALLOC_SIZE && whole > 0)
         return answer(&quarter, sizeof quarter, size, value, size_ret);
     if (what == CL_DEVICE_EXTENSIONS && plan->has_pci)
-        return extended(real, size, value, size_ret);
-    if (what == PCI_BUS_INFO_KHR && plan->has_pci)
-        return answer(plan->pci, sizeof plan->pci, size, value, size_ret);
+        return answer_extensions(real, size, value, size_ret);
+    if (answer_pci(what, size, value, size_ret, &code))
+        return code;
     return bm_layer_target->clGetDeviceInfo(real, what, size, value, size_ret);
 }

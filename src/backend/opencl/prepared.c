@@ -121,15 +121,21 @@ static enum bm_status set_arguments(struct bm_prepared *prepared, struct bm_erro
 }
 
 enum bm_status bm_opencl_prepare(struct bm_session *session, const struct bm_case *the_case,
-                                 struct bm_prepared **prepared_out, struct bm_error *error) {
+                                 const struct bm_parameters *parameters, struct bm_prepared **prepared_out,
+                                 struct bm_error *error) {
     *prepared_out = NULL;
     struct bm_prepared *prepared = bm_alloc(1, sizeof *prepared);
     if (prepared == NULL)
         return bm_fail(error, BM_NO_MEMORY, "out of memory while preparing a case");
     prepared->session = session;
     prepared->the_case = *the_case;
-    enum bm_status status =
-        bm_opencl_plan(session, the_case, &prepared->plan, &prepared->parameters_from, error);
+    enum bm_status status;
+    if (parameters == NULL) {
+        status = bm_opencl_plan(session, the_case, &prepared->plan, &prepared->parameters_from, error);
+    } else {
+        prepared->parameters_from = "tuned";
+        status = the_case->workload->plan(the_case, &session->target, parameters, &prepared->plan, error);
+    }
     if (status == BM_OK)
         status = bm_opencl_check_reserved(session, &prepared->plan, error);
     if (status == BM_OK)

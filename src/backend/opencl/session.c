@@ -51,7 +51,7 @@ static void close_session(struct bm_session *session) {
 enum bm_status bm_opencl_plan(const struct bm_session *session, const struct bm_case *the_case,
                               struct bm_plan *plan, const char **from, struct bm_error *error) {
     const struct bm_workload *workload = the_case->workload;
-    const char *dtype = the_case->dtype != NULL ? the_case->dtype->name : the_case->op;
+    const char *dtype = the_case->dtype != NULL ? the_case->dtype->name : "-";
     struct bm_parameters parameters = {0};
     struct bm_error misfit = {0};
     enum bm_status status =
@@ -83,6 +83,10 @@ static void info(const struct bm_prepared *prepared, struct bm_prepared_info *ou
             out->cold_bytes += prepared->region[e] * prepared->slots * bm_element_bytes((enum bm_element)e);
 }
 
+static const struct bm_target *target(const struct bm_session *session) {
+    return &session->target;
+}
+
 const struct bm_backend bm_backend_opencl = {
     .name = "opencl",
     .summary = "portable kernels on every OpenCL device",
@@ -92,6 +96,7 @@ const struct bm_backend bm_backend_opencl = {
     .close = close_session,
     .reserve = bm_opencl_reserve,
     .prepare = bm_opencl_prepare,
+    .target = target,
     .info = info,
     .verify = bm_opencl_verify,
     .run = bm_opencl_run,

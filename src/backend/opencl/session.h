@@ -86,7 +86,8 @@ enum bm_status bm_opencl_list(struct bm_endpoint **endpoints, size_t *count, siz
                               struct bm_error *error);
 void bm_opencl_release(struct bm_endpoint *endpoint);
 enum bm_status bm_opencl_prepare(struct bm_session *session, const struct bm_case *the_case,
-                                 struct bm_prepared **prepared, struct bm_error *error);
+                                 const struct bm_parameters *parameters, struct bm_prepared **prepared,
+                                 struct bm_error *error);
 void bm_opencl_discard(struct bm_prepared *prepared);
 enum bm_status bm_opencl_verify(struct bm_prepared *prepared, uint64_t seed,
                                 struct bm_verification *verification, struct bm_error *error);

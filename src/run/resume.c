@@ -1,0 +1,66 @@
+#include <string.h>
+
+#include "run.h"
+
+static enum bm_status check_same(const struct bm_run *run, const struct bm_saved_run *saved,
+                                 struct bm_error *error) {
+    const char *path = run->options->resume;
+    if (saved->hot != run->options->hot)
+        return bm_fail(error, BM_INVALID, "%s: $.settings.cache: was measured with --cache %s: give the same",
+                       path, saved->hot ? "hot" : "cold");
+    if (strcmp(saved->kernels_sha256, run->results.tool.kernels_sha256) != 0)
+        return bm_fail(error, BM_INVALID,
+                       "%s: $.tool.kernels_sha256: other kernels were measured: start a new run", path);
+    for (size_t d = 0; d < run->results.device_count; d++)
+        for (size_t s = 0; s < saved->device_count; s++)
+            if (strcmp(saved->devices[s].id, run->results.devices[d].id) == 0 &&
+                strcmp(saved->devices[s].fingerprint, run->results.devices[d].fingerprint) != 0)
+                return bm_fail(error, BM_INVALID,
+                               "%s: $.devices[%zu].fingerprint: %s was other hardware, system or driver: "
+                               "start a new run",
+                               path, s, saved->devices[s].id);
+    return BM_OK;
+}
+
+static enum bm_status take_rounds(const struct bm_saved_row *row, struct bm_series *series,
+                                  uint64_t *elapsed_ns, struct bm_error *error) {
+    enum bm_status status =
+        bm_grow(&series->rounds, &series->capacity, row->round_count, sizeof *series->rounds, error);
+    if (status != BM_OK)
+        return status;
+    for (size_t i = 0; i < row->round_count; i++) {
+        const struct bm_results_round *round = &row->rounds[i];
+        series->rounds[i] = (struct bm_round){
+            .start_ns = round->start_ns, .ns = round->ns, .launches = round->launches, .flags = round->flags};
+        if (round->start_ns + round->ns > *elapsed_ns)
+            *elapsed_ns = round->start_ns + round->ns;
+        series->visits += (round->flags & BM_FLAG_CONTAMINATED) == 0;
+    }
+    series->count = row->round_count;
+    return BM_OK;
+}
+
+enum bm_status bm_run_resume_open(struct bm_run *run, struct bm_error *error) {
+    enum bm_status status = bm_saved_run_load(run->options->resume, bm_flag_name, &run->saved, error);
+    return status == BM_OK ? check_same(run, &run->saved, error) : status;
+}
+
+enum bm_status bm_run_resume_rounds(struct bm_run *run, uint64_t *elapsed_ns, struct bm_error *error) {
+    enum bm_status status = BM_OK;
+    *elapsed_ns = 0;
+    for (size_t i = 0; status == BM_OK && i < run->timed_count; i++) {
+        const struct bm_run_item *item = &run->plan->items[run->timed[i]];
+        char key[BM_KEY_SIZE];
+        bm_case_key(&item->the_case, key);
+        for (size_t s = 0; status == BM_OK && s < run->saved.row_count; s++) {
+            const struct bm_saved_row *row = &run->saved.rows[s];
+            if (strcmp(row->key, key) != 0 ||
+                strcmp(row->device, run->inventory->devices[item->device].id) != 0 ||
+                strcmp(row->backend, bm_run_endpoint(run, item)->id) != 0)
+                continue;
+            status = take_rounds(row, &run->series[i], elapsed_ns, error);
+            break;
+        }
+    }
+    return status;
+}

@@ -1,0 +1,100 @@
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "simulation.h"
+
+static struct sim sim;
+
+/* Runs one item, made by `change`, over several seeds; returns in how many of them the flag is set. */
+static unsigned times_flagged(unsigned flag, void (*change)(struct sim_item *item), unsigned seeds) {
+    unsigned flagged = 0;
+    for (unsigned seed = 1; seed <= seeds; seed++) {
+        struct bm_series series[1] = {0};
+        sim_init(&sim, seed);
+        change(&sim.items[0]);
+        cr_assert_eq(sim_run(&sim, &bm_sampler_defaults, series, 1), BM_OK);
+        flagged += (series[0].flags & flag) != 0;
+        sim_free(series, 1);
+    }
+    return flagged;
+}
+
+static void make_quiet(struct sim_item *item) {
+    item->noise = 0.02;
+}
+static void make_unstable(struct sim_item *item) {
+    item->noise = 0.3;
+}
+static void make_drifting(struct sim_item *item) {
+    item->noise = 0.02;
+    item->drift = 0.5;
+}
+static void make_bimodal(struct sim_item *item) {
+    item->noise = 0.01;
+    item->second_level = 0.4;
+}
+static void make_settling(struct sim_item *item) {
+    item->noise = 0.001;
+    item->launch_ns = 4e8; /* the share of warm-up ends while it still falls */
+    item->settle = 2;
+}
+
+Test(flags, unstable_is_a_wide_spread) {
+    cr_expect_eq(times_flagged(BM_FLAG_UNSTABLE, make_unstable, 40), 40);
+    cr_expect_eq(times_flagged(BM_FLAG_UNSTABLE, make_quiet, 200), 0);
+}
+
+Test(flags, drift_is_a_trend_over_the_run) {
+    cr_expect_geq(times_flagged(BM_FLAG_DRIFT, make_drifting, 40), 38);
+    cr_expect_leq(times_flagged(BM_FLAG_DRIFT, make_quiet, 200), 2);
+}
+
+Test(flags, bimodal_is_two_levels) {
+    cr_expect_geq(times_flagged(BM_FLAG_BIMODAL, make_bimodal, 40), 38);
+    cr_expect_leq(times_flagged(BM_FLAG_BIMODAL, make_quiet, 200), 2);
+    cr_expect_leq(times_flagged(BM_FLAG_BIMODAL, make_unstable, 200), 10);
+}
+
+Test(flags, not_steady_is_a_warm_up_that_still_moves) {
+    cr_expect_geq(times_flagged(BM_FLAG_NOT_STEADY, make_settling, 40), 38);
+    cr_expect_leq(times_flagged(BM_FLAG_NOT_STEADY, make_quiet, 200), 4);
+}
+
+Test(flags, contaminated_rounds_are_taken_again_twice_and_kept) {
+    struct bm_series series[2] = {0};
+    sim_init(&sim, 8);
+    sim.items[0].contaminate_every = 1;
+    sim.items[1].contaminate_every = 5;
+    cr_assert_eq(sim_run(&sim, &bm_sampler_defaults, series, 2), BM_OK);
+    cr_expect_eq(series[0].count, 3 * series[0].visits);
+    cr_expect(series[0].flags & BM_FLAG_CONTAMINATED);
+    cr_expect_not(series[1].flags & BM_FLAG_CONTAMINATED, "one round in five moves no median");
+    struct bm_estimate all, clean;
+    bm_series_estimate(&series[1], 0, &all);
+    bm_series_estimate(&series[1], BM_FLAG_CONTAMINATED, &clean);
+    cr_expect_eq(all.rounds, series[1].count);
+    cr_expect_lt(clean.rounds, all.rounds);
+    bm_series_estimate(&series[0], BM_FLAG_CONTAMINATED, &clean);
+    cr_expect_eq(clean.rounds, 0);
+    sim_free(series, 2);
+}
+
+Test(flags, the_monitor_is_told_of_passes) {
+    struct bm_series series[3] = {0};
+    sim_init(&sim, 10);
+    cr_assert_eq(sim_run(&sim, &bm_sampler_defaults, series, 3), BM_OK);
+    cr_expect_eq(sim.passes, sim.last_pass);
+    cr_expect_geq(sim.passes, 8);
+    sim_free(series, 3);
+}
+
+Test(flags, every_bit_has_a_name_of_its_own) {
+    for (unsigned a = 1; a <= BM_FLAG_LAST; a <<= 1) {
+        cr_assert_not_null(bm_flag_name(a));
+        for (unsigned b = 1; b < a; b <<= 1)
+            cr_expect_str_neq(bm_flag_name(a), bm_flag_name(b));
+    }
+    cr_expect_null(bm_flag_name(BM_FLAG_LAST << 1));
+    cr_expect_null(bm_flag_name(0));
+    cr_expect_null(bm_flag_name(BM_FLAG_UNSTABLE | BM_FLAG_DRIFT));
+}

@@ -1,0 +1,185 @@
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+#include "simulation.h"
+
+static struct sim sim; /* large: not on the stack */
+
+Test(sampler, quiet_items_converge_to_the_truth) {
+    struct bm_series series[SIM_ITEMS] = {0};
+    struct bm_sampler_options options = bm_sampler_defaults;
+    sim_init(&sim, 1);
+    cr_assert_eq(sim_run(&sim, &options, series, SIM_ITEMS), BM_OK);
+    for (size_t i = 0; i < SIM_ITEMS; i++) {
+        struct bm_estimate estimate;
+        bm_series_estimate(&series[i], 0, &estimate);
+        cr_expect(series[i].done);
+        cr_expect_eq(series[i].flags, 0, "item %zu: flags %#x", i, series[i].flags);
+        cr_expect_geq(series[i].count, 8);
+        cr_expect_leq(estimate.half_width, options.target_half_width);
+        cr_expect_float_eq(estimate.median_ns / sim.items[i].launch_ns, 1, 0.01);
+        cr_expect_geq(series[i].rounds[0].ns, options.minimum_block_ns * 95 / 100);
+    }
+    sim_free(series, SIM_ITEMS);
+}
+
+Test(sampler, looks_only_at_the_fixed_counts) {
+    static const size_t looks[] = {8, 12, 16, 24, 32, 48};
+    struct bm_sampler_options options = bm_sampler_defaults;
+    options.budget_s = 1000;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct bm_series series[SIM_ITEMS] = {0};
+        sim_init(&sim, seed);
+        for (size_t i = 0; i < SIM_ITEMS; i++)
+            sim.items[i].noise = 0.004 * (double)(i + 1);
+        cr_assert_eq(sim_run(&sim, &options, series, SIM_ITEMS), BM_OK);
+        for (size_t i = 0; i < SIM_ITEMS; i++) {
+            bool known = false;
+            for (size_t l = 0; l < BM_COUNT_OF(looks); l++)
+                known |= series[i].count == looks[l];
+            cr_expect(known, "stopped after %zu rounds", series[i].count);
+        }
+        sim_free(series, SIM_ITEMS);
+    }
+}
+
+Test(sampler, never_calls_a_wide_interval_converged) {
+    struct bm_sampler_options options = bm_sampler_defaults;
+    size_t converged = 0, open = 0;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct bm_series series[SIM_ITEMS] = {0};
+        sim_init(&sim, seed);
+        for (size_t i = 0; i < SIM_ITEMS; i++) {
+            sim.items[i].noise = 0.01 * (double)i;
+            sim.items[i].rho = i % 2 ? 0.6 : 0;
+        }
+        cr_assert_eq(sim_run(&sim, &options, series, SIM_ITEMS), BM_OK);
+        for (size_t i = 0; i < SIM_ITEMS; i++) {
+            struct bm_estimate estimate;
+            bm_series_estimate(&series[i], 0, &estimate);
+            bool tight = estimate.half_width <= options.target_half_width;
+            cr_expect_eq((series[i].flags & BM_FLAG_NOT_CONVERGED) == 0, tight);
+            converged += tight;
+            open += !tight;
+        }
+        sim_free(series, SIM_ITEMS);
+    }
+    cr_expect_gt(converged, 50); /* both kinds occurred: the test can fail */
+    cr_expect_gt(open, 50);
+}
+
+Test(sampler, keeps_the_budget_and_shares_it) {
+    static const double budgets[] = {1, 5, 30, 120};
+    for (size_t b = 0; b < BM_COUNT_OF(budgets); b++) {
+        struct bm_series series[SIM_ITEMS] = {0};
+        struct bm_sampler_options options = bm_sampler_defaults;
+        options.budget_s = budgets[b];
+        sim_init(&sim, 7);
+        for (size_t i = 0; i < SIM_ITEMS; i++)
+            sim.items[i].noise = 0.3; /* never tight */
+        sim.items[0].launch_ns = 1e8; /* one expensive item must not starve the others */
+        uint64_t start = sim.now_ns;
+        cr_assert_eq(sim_run(&sim, &options, series, SIM_ITEMS), BM_OK);
+        double took = (double)(sim.now_ns - start) / 1e9;
+        cr_expect_leq(took, 1.1 * budgets[b] + 0.2, "budget %g took %g", budgets[b], took);
+        for (size_t i = 0; i < SIM_ITEMS; i++) {
+            cr_expect_geq(series[i].count, 1, "item %zu has no round", i);
+            cr_expect(series[i].flags & BM_FLAG_NOT_CONVERGED);
+        }
+        if (budgets[b] >= 30)
+            cr_expect_geq(series[SIM_ITEMS - 1].count, 24);
+        sim_free(series, SIM_ITEMS);
+    }
+}
+
+Test(sampler, no_budget_still_gives_one_round_each) {
+    struct bm_series series[SIM_ITEMS] = {0};
+    struct bm_sampler_options options = bm_sampler_defaults;
+    options.budget_s = 0;
+    sim_init(&sim, 3);
+    cr_assert_eq(sim_run(&sim, &options, series, SIM_ITEMS), BM_OK);
+    for (size_t i = 0; i < SIM_ITEMS; i++)
+        cr_expect_eq(series[i].count, 1);
+    sim_free(series, SIM_ITEMS);
+}
+
+Test(sampler, interleaves_in_fresh_order_by_seed) {
+    struct bm_sampler_options options = bm_sampler_defaults;
+    size_t first[64];
+    for (int repeat = 0; repeat < 3; repeat++) {
+        struct bm_series series[SIM_ITEMS] = {0};
+        sim_init(&sim, 5);
+        options.seed = repeat < 2 ? 11 : 12;
+        cr_assert_eq(sim_run(&sim, &options, series, SIM_ITEMS), BM_OK);
+        cr_assert_geq(sim.order_count, 64);
+        for (size_t pass = 0; pass < 8; pass++) {
+            unsigned seen = 0;
+            for (size_t i = 0; i < SIM_ITEMS; i++)
+                seen |= 1u << sim.order[pass * SIM_ITEMS + i];
+            cr_expect_eq(seen, (1u << SIM_ITEMS) - 1, "pass %zu does not hold every item once", pass);
+        }
+        cr_expect_neq(memcmp(sim.order, sim.order + SIM_ITEMS, SIM_ITEMS * sizeof sim.order[0]), 0);
+        bool same = memcmp(first, sim.order, sizeof first) == 0;
+        if (repeat == 0)
+            memcpy(first, sim.order, sizeof first);
+        else
+            cr_expect_eq(same, repeat == 1);
+        sim_free(series, SIM_ITEMS);
+    }
+}
+
+Test(sampler, a_failing_item_costs_only_itself) {
+    struct bm_series series[SIM_ITEMS] = {0};
+    struct bm_sampler_options options = bm_sampler_defaults;
+    sim_init(&sim, 9);
+    sim.items[2].fail_at = 1;  /* in warm-up */
+    sim.items[5].fail_at = 14; /* in the passes */
+    cr_assert_eq(sim_run(&sim, &options, series, SIM_ITEMS), BM_OK);
+    for (size_t i = 0; i < SIM_ITEMS; i++) {
+        cr_expect_eq(series[i].failed, i == 2 || i == 5);
+        cr_expect_geq(series[i].count, i == 2 ? 0 : i == 5 ? 1 : 8);
+    }
+    cr_expect_eq(series[5].error.status, BM_DEVICE);
+    cr_expect_not_null(strstr(series[5].error.message, "CL_OUT_OF_RESOURCES"));
+    sim_free(series, SIM_ITEMS);
+}
+
+Test(sampler, an_interrupt_keeps_what_was_measured) {
+    for (size_t stop = 1; stop < 120; stop += 17) {
+        struct bm_series series[SIM_ITEMS] = {0};
+        struct bm_sampler_options options = bm_sampler_defaults;
+        sim_init(&sim, 4);
+        sim.stop_after = stop;
+        cr_assert_eq(sim_run(&sim, &options, series, SIM_ITEMS), BM_INTERRUPTED);
+        cr_expect_eq(sim.blocks, stop);
+        size_t rounds = 0;
+        for (size_t i = 0; i < SIM_ITEMS; i++)
+            rounds += series[i].count;
+        /* The block that was under way when the signal came is measured, and kept. */
+        cr_expect_eq(rounds, sim.order_count);
+        sim_free(series, SIM_ITEMS);
+    }
+}
+
+Test(sampler, earlier_rounds_count) {
+    struct bm_series series[SIM_ITEMS] = {0};
+    struct bm_sampler_options options = bm_sampler_defaults;
+    sim_init(&sim, 21);
+    sim.stop_after = 140;
+    cr_assert_eq(sim_run(&sim, &options, series, SIM_ITEMS), BM_INTERRUPTED);
+    size_t before[SIM_ITEMS];
+    for (size_t i = 0; i < SIM_ITEMS; i++)
+        before[i] = series[i].count;
+    sim.stop_after = 0;
+    sim.order_count = 0;
+    cr_assert_eq(sim_run(&sim, &options, series, SIM_ITEMS), BM_OK);
+    for (size_t i = 0; i < SIM_ITEMS; i++) {
+        size_t added = 0;
+        for (size_t k = 0; k < sim.order_count; k++)
+            added += sim.order[k] == i;
+        cr_expect_eq(series[i].count, before[i] + added);
+        cr_expect_eq(series[i].flags, 0);
+    }
+    sim_free(series, SIM_ITEMS);
+}
