@@ -73,17 +73,6 @@ static enum bm_status write_all(int fd, const char *path, const char *data, size
     return BM_OK;
 }
 
-/* The rename would put a file in the place of a device such as /dev/null. */
-static enum bm_status check_replaceable(const char *path, struct bm_error *error) {
-    struct stat info;
-    if (stat(path, &info) != 0 || S_ISREG(info.st_mode))
-        return BM_OK;
-    if (S_ISDIR(info.st_mode))
-        return bm_fail_native(error, BM_IO, EISDIR, "open", "%s: is a folder, not a file", path);
-    return bm_fail_native(error, BM_IO, EINVAL, "open", "%s: is a device or a pipe: name a regular file",
-                          path);
-}
-
 /* A temporary file beside path, so that the rename stays within one file system. */
 static enum bm_status open_beside(const char *path, char temporary[PATH_MAX], int *fd,
                                   struct bm_error *error) {
@@ -127,9 +116,7 @@ static enum bm_status write_straight(const char *path, const char *data, size_t 
 static enum bm_status replace(const char *path, const char *data, size_t size, struct bm_error *error) {
     char temporary[PATH_MAX];
     int fd = -1;
-    enum bm_status status = check_replaceable(path, error);
-    if (status == BM_OK)
-        status = open_beside(path, temporary, &fd, error);
+    enum bm_status status = open_beside(path, temporary, &fd, error);
     if (status != BM_OK)
         return status;
     set_default_mode(fd);
@@ -171,19 +158,12 @@ static enum bm_status make_folder_of(const char *path, struct bm_error *error) {
 
 enum bm_status bm_file_check_writable(const char *path, size_t reserve, struct bm_error *error) {
     char temporary[PATH_MAX];
-<<<<<<< HEAD
     bool straight;
     int fd = -1;
     enum bm_status status = check_kind(path, &straight, error);
     if (status != BM_OK || straight)
         return status;
     status = make_folder_of(path, error);
-=======
-    int fd = -1;
-    enum bm_status status = make_folder_of(path, error);
->>>>>>> main
-    if (status == BM_OK)
-        status = check_replaceable(path, error);
     if (status == BM_OK)
         status = open_beside(path, temporary, &fd, error);
     if (status != BM_OK)

@@ -39,7 +39,7 @@ struct bm_prepared *session_prepare(const struct bm_endpoint *endpoint, struct b
     struct bm_error error = {0};
     cr_assert_eq(endpoint->backend->reserve(session, the_case, &error), BM_OK, "%s: %s", endpoint->id,
                  error.message);
-    cr_assert_eq(endpoint->backend->prepare(session, the_case, &prepared, &error), BM_OK, "%s: %s",
+    cr_assert_eq(endpoint->backend->prepare(session, the_case, NULL, &prepared, &error), BM_OK, "%s: %s",
                  endpoint->id, error.message);
     cr_assert_not_null(prepared);
     return prepared;

@@ -101,8 +101,8 @@ Test(conformance, every_case_on_every_endpoint, .timeout = 100) {
         for (size_t i = 0; i < count; i++)
             cr_assert_eq(endpoint->backend->reserve(session, &cases[i], &error), BM_OK, "%s", error.message);
         for (size_t i = 0; i < count; i++)
-            cr_assert_eq(endpoint->backend->prepare(session, &cases[i], &prepared[i], &error), BM_OK, "%s",
-                         error.message);
+            cr_assert_eq(endpoint->backend->prepare(session, &cases[i], NULL, &prepared[i], &error), BM_OK,
+                         "%s", error.message);
         for (size_t i = 0; i < count; i++) {
             size_t at = i * 5 % count; /* neighbours in the list are often of one kind */
             char key[BM_KEY_SIZE];

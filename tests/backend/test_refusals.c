@@ -47,7 +47,7 @@ static void expect_not_reserved(const struct bm_endpoint *endpoint, const struct
     struct bm_error error = {0};
     if (reserved != NULL)
         cr_assert_eq(endpoint->backend->reserve(session, reserved, NULL), BM_OK);
-    cr_expect_eq(endpoint->backend->prepare(session, the_case, &prepared, &error), BM_INTERNAL);
+    cr_expect_eq(endpoint->backend->prepare(session, the_case, NULL, &prepared, &error), BM_INTERNAL);
     cr_expect_null(prepared, "outputs are cleared");
     expect_told(&error, BM_INTERNAL, words);
     expect_usable(endpoint, session);
@@ -152,7 +152,7 @@ static void expect_no_kernel(const struct bm_endpoint *endpoint, const char *fol
     struct bm_prepared *prepared = (struct bm_prepared *)1;
     struct bm_error error = {0};
     cr_assert_eq(endpoint->backend->reserve(session, &the_case, NULL), BM_OK);
-    cr_expect_eq(endpoint->backend->prepare(session, &the_case, &prepared, &error), status);
+    cr_expect_eq(endpoint->backend->prepare(session, &the_case, NULL, &prepared, &error), status);
     cr_expect_null(prepared, "outputs are cleared");
     expect_told(&error, status, words);
     endpoint->backend->close(session);
