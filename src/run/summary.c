@@ -8,11 +8,15 @@ struct sums {
     double ns, roofline_ns, flops, bytes;
 };
 
-static void add_name(char (*names)[32], unsigned *count, const char *name) {
-    for (unsigned i = 0; i < *count; i++)
+static bool is_named(char (*names)[32], unsigned count, const char *name) {
+    for (unsigned i = 0; i < count; i++)
         if (strcmp(names[i], name) == 0)
-            return;
-    if (*count < BM_RESULTS_MAX_OPS)
+            return true;
+    return false;
+}
+
+static void add_name(char (*names)[32], unsigned *count, const char *name) {
+    if (!is_named(names, *count, name) && *count < BM_RESULTS_MAX_OPS)
         bm_string_set(names[(*count)++], sizeof names[0], name);
 }
 
@@ -27,6 +31,15 @@ static void add_row(const struct bm_results_row *row, double count, struct bm_re
     sums->roofline_ns += count * row->time.median * row->utilization.roofline_efficiency;
     sums->flops += count * row->flops;
     sums->bytes += count * row->bytes;
+}
+
+/* An operation of several shapes is covered when all of them are. */
+static void drop_partly_covered(struct bm_results_summary *summary) {
+    unsigned kept = 0;
+    for (unsigned i = 0; i < summary->op_count; i++)
+        if (!is_named(summary->missing, summary->missing_count, summary->ops[i]))
+            memmove(summary->ops[kept++], summary->ops[i], sizeof summary->ops[0]);
+    summary->op_count = kept;
 }
 
 static void summarize(const struct bm_run *run, const struct bm_run_request *request,
@@ -45,6 +58,7 @@ static void summarize(const struct bm_run *run, const struct bm_run_request *req
         add_row(&run->results.rows[run->plan->uses[u].item], run->plan->uses[u].count, summary, &sums);
     for (unsigned i = 0; i < request->missing_count; i++)
         add_name(summary->missing, &summary->missing_count, request->missing[i]);
+    drop_partly_covered(summary);
     bool measured = sums.ns > 0;
     double unknown = (double)NAN, tokens = (double)summary->batch * summary->tokens;
     summary->tokens_per_s = measured ? tokens / sums.ns * 1e9 : unknown;
