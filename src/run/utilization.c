@@ -31,6 +31,7 @@ static void make_ceiling(const struct bm_results_row *row, struct bm_results_cei
         .low = work / row->time.high,
         .high = work / row->time.low,
         .burst = work / row->time.min,
+        .confidence = row->time.confidence,
         .unit = memory ? "GB/s" : "GFLOP/s",
         .flags = row->flags,
     };
