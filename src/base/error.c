@@ -7,8 +7,10 @@ static BM_PRINTF(5, 0) enum bm_status record(struct bm_error *error, enum bm_sta
     if (error != NULL && error->status == BM_OK) {
         error->status = status;
         error->native = native;
+        char text[2 * sizeof error->message]; /* cut below, at a whole character */
         bm_string_set(error->call, sizeof error->call, call);
-        vsnprintf(error->message, sizeof error->message, format, arguments);
+        vsnprintf(text, sizeof text, format, arguments);
+        bm_string_set(error->message, sizeof error->message, text);
     }
     return status;
 }

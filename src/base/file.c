@@ -73,17 +73,6 @@ static enum bm_status write_all(int fd, const char *path, const char *data, size
     return BM_OK;
 }
 
-/* The rename would put a file in the place of a device such as /dev/null. */
-static enum bm_status check_replaceable(const char *path, struct bm_error *error) {
-    struct stat info;
-    if (stat(path, &info) != 0 || S_ISREG(info.st_mode))
-        return BM_OK;
-    if (S_ISDIR(info.st_mode))
-        return bm_fail_native(error, BM_IO, EISDIR, "open", "%s: is a folder, not a file", path);
-    return bm_fail_native(error, BM_IO, EINVAL, "open", "%s: is a device or a pipe: name a regular file",
-                          path);
-}
-
 /* A temporary file beside path, so that the rename stays within one file system. */
 static enum bm_status open_beside(const char *path, char temporary[PATH_MAX], int *fd,
                                   struct bm_error *error) {
@@ -100,12 +89,34 @@ static void set_default_mode(int fd) {
     (void)!fchmod(fd, 0666 & ~mask);
 }
 
-enum bm_status bm_file_write_atomic(const char *path, const char *data, size_t size, struct bm_error *error) {
+/* *straight: a device such as /dev/null, which is written and must never be replaced by a file. */
+static enum bm_status check_kind(const char *path, bool *straight, struct bm_error *error) {
+    struct stat info;
+    *straight = false;
+    if (stat(path, &info) != 0 || S_ISREG(info.st_mode))
+        return BM_OK;
+    if (S_ISDIR(info.st_mode))
+        return bm_fail_native(error, BM_IO, EISDIR, "open", "%s: is a folder, not a file", path);
+    *straight = S_ISCHR(info.st_mode);
+    return *straight
+               ? BM_OK
+               : bm_fail_native(error, BM_IO, EINVAL, "open", "%s: is a pipe or a device, not a file", path);
+}
+
+static enum bm_status write_straight(const char *path, const char *data, size_t size,
+                                     struct bm_error *error) {
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail_errno(error, "open", path);
+    enum bm_status status = write_all(fd, path, data, size, error);
+    close(fd);
+    return status;
+}
+
+static enum bm_status replace(const char *path, const char *data, size_t size, struct bm_error *error) {
     char temporary[PATH_MAX];
     int fd = -1;
-    enum bm_status status = check_replaceable(path, error);
-    if (status == BM_OK)
-        status = open_beside(path, temporary, &fd, error);
+    enum bm_status status = open_beside(path, temporary, &fd, error);
     if (status != BM_OK)
         return status;
     set_default_mode(fd);
@@ -119,6 +130,18 @@ enum bm_status bm_file_write_atomic(const char *path, const char *data, size_t s
     if (status != BM_OK)
         unlink(temporary);
     return status;
+}
+
+enum bm_status bm_file_write_atomic(const char *path, const char *data, size_t size, struct bm_error *error) {
+    char target[PATH_MAX];
+    bool straight;
+    enum bm_status status = check_kind(path, &straight, error);
+    if (status != BM_OK)
+        return status;
+    if (straight)
+        return write_straight(path, data, size, error);
+    /* Of a symbolic link the file behind it is replaced. */
+    return replace(realpath(path, target) != NULL ? target : path, data, size, error);
 }
 
 static enum bm_status make_folder_of(const char *path, struct bm_error *error) {
@@ -135,10 +158,12 @@ static enum bm_status make_folder_of(const char *path, struct bm_error *error) {
 
 enum bm_status bm_file_check_writable(const char *path, size_t reserve, struct bm_error *error) {
     char temporary[PATH_MAX];
+    bool straight;
     int fd = -1;
-    enum bm_status status = make_folder_of(path, error);
-    if (status == BM_OK)
-        status = check_replaceable(path, error);
+    enum bm_status status = check_kind(path, &straight, error);
+    if (status != BM_OK || straight)
+        return status;
+    status = make_folder_of(path, error);
     if (status == BM_OK)
         status = open_beside(path, temporary, &fd, error);
     if (status != BM_OK)

@@ -24,8 +24,8 @@ enum bm_status bm_parse_double(const char *text, double minimum, double maximum,
                                struct bm_error *error) {
     *value = 0;
     char *end = NULL;
-    /* strtod takes leading blanks, "0x1p3" and names such as "nan". */
-    bool decimal = text[strspn(text, "+-.0123456789eE")] == '\0';
+    /* strtod takes leading blanks, "+1", "0x1p3" and names such as "nan" too. */
+    bool decimal = text[0] != '+' && text[strspn(text, "+-.0123456789eE")] == '\0';
     double parsed = decimal ? strtod(text, &end) : (double)NAN;
     if (end == NULL || end == text || *end != '\0' || !isfinite(parsed) || parsed < minimum ||
         parsed > maximum)

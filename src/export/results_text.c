@@ -16,10 +16,11 @@ static void append_flags(const struct bm_results *results, unsigned flags, struc
     }
 }
 
-/* Half the interval, relative to the value. */
-static void write_half_width(char out[BM_QUANTITY_SIZE], double value, double low, double high) {
+/* Half the interval, relative to the value; few rounds give none worth the name. */
+static void write_half_width(char out[BM_QUANTITY_SIZE], double value, double low, double high,
+                             double confidence) {
     double half = 100 * (high - low) / 2 / value;
-    if (isfinite(half))
+    if (isfinite(half) && confidence >= 0.9)
         snprintf(out, BM_QUANTITY_SIZE, "%.1f", half);
     else
         snprintf(out, BM_QUANTITY_SIZE, "-");
@@ -43,7 +44,7 @@ static enum bm_status append_ceilings(const struct bm_results *results,
                  ceiling->pipe);
         bm_quantity_number(rate, ceiling->value);
         bm_quantity_number(burst, ceiling->burst);
-        write_half_width(width, ceiling->value, ceiling->low, ceiling->high);
+        write_half_width(width, ceiling->value, ceiling->low, ceiling->high, ceiling->confidence);
         append_flags(results, ceiling->flags, &flags);
         const char *cells[] = {name, ceiling->backend, rate, ceiling->unit, width, burst, flags.data};
         bm_table_add(table, cells);
@@ -92,7 +93,7 @@ static void add_row(const struct bm_results *results, const struct bm_results_ro
     struct bm_text note = {0};
     write_shape(row, shape);
     bm_quantity_time(time, row->time.median);
-    write_half_width(width, row->time.median, row->time.low, row->time.high);
+    write_half_width(width, row->time.median, row->time.low, row->time.high, row->time.confidence);
     bm_quantity_number(gflops, row->gflops);
     bm_quantity_number(gbytes, row->gbytes_per_s);
     bm_quantity_percent(efficiency,

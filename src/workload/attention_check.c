@@ -41,7 +41,7 @@ static void attend(const struct bm_case *c, const struct bm_operands *operands, 
                    uint64_t visible, double *weights, struct bm_check *check) {
     const uint64_t context = bm_attention_context(c);
     const struct bm_values *values = operands->values[BM_ATTENTION_V];
-    double row[BM_HEAD_DIM_MAX], maximum = -INFINITY, sum = 0, squares = 0;
+    double row[BM_HEAD_DIM_MAX], maximum = -(double)INFINITY, sum = 0, squares = 0;
 
     bm_values_gather(operands->values[BM_ATTENTION_Q], operands->start[BM_ATTENTION_Q] + query * c->head_dim,
                      1, c->head_dim, row);

@@ -58,6 +58,19 @@ static enum bm_status check_single_allocations(const struct bm_session *session,
     return BM_OK;
 }
 
+/* Whether a buffer that exists already would be too small. */
+static bool outgrows(const struct bm_session *session, const struct need *need) {
+    bool outgrown = false;
+    for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++)
+        outgrown |= session->arenas[e].buffer != NULL && need->arena[e] > session->arenas[e].largest;
+    for (unsigned t = 0; t < BM_MAX_TENSORS; t++) {
+        outgrown |= session->written[t].buffer != NULL && need->written[t] > session->written[t].largest;
+        for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++)
+            outgrown |= session->hot[t][e].buffer != NULL && need->hot[t][e] > session->hot[t][e].largest;
+    }
+    return outgrown;
+}
+
 enum bm_status bm_opencl_reserve(struct bm_session *session, const struct bm_case *the_case,
                                  struct bm_error *error) {
     struct bm_plan plan = {0};
@@ -75,6 +88,8 @@ enum bm_status bm_opencl_reserve(struct bm_session *session, const struct bm_cas
                        "needs %.2f GiB in all, and %.2f of the device's %.2f GiB may be used",
                        (double)need.total / 0x1p30, (double)usable / 0x1p30,
                        (double)session->endpoint->memory_bytes / 0x1p30);
+    if (outgrows(session, &need))
+        return bm_fail(error, BM_INTERNAL, "every case must be reserved before the first is prepared");
     for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++)
         session->arenas[e].largest = need.arena[e];
     for (unsigned t = 0; t < BM_MAX_TENSORS; t++) {
@@ -83,6 +98,23 @@ enum bm_status bm_opencl_reserve(struct bm_session *session, const struct bm_cas
             session->hot[t][e].largest = need.hot[t][e];
     }
     return BM_OK;
+}
+
+enum bm_status bm_opencl_check_reserved(const struct bm_session *session, const struct bm_plan *plan,
+                                        struct bm_error *error) {
+    uint64_t starts[BM_MAX_TENSORS], region[BM_ELEMENT_COUNT];
+    bool reserved = true;
+    bm_opencl_layout(plan, starts, region);
+    for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++)
+        reserved &= region[e] <= session->arenas[e].largest;
+    for (unsigned t = 0; t < plan->tensor_count; t++) {
+        const struct bm_tensor *tensor = &plan->tensors[t];
+        if (tensor->role == BM_ROLE_HOT)
+            reserved &= tensor_bytes(tensor) <= session->hot[t][tensor->element].largest;
+        else if (tensor->role != BM_ROLE_COLD)
+            reserved &= tensor_bytes(tensor) <= session->written[t].largest;
+    }
+    return reserved ? BM_OK : bm_fail(error, BM_INTERNAL, "the case was not reserved before it was prepared");
 }
 
 enum bm_status bm_opencl_hot_get(struct bm_session *session, const struct bm_plan *plan, unsigned t,

@@ -57,8 +57,6 @@ static enum bm_status use_arena(struct bm_prepared *prepared, unsigned t, struct
     if (status != BM_OK)
         return status;
     uint64_t slots = arena->elements / prepared->region[element];
-    if (slots == 0) /* reserve() was not told of this case */
-        return bm_fail(error, BM_INTERNAL, "%s does not fit the arena", prepared->plan.tensors[t].name);
     prepared->slots = slots < prepared->slots ? slots : prepared->slots;
     prepared->buffers[t] = arena->buffer;
     prepared->operands.values[t] = &arena->values;
@@ -138,6 +136,8 @@ enum bm_status bm_opencl_prepare(struct bm_session *session, const struct bm_cas
         prepared->parameters_from = "tuned";
         status = the_case->workload->plan(the_case, &session->target, parameters, &prepared->plan, error);
     }
+    if (status == BM_OK)
+        status = bm_opencl_check_reserved(session, &prepared->plan, error);
     if (status == BM_OK)
         status = take_buffers(prepared, error);
     if (status == BM_OK)

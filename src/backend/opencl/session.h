@@ -70,6 +70,9 @@ void bm_opencl_pools_fini(struct bm_session *session);
  */
 enum bm_status bm_opencl_reserve(struct bm_session *session, const struct bm_case *the_case,
                                  struct bm_error *error);
+/* BM_INTERNAL when the plan needs more than was reserved: its kernels would leave their buffers. */
+enum bm_status bm_opencl_check_reserved(const struct bm_session *session, const struct bm_plan *plan,
+                                        struct bm_error *error) BM_CHECK_RESULT;
 enum bm_status bm_opencl_hot_get(struct bm_session *session, const struct bm_plan *plan, unsigned t,
                                  struct bm_operands *operands, cl_mem *buffer,
                                  struct bm_error *error) BM_CHECK_RESULT;
@@ -90,9 +93,9 @@ enum bm_status bm_opencl_verify(struct bm_prepared *prepared, uint64_t seed,
                                 struct bm_verification *verification, struct bm_error *error);
 enum bm_status bm_opencl_run(struct bm_prepared *prepared, uint64_t launches, struct bm_block *block,
                              struct bm_error *error);
-/* Sets the offsets of `slot` and enqueues the plan once. first and last may be NULL; else they receive
- * events. */
-enum bm_status bm_opencl_enqueue(struct bm_prepared *prepared, uint64_t slot, cl_event *first, cl_event *last,
-                                 struct bm_error *error) BM_CHECK_RESULT;
+/* Sets the offsets of `slot` and enqueues the plan once, after the event gate where there is one. gate, first
+ * and last may be NULL; the latter receive events. */
+enum bm_status bm_opencl_enqueue(struct bm_prepared *prepared, uint64_t slot, const cl_event *gate,
+                                 cl_event *first, cl_event *last, struct bm_error *error) BM_CHECK_RESULT;
 
 #endif

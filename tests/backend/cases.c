@@ -1,0 +1,86 @@
+#include "cases.h"
+
+#include <criterion/criterion.h>
+
+static struct bm_case begin(const char *workload, const char *op, const char *dtype) {
+    struct bm_case the_case = {.workload = bm_workload_find(workload),
+                               .dtype = dtype != NULL ? bm_dtype_find(dtype) : NULL,
+                               .batch = 1};
+    cr_assert_not_null(the_case.workload, "%s", workload);
+    cr_assert(dtype == NULL || the_case.dtype != NULL, "%s", dtype);
+    bm_string_set(the_case.model, sizeof the_case.model, dtype != NULL ? "test" : "-");
+    bm_string_set(the_case.op, sizeof the_case.op, op);
+    return the_case;
+}
+
+struct bm_case case_gemm(const char *dtype, uint64_t m, uint64_t n, uint64_t k) {
+    struct bm_case the_case = begin("gemm", "ffn_down", dtype);
+    the_case.phase = BM_PHASE_PREFILL;
+    the_case.tokens = (uint32_t)m;
+    the_case.m = m;
+    the_case.n = n;
+    the_case.k = k;
+    return the_case;
+}
+
+struct bm_case case_gemv(const char *dtype, uint64_t n, uint64_t k) {
+    struct bm_case the_case = begin("gemv", "qkv", dtype);
+    the_case.phase = BM_PHASE_DECODE;
+    the_case.tokens = 1;
+    the_case.m = 1;
+    the_case.n = n;
+    the_case.k = k;
+    return the_case;
+}
+
+/* Query heads, KV heads, size of keys, size of values. */
+static struct bm_case case_attention(const char *dtype, uint32_t batch, uint32_t tokens, uint32_t context,
+                                     const uint32_t heads[4]) {
+    struct bm_case the_case = begin("attention", "attn", dtype);
+    the_case.phase = tokens > 0 ? BM_PHASE_PREFILL : BM_PHASE_DECODE;
+    the_case.batch = batch;
+    the_case.tokens = tokens > 0 ? tokens : 1;
+    the_case.context = context;
+    the_case.heads = heads[0];
+    the_case.kv_heads = heads[1];
+    the_case.head_dim = heads[2];
+    the_case.v_dim = heads[3];
+    return the_case;
+}
+
+static struct bm_case case_ceiling(const char *workload, const char *op, uint64_t bytes, uint64_t n,
+                                   uint64_t k) {
+    struct bm_case the_case = begin(workload, op, NULL);
+    the_case.working_set = bytes;
+    the_case.n = n;
+    the_case.k = k;
+    return the_case;
+}
+
+size_t cases_all(struct bm_case cases[CASES_MAX]) {
+    static const uint32_t grouped[4] = {8, 2, 64, 64}, odd[4] = {3, 3, 40, 24}, large[4] = {4, 1, 128, 128};
+    size_t count = 0;
+    for (size_t d = 0; bm_dtype_get(d) != NULL; d++) {
+        const char *dtype = bm_dtype_get(d)->name;
+        cases[count++] = case_gemm(dtype, 2, 1, 1);
+        cases[count++] = case_gemm(dtype, 13, 70, 37);
+        cases[count++] = case_gemm(dtype, 64, 256, 384);
+        cases[count++] = case_gemv(dtype, 1, 1);
+        cases[count++] = case_gemv(dtype, 37, 29);
+        cases[count++] = case_gemv(dtype, 512, 1024);
+        cases[count++] = case_attention(dtype, 1, 40, 0, grouped);
+        cases[count++] = case_attention(dtype, 2, 7, 21, odd);
+        cases[count++] = case_attention(dtype, 1, 1, 0, odd);
+        cases[count++] = case_attention(dtype, 1, 0, 1, odd);
+        cases[count++] = case_attention(dtype, 2, 0, 300, grouped);
+        cases[count++] = case_attention(dtype, 1, 0, 1025, large);
+    }
+    cases[count++] = case_ceiling("stream", "read", 4096, 0, 0);
+    cases[count++] = case_ceiling("stream", "read", 3 * 65536 + 40, 0, 0);
+    cases[count++] = case_ceiling("stream", "copy", 4096, 0, 0);
+    cases[count++] = case_ceiling("stream", "copy", 10 * 65536 + 8, 0, 0);
+    cases[count++] = case_ceiling("fma", "f32_vector", 0, 1000, 64);
+    cases[count++] = case_ceiling("fma", "f32_vector", 0, 1 << 16, 4096);
+    cr_assert_leq(count, CASES_MAX);
+    return count;
+}

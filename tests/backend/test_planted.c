@@ -1,0 +1,156 @@
+/* Kernels with a mistake planted: verification must find each, and name it. The mistakes are planted into
+ * copies of the program's own kernels, so that what is tested is what runs. */
+#include "cases.h"
+#include "endpoints.h"
+
+#include "../data/fixture.h"
+
+static void begin(void) {
+    fixture_begin();
+    endpoints_begin();
+}
+
+static void end(void) {
+    endpoints_end();
+    fixture_end();
+}
+
+TestSuite(planted, .init = begin, .fini = end);
+
+/* Copies a kernel, every occurrence of `old` replaced. */
+static void plant(const char *file, const char *old, const char *by) {
+    char name[64], path[512], *source;
+    struct bm_text changed = {0};
+    size_t size, found = 0;
+    snprintf(name, sizeof name, "kernels/%s", file);
+    cr_assert_eq(bm_data_path(name, path, sizeof path, NULL), BM_OK);
+    cr_assert_eq(bm_file_read(path, 1 << 20, &source, &size, NULL), BM_OK);
+    const char *at = source;
+    for (const char *next; (next = strstr(at, old)) != NULL; at = next + strlen(old), found++) {
+        bm_text_append_bytes(&changed, at, (size_t)(next - at));
+        bm_text_append(&changed, "%s", by);
+    }
+    cr_assert_gt(found, 0, "%s lacks '%s'", file, old);
+    bm_text_append(&changed, "%s", at);
+    fixture_write(file, changed.data, changed.length);
+    bm_text_fini(&changed);
+    free(source);
+}
+
+static void verify_on(const struct bm_endpoint *endpoint, const struct bm_case *the_case,
+                      struct bm_verification *verification) {
+    struct bm_session *session = session_open(endpoint, 1 << 20, 1, fixture_folder);
+    struct bm_prepared *prepared = session_prepare(endpoint, session, the_case);
+    struct bm_error error = {0};
+    cr_assert_eq(endpoint->backend->verify(prepared, 5, verification, &error), BM_OK,
+                 "a wrong result is no error: %s", error.message);
+    endpoint->backend->discard(prepared);
+    endpoint->backend->close(session);
+}
+
+struct mistake {
+    const char *what, *file, *old, *by, *problem;
+};
+
+static void expect_found(const struct mistake *mistake, const struct bm_case *the_case) {
+    for (size_t e = 0; endpoints_get(e) != NULL; e++) {
+        struct bm_verification verification;
+        plant(mistake->file, mistake->old, mistake->by);
+        verify_on(endpoints_get(e), the_case, &verification);
+        cr_expect_eq(verification.status, BM_VERIFICATION_FAILED, "%s is not found on %s", mistake->what,
+                     endpoints_get(e)->id);
+        cr_expect_not_null(strstr(verification.problem, mistake->problem), "%s: '%s' lacks '%s'",
+                           mistake->what, verification.problem, mistake->problem);
+        cr_expect_gt(verification.checked, 0);
+    }
+}
+
+Test(planted, the_copies_are_right_before) {
+    struct bm_case cases[CASES_MAX];
+    static const char *const files[] = {"gemm.cl", "gemv.cl", "attention.cl", "stream.cl", "fma.cl"};
+    for (size_t i = 0; i < BM_COUNT_OF(files); i++)
+        plant(files[i], "kernel", "kernel");
+    size_t count = cases_all(cases);
+    for (size_t e = 0; endpoints_get(e) != NULL; e++)
+        for (size_t i = 0; i < count; i += 7) {
+            struct bm_verification verification;
+            verify_on(endpoints_get(e), &cases[i], &verification);
+            cr_expect_eq(verification.status, BM_VERIFICATION_PASSED, "%s", verification.problem);
+        }
+}
+
+Test(planted, wrong_results) {
+    static const struct mistake sign = {"a wrong sign", "gemv.cl", "sum[r] += activation",
+                                        "sum[r] -= activation", "output 0 differs"},
+                                bound = {"a lost last term", "gemm.cl", "min((uint)BLOCK_K, k - k0)",
+                                         "min((uint)BLOCK_K, k - k0 - 1)", "differs"},
+                                scale = {"a factor of two", "stream.cl",
+                                         "destination[i] = ", "destination[i] = 2 * ", "output 0 differs"},
+                                step = {"a lost step", "fma.cl", "step < steps", "step + 1 < steps",
+                                        "output 0 differs"};
+    struct bm_case gemv = case_gemv("f32", 37, 64), gemm = case_gemm("f16", 13, 70, 37);
+    struct bm_case copy = {
+        .workload = bm_workload_find("stream"), .model = "-", .op = "copy", .working_set = 4096};
+    struct bm_case fma = {
+        .workload = bm_workload_find("fma"), .model = "-", .op = "f32_vector", .n = 1000, .k = 64};
+    expect_found(&sign, &gemv);
+    expect_found(&bound, &gemm);
+    expect_found(&scale, &copy);
+    expect_found(&step, &fma);
+}
+
+/* The error of one wrong output among many, however small its place. */
+Test(planted, one_wrong_output) {
+    static const struct mistake mistake = {
+        "a wrong row", "gemv.cl", "STORE_ONE(total[r], outputs + first_row + r)",
+        "STORE_ONE(first_row + r == 23 ? 0.0f : total[r], outputs + first_row + r)", "output 23 differs"};
+    struct bm_case the_case = case_gemv("f32", 37, 64);
+    for (size_t e = 0; endpoints_get(e) != NULL; e++)
+        if (endpoints_get(e)->is_gpu)
+            cr_skip_test("the line is that of one work-item a row");
+    expect_found(&mistake, &the_case);
+}
+
+Test(planted, not_a_number) {
+    static const struct mistake mistake = {"a NaN", "gemv.cl", "sum[r] = 0.0f", "sum[r] = NAN",
+                                           "output 0 differs"};
+    struct bm_case the_case = case_gemv("f32", 37, 64);
+    struct bm_verification verification;
+    expect_found(&mistake, &the_case);
+    verify_on(endpoints_get(0), &the_case, &verification);
+    cr_expect(verification.max_relative_error > 1e308, "and counts as an infinite error");
+}
+
+Test(planted, outputs_left_out) {
+    static const struct mistake mistake = {"a missing last output", "gemv.cl", "first_row + r < n",
+                                           "first_row + r + 1 < n", "output 36 was never written"};
+    struct bm_case f32 = case_gemv("f32", 37, 64), f16 = case_gemv("f16", 37, 64);
+    expect_found(&mistake, &f32);
+    expect_found(&mistake, &f16);
+}
+
+Test(planted, outputs_too_many) {
+    static const struct mistake mistake = {"one output too many", "gemv.cl", "first_row + r < n",
+                                           "first_row + r <= n",
+                                           "output 36 is followed by bytes that the kernel must not write"};
+    struct bm_case f32 = case_gemv("f32", 37, 64), f16 = case_gemv("f16", 37, 64);
+    expect_found(&mistake, &f32);
+    expect_found(&mistake, &f16);
+}
+
+Test(planted, outputs_shifted_down) {
+    static const struct mistake mistake = {"outputs one place early", "gemv.cl", "outputs + first_row + r",
+                                           "outputs + first_row + r - 1",
+                                           "output 0 is preceded by bytes that the kernel must not write"};
+    struct bm_case the_case = case_gemv("f32", 37, 64);
+    expect_found(&mistake, &the_case);
+}
+
+/* A kernel that always reads the first slot would be measured in cache: another slot than the first is
+ * verified. */
+Test(planted, the_slot_ignored) {
+    static const struct mistake mistake = {"an ignored offset", "gemv.cl", "weights + weights_offset",
+                                           "weights", "output 0 differs"};
+    struct bm_case the_case = case_gemv("f32", 37, 64);
+    expect_found(&mistake, &the_case);
+}
