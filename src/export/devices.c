@@ -3,6 +3,7 @@
 
 #include "listing.h"
 #include "quantity.h"
+#include "wrap.h"
 
 /* ---- JSON ---- */
 
@@ -88,10 +89,18 @@ static void append_device(const struct bm_device *device, struct bm_text *text) 
 enum bm_status bm_export_devices(const struct bm_inventory *inventory, bool json,
                                  const struct bm_export_options *options, struct bm_text *text,
                                  struct bm_error *error) {
-    (void)options;
+    struct bm_text lines = {0};
     if (json)
         return devices_json(inventory, text, error);
     for (size_t i = 0; i < inventory->count; i++)
-        append_device(&inventory->devices[i], text);
+        append_device(&inventory->devices[i], &lines);
+    for (char *line = lines.data; !lines.failed && line != NULL && *line != '\0';) {
+        char *end = line + strcspn(line, "\n");
+        *end = '\0';
+        bm_wrap_append(text, line, options->width, strlen("  hardware   "));
+        line = end + 1;
+    }
+    text->failed |= lines.failed;
+    bm_text_fini(&lines);
     return text->failed ? bm_fail(error, BM_NO_MEMORY, "out of memory for a listing") : BM_OK;
 }
