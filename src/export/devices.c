@@ -8,12 +8,12 @@
 /* ---- JSON ---- */
 
 static json_t *endpoint_json(const struct bm_endpoint *endpoint) {
-    return json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:I, s:I}", "id", bm_listing_text(endpoint->id), "name",
+    return json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "id", bm_listing_text(endpoint->id), "name",
                      bm_listing_text(endpoint->name), "driver", bm_listing_text(endpoint->driver), "version",
                      bm_listing_text(endpoint->version), "usable", endpoint->usable, "reason",
                      bm_listing_text(endpoint->unusable_reason), "memory_bytes",
-                     (json_int_t)endpoint->memory_bytes, "max_allocation_bytes",
-                     (json_int_t)endpoint->max_allocation_bytes);
+                     bm_listing_count(endpoint->memory_bytes), "max_allocation_bytes",
+                     bm_listing_count(endpoint->max_allocation_bytes));
 }
 
 static json_t *device_json(const struct bm_device *device) {
@@ -26,14 +26,15 @@ static json_t *device_json(const struct bm_device *device) {
     if (device->has_pci)
         bm_pci_format(&device->pci, pci);
     return json_pack(
-        "{s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "id", device->id,
+        "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", device->id,
         "kind", device->is_gpu ? "gpu" : "cpu", "name", bm_listing_text(device->name), "vendor",
         bm_listing_text(device->vendor), "architecture", bm_listing_text(device->architecture),
-        "compute_units", (json_int_t)device->compute_units, "clock_mhz", (json_int_t)device->clock_mhz,
-        "memory_bytes", (json_int_t)device->memory_bytes, "llc_bytes", (json_int_t)device->llc_bytes, "pci",
-        bm_listing_text(pci), "numa_nodes", numa, "datasheet",
-        bm_listing_text(device->datasheet != NULL ? device->datasheet->id : ""), "backends", backends,
-        "missing", bm_listing_text(device->missing), "fingerprint", bm_listing_text(device->fingerprint));
+        "compute_units", bm_listing_count(device->compute_units), "clock_mhz",
+        bm_listing_count(device->clock_mhz), "memory_bytes", bm_listing_count(device->memory_bytes),
+        "llc_bytes", bm_listing_count(device->llc_bytes), "pci", bm_listing_text(pci), "numa_nodes", numa,
+        "datasheet", bm_listing_text(device->datasheet != NULL ? device->datasheet->id : ""), "backends",
+        backends, "missing", bm_listing_text(device->missing), "fingerprint",
+        bm_listing_text(device->fingerprint));
 }
 
 static enum bm_status devices_json(const struct bm_inventory *inventory, struct bm_text *text,
