@@ -2,6 +2,8 @@
 #ifndef BM_WORKLOAD_INTERNAL_H
 #define BM_WORKLOAD_INTERNAL_H
 
+#include <assert.h>
+
 #include "bm/workload.h"
 
 extern const struct bm_workload bm_workload_gemm, bm_workload_gemv, bm_workload_attention, bm_workload_stream,
@@ -44,6 +46,7 @@ size_t bm_tunables_candidates(const struct bm_tunable *tunables, size_t count, c
 /* The largest power of two that divides value, at most limit (a power of two). */
 uint64_t bm_power_of_two_divisor(uint64_t value, uint64_t limit);
 static inline uint64_t bm_ceil_div(uint64_t a, uint64_t b) {
+    assert(b > 0);
     return (a + b - 1) / b;
 }
 
@@ -93,7 +96,7 @@ static inline uint64_t bm_attention_tokens(const struct bm_case *c) {
 void bm_attention_safe_parameters(const struct bm_case *c, const struct bm_target *target,
                                   struct bm_parameters *parameters);
 enum bm_status bm_attention_plan(const struct bm_case *c, const struct bm_target *target,
-                                 const struct bm_parameters *parameters, struct bm_plan *plan,
+                                 const struct bm_parameters *given, struct bm_plan *plan,
                                  struct bm_error *error) BM_CHECK_RESULT;
 uint64_t bm_attention_check_count(const struct bm_case *c, const struct bm_plan *plan);
 enum bm_status bm_attention_check(const struct bm_case *c, const struct bm_plan *plan,

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GUARD_BYTES = 4096, GUARD_FILL = 0xa5, ARENA_LEAD = 192 };
+enum { GUARD_FILL = 0xa5, ARENA_LEAD = 192 };
+#define GUARD_BYTES ((size_t)4096)
 
 #define TRY(call_name, code)                                                                                 \
     do {                                                                                                     \
@@ -177,7 +178,7 @@ static enum bm_status make_buffer(struct harness *h, const struct bm_plan *plan,
         return bm_fail(error, BM_NO_MEMORY, "no memory for %s", tensor->name);
     if (input) {
         b->operands.values[t] = &h->values[tensor->element];
-        b->operands.start[t] = 1000 * t;
+        b->operands.start[t] = UINT64_C(1000) * t;
         for (uint64_t i = 0; i < tensor->count; i++)
             store(tensor->element, data, i,
                   h->values[tensor->element]

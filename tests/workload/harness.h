@@ -18,8 +18,8 @@ struct harness {
     char *source;
 };
 /* BM_NOT_FOUND without an OpenCL device. */
-enum bm_status harness_open(struct harness *harness, struct bm_error *error);
-void harness_close(struct harness *harness);
+enum bm_status harness_open(struct harness *h, struct bm_error *error);
+void harness_close(struct harness *h);
 
 /* Changes the inputs on the device after they were written, while the reference sees the originals. */
 struct harness_fault {
@@ -36,8 +36,8 @@ struct harness_result {
     uint64_t device_ns; /* of the fastest of `repeat` executions */
     double check_s;
 };
-enum bm_status harness_run(struct harness *harness, const struct bm_case *the_case,
-                           const struct bm_plan *plan, const struct harness_fault *fault, unsigned repeat,
-                           struct harness_result *result, struct bm_error *error);
+enum bm_status harness_run(struct harness *h, const struct bm_case *c, const struct bm_plan *plan,
+                           const struct harness_fault *fault, unsigned repeat, struct harness_result *result,
+                           struct bm_error *error);
 
 #endif

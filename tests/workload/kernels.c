@@ -30,17 +30,18 @@ static struct harness harness;
 static unsigned runs, failures;
 
 static void set_parameters(struct bm_parameters *parameters, const char *text) {
-    char name[24];
-    long long value;
-    int used;
+    char name[24], *end;
+    size_t length;
     *parameters = (struct bm_parameters){0};
-    while (sscanf(text, " %23[A-Z_]=%lld%n", name, &value, &used) == 2) {
-        bm_parameters_set(parameters, name, value);
-        text += used;
+    while ((length = strcspn(text, "=")) < sizeof(name) && text[length]) {
+        memcpy(name, text, length);
+        name[length] = '\0';
+        bm_parameters_set(parameters, name, strtoll(text + length + 1, &end, 10));
+        text = end + strspn(end, " ");
     }
 }
 
-/* expect_wrong: the fault must be seen. */
+/* A fault must be seen. */
 static void run(const struct bm_case *c, const struct tuning *tuning, const struct harness_fault *fault) {
     struct bm_error error = {0};
     struct bm_parameters parameters;
@@ -186,6 +187,8 @@ static void run_attention(bool small) {
                 continue;
             const struct heads *table = small ? tiny : shapes;
             for (size_t s = 0; s < (small ? BM_COUNT_OF(tiny) : BM_COUNT_OF(shapes)); s++) {
+                if (!small && t > 0 && (s + t + d) % 2) /* each is a compilation: take turns */
+                    continue;
                 const struct bm_case c = {.workload = bm_workload_find("attention"),
                                           .model = "-",
                                           .op = "attn",
@@ -268,8 +271,8 @@ static void run_faults(void) {
                              .tokens = 1,
                              .context = 300};
         /* the last key and the last value of the second KV head; one element of a query */
-        run(&c, &plain, &(struct harness_fault){true, 1, 599 * 64, 1, 64});
-        run(&c, &plain, &(struct harness_fault){true, 2, 599 * 64, 1, 64});
+        run(&c, &plain, &(struct harness_fault){true, 1, UINT64_C(599) * 64, 1, 64});
+        run(&c, &plain, &(struct harness_fault){true, 2, UINT64_C(599) * 64, 1, 64});
         run(&c, &plain, &(struct harness_fault){true, 0, 70, 1, 1});
         c.phase = BM_PHASE_PREFILL;
         c.tokens = 40;

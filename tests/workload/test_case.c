@@ -75,10 +75,11 @@ Test(key, fits_even_where_every_field_is_long) {
     cr_assert_str_eq(key + strlen(key) - 6, "/kvf32");
 }
 
-Test(same_work, ignores_model_and_op_alone) {
+Test(same_work, ignores_model_phase_and_op_alone) {
     struct bm_case a = gemm("f16", 512, 4096, 4096), b = a;
     strcpy(b.model, "mistral-7b");
     strcpy(b.op, "attn_out");
+    b.phase = BM_PHASE_DECODE;
     cr_assert(bm_case_same_work(&a, &b));
     b.n++;
     cr_assert_not(bm_case_same_work(&a, &b));
@@ -88,6 +89,9 @@ Test(same_work, ignores_model_and_op_alone) {
     b = a;
     b.hot = true;
     cr_assert_not(bm_case_same_work(&a, &b));
+    a = attention("f16", BM_PHASE_DECODE, 1, 32, 8, 1, 64);
+    b = attention("f16", BM_PHASE_PREFILL, 1, 32, 8, 1, 64);
+    cr_assert_not(bm_case_same_work(&a, &b), "attention's phases are different work");
     struct bm_case ceilings[3];
     cr_assert_eq(bm_ceiling_cases(0, ceilings, 3), 3);
     cr_assert_not(bm_case_same_work(&ceilings[0], &ceilings[1]), "the op of a ceiling is its work");

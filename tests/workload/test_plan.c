@@ -121,6 +121,29 @@ Test(plan, shipped_parameters_suit_their_kind) {
         }
 }
 
+Test(plan, candidates_suit_the_device_that_they_are_for) {
+    const struct bm_target *const targets[] = {&cpu, &gpu, &tiny_gpu};
+    struct bm_parameters candidates[16];
+    struct bm_plan plan;
+    unsigned tried = 0;
+    make_cases();
+    for (size_t i = 0; i < case_count; i++)
+        for (size_t t = 0; t < BM_COUNT_OF(targets) && cases[i].workload->candidates; t++) {
+            const struct bm_workload *workload = cases[i].workload;
+            const size_t count =
+                workload->candidates(&cases[i], targets[t], candidates, BM_COUNT_OF(candidates));
+            cr_assert(count <= BM_COUNT_OF(candidates));
+            cr_assert_eq(workload->candidates(&cases[i], targets[t], candidates, 1), count);
+            for (size_t j = 0; j < count; j++, tried++) {
+                struct bm_error error = {0};
+                cr_assert_eq(workload->plan(&cases[i], targets[t], &candidates[j], &plan, &error), BM_OK,
+                             "%s", error.message);
+                assert_plan(&cases[i], targets[t], &plan);
+            }
+        }
+    cr_assert(tried >= 20);
+}
+
 static void assert_refused(const char *workload, const struct bm_target *target, const char *name,
                            int64_t value, const char *word) {
     make_cases();
