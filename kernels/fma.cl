@@ -68,33 +68,34 @@ typedef VECTOR(uint) uintv;
 #define FACTOR (-0x1.FFEp-1)
 #define ADDEND 1.0
 #endif
-#define START(seed)   TO(LANE, seed)
-#define STEP(x, step) ((x)*FACTOR + ADDEND)
-#define RESULT(x)     TO(float, x)
+#define START(seed) TO(LANE, seed)
+#define STEP(x)     ((x)*FACTOR + ADDEND)
+#define RESULT(x)   TO(float, x)
 
 #elif PIPE == F16
 /* Whole numbers below 2048 are exact: two steps turn the sign twice and add 1. */
 #pragma OPENCL EXTENSION cl_khr_fp16 : enable
-#define LANE          half
-#define START(seed)   TO(half, fmin(fmax(rint((seed)*256.0f), -512.0f), 511.0f) - 1024.0f)
-#define STEP(x, step) (-(half)multiplier * (x) - ((step) ? (half)odd_addend : (half)addend))
-#define RESULT(x)     TO(float, x)
+#define LANE        half
+#define AT_ONCE     2
+#define START(seed) TO(half, fmin(fmax(rint((seed)*256.0f), -512.0f), 511.0f) - 1024.0f)
+#define STEP(x)     (-(half)multiplier * (-(half)multiplier * (x) - (half)addend) - (half)other_addend)
+#define RESULT(x)   TO(float, x)
 
 #elif PIPE == I32
 /* A linear congruential generator modulo 2^32. */
-#define LANE          uint
-#define START(seed)   AS_UINT(seed)
-#define STEP(x, step) ((x)*multiplier + addend)
-#define RESULT(x)     TOP_24_BITS(x)
+#define LANE        uint
+#define START(seed) AS_UINT(seed)
+#define STEP(x)     ((x)*multiplier + addend)
+#define RESULT(x)   TOP_24_BITS(x)
 
 #else
 /* x += its four signed bytes x those of WEIGHTS: four multiply-adds. Four starts, so that the reference is
  * quick. */
-#define LANE          uint
-#define WEIGHTS       0x6DB34F9Bu /* 109, -77, 79, -101 */
-#define START(seed)   (((AS_UINT(seed) >> 8 & 3u) + 1u) * 0x9E3779B9u)
-#define STEP(x, step) dot_add(x)
-#define RESULT(x)     TOP_24_BITS(x)
+#define LANE        uint
+#define WEIGHTS     0x6DB34F9Bu /* 109, -77, 79, -101 */
+#define START(seed) (((AS_UINT(seed) >> 8 & 3u) + 1u) * 0x9E3779B9u)
+#define STEP(x)     dot_add(x)
+#define RESULT(x)   TOP_24_BITS(x)
 
 static uint dot_add_one(const uint x) {
 #if DOT == 0
@@ -125,6 +126,10 @@ static uintv dot_add(const uintv x) {
 }
 #endif
 
+#ifndef AT_ONCE /* what STEP counts for; a divisor of the steps */
+#define AT_ONCE 1
+#endif
+
 /* Lanes from `first` that exist; the others start as 1/2 and are not written. */
 static floatv load_seeds(global const float *seeds, const uint first, const uint lanes) {
     floatv seed = 0.5f;
@@ -135,29 +140,23 @@ static floatv load_seeds(global const float *seeds, const uint first, const uint
     return seed;
 }
 
-/* multiplier and addends of some pipes are arguments, so that no compiler makes two steps one or
- * a subtraction of them. */
+/* Some pipes take multiplier and addends as arguments, so that no compiler makes one of two steps or a
+ * subtraction of them; the others leave them. */
 kernel WIDE_VECTORS __attribute__((reqd_work_group_size(GROUP, 1, 1))) void
 fma_chains(global const float *restrict seeds, global float *restrict results, const uint lanes,
-           const uint steps, const uint multiplier, const uint addend, const uint odd_addend) {
+           const uint steps, const uint multiplier, const uint addend, const uint other_addend) {
     const uint item = get_global_id(0), items = get_global_size(0);
     VECTOR(LANE) x[CHAINS];
+    (void)multiplier, (void)addend, (void)other_addend;
 
 #pragma unroll
     for (uint c = 0; c < CHAINS; c++)
         x[c] = START(load_seeds(seeds, (c * items + item) * VEC, lanes));
-    for (uint pair = 0; pair < steps / 2; pair++) {
+#pragma unroll 4
+    for (uint step = 0; step < steps; step += AT_ONCE)
 #pragma unroll
         for (uint c = 0; c < CHAINS; c++)
-            x[c] = STEP(x[c], 0);
-#pragma unroll
-        for (uint c = 0; c < CHAINS; c++)
-            x[c] = STEP(x[c], 1);
-    }
-    if (steps % 2)
-#pragma unroll
-        for (uint c = 0; c < CHAINS; c++)
-            x[c] = STEP(x[c], 0);
+            x[c] = STEP(x[c]);
 #pragma unroll
     for (uint c = 0; c < CHAINS; c++) {
         const uint first = (c * items + item) * VEC;

@@ -175,8 +175,8 @@ stream_copy(global const float *restrict source, const ulong source_offset,
 #pragma OPENCL FP_CONTRACT ON
 
 kernel WIDE_VECTORS __attribute__((reqd_work_group_size(LANES, 1, 1))) void
-stream_triad(global const float *restrict b, const ulong b_offset, global const float *restrict c,
-             const ulong c_offset, global float *restrict a, const uint whole_blocks, const uint rest) {
+stream_triad(global const float *restrict b, const ulong b_offset, global float *restrict a,
+             global const float *restrict c, const ulong c_offset, const uint whole_blocks, const uint rest) {
     const ulong count = (ulong)whole_blocks * BLOCK + rest, group_start = GROUP_START;
     const uint lane = get_local_id(0);
 
@@ -211,13 +211,15 @@ cache_read(global const float *restrict source, const ulong source_offset, globa
     for (uint s = 0; s < STREAMS; s++)
         sum[s] = 0.0f;
     for (uint pass = 0; pass < passes; pass++) {
-        global const floatv *from = (global const floatv *)(source + source_offset + (ulong)at * size);
+        global const floatv *from = (global const floatv *)(source + source_offset + (ulong)at * size) + lane;
         const float weight = pass + 1;
-        for (uint i = lane; i < size / VEC; i += STREAMS * LANES)
+        for (uint left = size / VEC; left > 0; left -= STREAMS * LANES) {
 #pragma unroll
             for (uint s = 0; s < STREAMS; s++)
-                sum[s] += weight * from[i + s * LANES];
-        at = (at + step) % parts;
+                sum[s] += weight * from[s * LANES];
+            from += STREAMS * LANES;
+        }
+        at = at + step < parts ? at + step : at + step - parts; /* step is at most parts */
     }
     floatv total = sum[0];
     for (uint s = 1; s < STREAMS; s++)

@@ -22,7 +22,7 @@ struct bm_endpoint {
     size_t timer_resolution_ns;
     bool unified_memory, usable;
     char unusable_reason[96]; /* "no compiler", ... */
-    bool has_fp16, has_fp64;
+    bool has_fp16, has_fp64, has_integer_dot;
     bool has_pci;
     struct bm_pci_address pci;
 };

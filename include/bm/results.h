@@ -44,14 +44,16 @@ struct bm_results_backend {
 
 /* The highest sustained rate of a resource; interval and burst in the same unit. */
 struct bm_results_ceiling {
-    const char *resource; /* borrowed: "memory_read", "memory_copy", "fma" */
-    char pipe[24];        /* of fma, "" of memory */
+    const char *resource; /* borrowed: "memory_read", "llc_read", "fma", "launch_latency", ... */
+    char pipe[24];        /* of fma, "" of the others */
     char backend[48];
     unsigned threads;
-    double value, low, high, burst;
+    double value, low, high;
+    double burst;      /* of the best round */
+    double steady;     /* of the second half of a block of 10 s, NaN where none was run */
     double confidence; /* that low and high reach */
-    const char *unit; /* borrowed: "GB/s" or "GFLOP/s" */
-    char how[160];    /* variant and parameters */
+    const char *unit;  /* borrowed: "GB/s", "GFLOP/s", "GOP/s" (of integers) or "us" (of a launch) */
+    char how[160];     /* variant and parameters */
     unsigned flags;
 };
 

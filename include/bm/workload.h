@@ -114,7 +114,7 @@ struct bm_target {
     unsigned compute_units;
     size_t max_group_items;
     uint64_t local_bytes, max_allocation_bytes;
-    bool has_fp16, has_fp64;
+    bool has_fp16, has_fp64, has_integer_dot; /* by its extensions */
 };
 
 /* ---- input values and checking ---- */

@@ -62,6 +62,7 @@ static json_t *ceilings_json(struct bm_json_writer *writer, const struct bm_resu
         bm_json_put_text(writer, object, "unit", ceiling->unit);
         bm_json_put_interval(writer, object, "ci", ceiling->low, ceiling->high);
         bm_json_put_real(writer, object, "burst", ceiling->burst);
+        bm_json_put_real(writer, object, "steady", ceiling->steady > 0 ? ceiling->steady : (double)NAN);
         bm_json_put_text(writer, object, "how", ceiling->how);
         bm_json_put_flags(writer, object, "flags", ceiling->flags, results->flag_name);
         bm_json_append(writer, ceilings, object);

@@ -36,30 +36,42 @@ static void write_half_width(char out[BM_QUANTITY_SIZE], double value, double lo
         snprintf(out, BM_QUANTITY_SIZE, "-");
 }
 
+/* Only long runs hold a ceiling for seconds. */
+static bool any_steady(const struct bm_results_device *device) {
+    bool any = false;
+    for (size_t i = 0; i < device->ceiling_count; i++)
+        any |= device->ceilings[i].steady > 0;
+    return any;
+}
+
 static enum bm_status append_ceilings(const struct bm_results *results,
                                       const struct bm_results_device *device,
                                       const struct bm_export_options *options, struct bm_text *text,
                                       struct bm_error *error) {
     static const struct bm_column columns[] = {{"CEILING", BM_ALIGN_LEFT}, {"BACKEND", BM_ALIGN_LEFT},
                                                {"RATE", BM_ALIGN_RIGHT},   {"UNIT", BM_ALIGN_LEFT},
-                                               {"+/- %", BM_ALIGN_RIGHT},  {"BURST", BM_ALIGN_RIGHT}};
+                                               {"+/- %", BM_ALIGN_RIGHT},  {"BURST", BM_ALIGN_RIGHT},
+                                               {"STEADY", BM_ALIGN_RIGHT}};
+    const size_t column_count = BM_COUNT_OF(columns) - (any_steady(device) ? 0 : 1);
     struct bm_table *table;
     struct bm_notes notes = {0};
     if (device->ceiling_count == 0)
         return BM_OK;
     bm_text_append(text, "\n");
-    enum bm_status status = bm_table_create(columns, BM_COUNT_OF(columns), options, &table, error);
+    enum bm_status status = bm_table_create(columns, column_count, options, &table, error);
     for (size_t i = 0; status == BM_OK && i < device->ceiling_count; i++) {
         const struct bm_results_ceiling *ceiling = &device->ceilings[i];
-        char name[64], about[128], rate[BM_QUANTITY_SIZE], width[BM_QUANTITY_SIZE], burst[BM_QUANTITY_SIZE];
+        char name[64], about[128], rate[BM_QUANTITY_SIZE], width[BM_QUANTITY_SIZE], burst[BM_QUANTITY_SIZE],
+            steady[BM_QUANTITY_SIZE];
         snprintf(name, sizeof name, "%s%s%s", ceiling->resource, ceiling->pipe[0] != '\0' ? " " : "",
                  ceiling->pipe);
         bm_quantity_number(rate, ceiling->value);
         bm_quantity_number(burst, ceiling->burst);
+        bm_quantity_number(steady, ceiling->steady > 0 ? ceiling->steady : (double)NAN);
         write_half_width(width, ceiling->value, ceiling->low, ceiling->high, ceiling->confidence);
         snprintf(about, sizeof about, "%s %s", name, ceiling->backend);
         add_flags(results, ceiling->flags, about, &notes);
-        const char *cells[] = {name, ceiling->backend, rate, ceiling->unit, width, burst};
+        const char *cells[] = {name, ceiling->backend, rate, ceiling->unit, width, burst, steady};
         bm_table_add(table, cells);
     }
     return render(table, &notes, options, status, text, error);

@@ -97,6 +97,12 @@ static void reserve_items(struct bm_run *run) {
     }
 }
 
+/* Trials of a ceiling's patterns take up to half a second: no part of verification, nor of a run of seconds. */
+static bool has_time_for_trials(const struct bm_run *run) {
+    enum { LEAST_BUDGET_S = 10 };
+    return !run->options->verify_only && run->plan->budget_s >= LEAST_BUDGET_S;
+}
+
 static void prepare_item(struct bm_run *run, size_t i) {
     const struct bm_run_item *item = &run->plan->items[i];
     const struct bm_backend *backend = bm_run_endpoint(run, item)->backend;
@@ -104,7 +110,7 @@ static void prepare_item(struct bm_run *run, size_t i) {
     struct bm_run_state *state = &run->states[i];
     struct bm_parameters best;
     const struct bm_parameters *parameters = NULL;
-    if (item->is_ceiling && !run->options->verify_only &&
+    if (item->is_ceiling && has_time_for_trials(run) &&
         bm_run_calibrate(backend, session, &item->the_case, &best))
         parameters = &best;
     enum bm_status status =
@@ -168,8 +174,10 @@ static enum bm_status allocate(struct bm_run *run, struct bm_error *error) {
     run->series = bm_alloc(items, sizeof *run->series);
     run->timed = bm_alloc(items, sizeof *run->timed);
     run->rounds = bm_alloc(items, sizeof *run->rounds);
+    run->steady_ns = bm_alloc(items, sizeof *run->steady_ns);
     bool complete = run->sessions != NULL && run->session_error != NULL && run->states != NULL &&
-                    run->series != NULL && run->timed != NULL && run->rounds != NULL;
+                    run->series != NULL && run->timed != NULL && run->rounds != NULL &&
+                    run->steady_ns != NULL;
     return complete ? BM_OK : bm_fail(error, BM_NO_MEMORY, "out of memory for %zu cases", items);
 }
 
@@ -243,6 +251,7 @@ void bm_run_destroy(struct bm_run *run) {
     free(run->series);
     free(run->timed);
     free(run->rounds);
+    free(run->steady_ns);
     free(run->command);
     free(run);
 }

@@ -7,6 +7,7 @@
 /* What is being planned: one endpoint of one device. */
 struct planner {
     const struct bm_run_options *options;
+    const struct bm_inventory *inventory;
     struct bm_run_plan *plan;
     size_t device, endpoint;
     const char *suite; /* its file or name, and the entry in hand, for messages */
@@ -202,13 +203,31 @@ uint64_t bm_run_cold_bytes(const struct bm_device *device, const struct bm_endpo
     return bytes < limit ? bytes : limit;
 }
 
-static enum bm_status add_ceilings(struct planner *planner, const struct bm_device *device,
+static struct bm_ceiling_sizes ceiling_sizes(const struct bm_inventory *inventory,
+                                             const struct bm_device *device,
+                                             const struct bm_endpoint *endpoint) {
+    struct bm_ceiling_sizes sizes = {.cold_bytes = bm_run_cold_bytes(device, endpoint),
+                                     .compute_units = endpoint->compute_units};
+    struct bm_run_cache caches[BM_RUN_CACHES];
+    size_t count = bm_run_caches(inventory, device, endpoint, caches);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t *size = strcmp(caches[i].resource, "llc_read") == 0  ? &sizes.llc_bytes
+                         : strcmp(caches[i].resource, "l2_read") == 0 ? &sizes.l2_bytes
+                                                                      : &sizes.l1_bytes;
+        *size = caches[i].bytes;
+    }
+    return sizes;
+}
+
+/* Hot rows are judged by the inner caches too. */
+static enum bm_status add_ceilings(struct planner *planner, const struct bm_device *device, bool all,
                                    struct bm_error *error) {
-    const struct bm_endpoint *endpoint = device->endpoints[planner->endpoint];
-    struct bm_case cases[16];
-    size_t unused, count = bm_ceiling_cases(bm_run_cold_bytes(device, endpoint), cases, BM_COUNT_OF(cases));
+    struct bm_ceiling_sizes sizes =
+        ceiling_sizes(planner->inventory, device, device->endpoints[planner->endpoint]);
+    struct bm_case cases[BM_MAX_CEILINGS];
+    size_t unused, count = bm_ceiling_cases_sized(&sizes, planner->options->hot, all, cases, BM_MAX_CEILINGS);
     enum bm_status status = BM_OK;
-    for (size_t i = 0; status == BM_OK && i < count; i++)
+    for (size_t i = 0; status == BM_OK && i < count && i < BM_MAX_CEILINGS; i++)
         status = add_item(planner, &cases[i], true, &unused, error);
     return status;
 }
@@ -302,11 +321,15 @@ enum bm_status bm_run_plan_create(const struct bm_run_options *options, const st
             selected |= device->endpoints[e]->usable && selects_endpoint(options, device->endpoints[e]);
         /* Ceilings come from every backend of the hardware, rows from the selected ones. */
         for (unsigned e = 0; status == BM_OK && selected && e < device->endpoint_count; e++) {
-            struct planner planner = {
-                .options = options, .plan = plan, .device = d, .endpoint = e, .suite = suite_name};
+            struct planner planner = {.options = options,
+                                      .inventory = inventory,
+                                      .plan = plan,
+                                      .device = d,
+                                      .endpoint = e,
+                                      .suite = suite_name};
             if (!device->endpoints[e]->usable)
                 continue;
-            status = add_ceilings(&planner, device, error);
+            status = add_ceilings(&planner, device, !suite.judging_ceilings, error);
             if (status == BM_OK && selects_endpoint(options, device->endpoints[e]))
                 status = add_suite(&planner, &suite, error);
         }

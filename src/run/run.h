@@ -25,6 +25,7 @@ struct bm_run {
     struct bm_series *series;       /* one per timed item */
     size_t *timed;                  /* item of each series */
     size_t timed_count;
+    double *steady_ns;                /* one per item: per launch at the end of a long block, 0: not held */
     struct bm_results_round **rounds; /* one per item, owned copies for the results */
     char **command;                   /* for the report; the words are borrowed */
     struct bm_results results;
@@ -46,10 +47,20 @@ enum bm_status bm_run_start_results(struct bm_run *run, struct bm_error *error) 
 /* With --anonymize: replaces paths in a message by "<path>". */
 void bm_run_hide_paths(const struct bm_run *run, char *message, size_t size);
 void bm_run_describe_host(const struct bm_run *run, struct bm_results_host *host);
-/* Times each candidate of a ceiling's workload briefly and writes the fastest; false: there are none, or all
- * fail. */
+#define BM_RUN_CANDIDATES 16
+/* Times each candidate of a ceiling's workload briefly, in turn, and writes the fastest; false: there are
+ * none, or all fail. */
 bool bm_run_calibrate(const struct bm_backend *backend, struct bm_session *session,
                       const struct bm_case *the_case, struct bm_parameters *best);
+/* A cache that has a ceiling. */
+struct bm_run_cache {
+    const char *resource;        /* "l1_read", "l2_read", "llc_read" */
+    uint64_t bytes, total_bytes; /* of one, of all of the level */
+};
+#define BM_RUN_CACHES 4
+/* Those of a device, innermost first, the last level as llc_read; returns how many are known. */
+size_t bm_run_caches(const struct bm_inventory *inventory, const struct bm_device *device,
+                     const struct bm_endpoint *endpoint, struct bm_run_cache caches[BM_RUN_CACHES]);
 /* Reads options->resume. BM_INVALID also when it was measured on other hardware, with other kernels or
  * --cache. */
 enum bm_status bm_run_resume_open(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
@@ -64,11 +75,22 @@ void bm_run_fill_utilization(struct bm_run *run);
 enum bm_status bm_run_fill_summaries(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
 /* Warms up and times every verified item, and once more what turns out implausible. */
 enum bm_status bm_run_time(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
+/* Runs the ceilings of memory_read and f32 arithmetic for some seconds each without a pause: the rates that
+ * remain under power and heat go to run->steady_ns. Nothing when the plan has no time for it. */
+enum bm_status bm_run_hold(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
+/* Seconds of the budget that bm_run_hold takes; 0: it does nothing. */
+double bm_run_hold_seconds(const struct bm_run *run);
 bool bm_run_stop_requested(const struct bm_run *run);
 double bm_run_seconds_since(uint64_t start_ns);
 /* Everything in the results anew from states and series; then the file, where one is wanted. */
 enum bm_status bm_run_refresh(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
 enum bm_status bm_run_write(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
+/* The results' device that a row belongs to. */
+struct bm_results_device *bm_run_device_of(const struct bm_run *run, const struct bm_results_row *row);
+/* "fma/f32_vector/opencl/pocl"; left alone when ceiling is NULL. */
+void bm_run_name_ceiling(const struct bm_results_ceiling *ceiling, char name[96]);
+/* Whether the ceiling measured as ceiling_item may have judged the row. */
+bool bm_run_judges(const struct bm_run *run, size_t ceiling_item, const struct bm_results_row *row);
 /* The best ceiling of a device by resource and (for fma) pipe; NULL: none was measured. */
 const struct bm_results_ceiling *bm_run_ceiling(const struct bm_results_device *device, const char *resource,
                                                 const char *pipe);

@@ -62,16 +62,15 @@ static enum bm_status sample(struct bm_run *run, double budget_s, uint64_t elaps
     return run->write_error.status != BM_OK ? run->write_error.status : status;
 }
 
-/* Rows above their ceiling and the ceilings of their devices once more, side by side: what was a disturbance
+/* Rows above their ceiling and the ceilings that judged them once more, side by side: what was a disturbance
  * is gone then, and what still stands above its ceiling is invalid. Everything else counts as done. */
 static bool select_implausible(struct bm_run *run) {
     bool any = false;
     for (size_t i = 0; i < run->timed_count; i++) {
-        const struct bm_run_item *item = &run->plan->items[run->timed[i]];
         bool again = run->results.rows[run->timed[i]].status == BM_ROW_INVALID;
-        for (size_t k = 0; item->is_ceiling && !again && k < run->plan->item_count; k++)
-            again =
-                run->results.rows[k].status == BM_ROW_INVALID && run->plan->items[k].device == item->device;
+        for (size_t k = 0; !again && k < run->plan->item_count; k++)
+            again = run->results.rows[k].status == BM_ROW_INVALID &&
+                    bm_run_judges(run, run->timed[i], &run->results.rows[k]);
         run->series[i].done = !again;
         any |= again;
     }
@@ -90,7 +89,9 @@ enum bm_status bm_run_time(struct bm_run *run, struct bm_error *error) {
     if (run->options->resume != NULL)
         status = bm_run_resume_rounds(run, &elapsed_ns, error);
     if (status == BM_OK)
-        status = sample(run, run->plan->budget_s - bm_run_seconds_since(run->start_ns), elapsed_ns, error);
+        status =
+            sample(run, run->plan->budget_s - bm_run_seconds_since(run->start_ns) - bm_run_hold_seconds(run),
+                   elapsed_ns, error);
     if (status == BM_OK)
         status = bm_run_refresh(run, error);
     if (status == BM_OK && select_implausible(run)) {
@@ -98,5 +99,5 @@ enum bm_status bm_run_time(struct bm_run *run, struct bm_error *error) {
         status =
             sample(run, run->plan->budget_s / 12, elapsed_ns, error); /* within a tenth over the budget */
     }
-    return status;
+    return status == BM_OK ? bm_run_hold(run, error) : status;
 }

@@ -4,83 +4,6 @@
 
 #include "run.h"
 
-static struct bm_results_device *device_of(const struct bm_run *run, const struct bm_results_row *row) {
-    for (size_t d = 0; d < run->results.device_count; d++)
-        if (strcmp(run->results.devices[d].id, row->device) == 0)
-            return &run->results.devices[d];
-    return NULL;
-}
-
-static void describe_how(const struct bm_results_row *row, char how[160]) {
-    int length = snprintf(how, 160, "%s", row->kernel.variant);
-    for (unsigned i = 0; i < row->kernel.parameters.count && length > 0 && length < 160; i++)
-        length +=
-            snprintf(how + length, 160 - (size_t)length, " %s=%lld", row->kernel.parameters.items[i].name,
-                     (long long)row->kernel.parameters.items[i].value);
-}
-
-static void make_ceiling(const struct bm_results_row *row, struct bm_results_ceiling *ceiling) {
-    bool memory = strcmp(row->the_case.workload, "stream") == 0;
-    double work = memory ? row->bytes : row->flops;
-    *ceiling = (struct bm_results_ceiling){
-        .resource = !memory                                 ? "fma"
-                    : strcmp(row->the_case.op, "copy") == 0 ? "memory_copy"
-                                                            : "memory_read",
-        .threads = row->threads,
-        .value = work / row->time.median,
-        .low = work / row->time.high,
-        .high = work / row->time.low,
-        .burst = work / row->time.min,
-        .confidence = row->time.confidence,
-        .unit = memory ? "GB/s" : "GFLOP/s",
-        .flags = row->flags,
-    };
-    bm_string_set(ceiling->pipe, sizeof ceiling->pipe, memory ? "" : row->the_case.op);
-    bm_string_set(ceiling->backend, sizeof ceiling->backend, row->backend);
-    describe_how(row, ceiling->how);
-}
-
-enum bm_status bm_run_fill_ceilings(struct bm_run *run, struct bm_error *error) {
-    for (size_t d = 0; d < run->results.device_count; d++)
-        run->results.devices[d].ceiling_count = 0;
-    for (size_t i = 0; i < run->results.row_count; i++) {
-        const struct bm_results_row *row = &run->results.rows[i];
-        struct bm_results_device *device = device_of(run, row);
-        if (!run->plan->items[i].is_ceiling || row->status != BM_ROW_OK || !isfinite(row->time.median))
-            continue;
-        enum bm_status status = bm_grow(&device->ceilings, &device->ceiling_capacity,
-                                        device->ceiling_count + 1, sizeof *device->ceilings, error);
-        if (status != BM_OK)
-            return status;
-        make_ceiling(row, &device->ceilings[device->ceiling_count++]);
-    }
-    return BM_OK;
-}
-
-const struct bm_results_ceiling *bm_run_ceiling(const struct bm_results_device *device, const char *resource,
-                                                const char *pipe) {
-    const struct bm_results_ceiling *best = NULL;
-    for (size_t i = 0; i < device->ceiling_count; i++) {
-        const struct bm_results_ceiling *ceiling = &device->ceilings[i];
-        if (strcmp(ceiling->resource, resource) != 0 || (pipe != NULL && strcmp(ceiling->pipe, pipe) != 0))
-            continue;
-        if (best == NULL || ceiling->value > best->value)
-            best = ceiling;
-    }
-    return best;
-}
-
-const struct bm_results_ceiling *bm_run_best_pipe(const struct bm_results_device *device,
-                                                  const struct bm_dtype *dtype) {
-    const struct bm_results_ceiling *best = NULL;
-    for (const char *const *pipe = dtype->pipes; *pipe != NULL; pipe++) {
-        const struct bm_results_ceiling *ceiling = bm_run_ceiling(device, "fma", *pipe);
-        if (ceiling != NULL && (best == NULL || ceiling->value > best->value))
-            best = ceiling;
-    }
-    return best;
-}
-
 static bool is_trusted(enum bm_fact_status status) {
     return status == BM_FACT_VERIFIED || status == BM_FACT_DERIVED;
 }
@@ -105,20 +28,55 @@ double bm_run_datasheet_gbs(const struct bm_results_device *device) {
     return known ? sheet->bandwidth_gbs * device->packages : (double)NAN;
 }
 
-static void name_ceiling(const struct bm_results_ceiling *ceiling, char name[96]) {
-    if (ceiling != NULL)
-        snprintf(name, 96, "%s%s%s/%s", ceiling->resource, ceiling->pipe[0] != '\0' ? "/" : "", ceiling->pipe,
-                 ceiling->backend);
-}
-
 static double share(double value, const struct bm_results_ceiling *ceiling) {
     return ceiling != NULL ? value / ceiling->value : (double)NAN;
 }
 
-static void judge(const struct bm_results_device *device, const struct bm_dtype *dtype,
+/* ---- which memory a row reads from ---- */
+
+/* A set that is not at least this many times as large as a cache may be found there in part. */
+enum { COLD_FACTOR = 8 };
+
+/* The ceiling of the innermost cache that holds `bytes`, or of memory. NULL: it was not measured. */
+static const struct bm_results_ceiling *ceiling_of_set(const struct bm_run *run, size_t item, double bytes,
+                                                       const struct bm_results_device *results) {
+    const struct bm_run_item *planned = &run->plan->items[item];
+    const struct bm_device *device = &run->inventory->devices[planned->device];
+    struct bm_run_cache caches[BM_RUN_CACHES];
+    size_t count = bm_run_caches(run->inventory, device, bm_run_endpoint(run, planned), caches);
+    for (size_t i = 0; i < count; i++)
+        if (bytes < (double)caches[i].total_bytes)
+            return bm_run_ceiling(results, caches[i].resource, NULL);
+    return bm_run_ceiling(results, "memory_read", NULL);
+}
+
+/* What one launch reads before an address repeats: what the rotation covers, or all that a hot case has. */
+static double working_set(const struct bm_run *run, size_t item, const struct bm_results_row *row) {
+    uint64_t rotated = bm_run_state_of(run, item)->info.cold_bytes;
+    return rotated > 0 ? (double)rotated : row->bytes;
+}
+
+/* ---- rows ---- */
+
+/* A row faster than its ceiling: one of the two is wrong, and neither is a record. */
+static void guard(struct bm_results_row *row, double rate, const struct bm_results_ceiling *ceiling) {
+    if (ceiling == NULL || rate <= 1.03 * ceiling->high)
+        return;
+    row->status = BM_ROW_INVALID;
+    snprintf(row->reason, sizeof row->reason,
+             "%.1f %s, more than 1.03 x the ceiling %s of %.1f: one of the two is wrong", rate, ceiling->unit,
+             ceiling->resource, ceiling->high);
+    row->gflops = row->gbytes_per_s = row->tokens_per_s = (double)NAN;
+}
+
+static void judge(const struct bm_run *run, size_t item, const struct bm_results_device *device,
                   struct bm_results_row *row) {
-    const struct bm_results_ceiling *memory = bm_run_ceiling(device, "memory_read", NULL);
+    const struct bm_dtype *dtype = run->plan->items[item].the_case.dtype;
+    const double set = working_set(run, item, row);
+    const struct bm_results_ceiling *memory = ceiling_of_set(run, item, set, device);
     const struct bm_results_ceiling *compute = bm_run_best_pipe(device, dtype);
+    if (memory == NULL) /* without that cache's ceiling memory's serves, as far as it does */
+        memory = bm_run_ceiling(device, "memory_read", NULL);
     double compute_ns = compute != NULL ? row->flops / compute->value : 0;
     double memory_ns = memory != NULL ? row->bytes / memory->value : 0;
     row->utilization.compute_of_ceiling = share(row->gflops, bm_run_ceiling(device, "fma", row->kernel.pipe));
@@ -131,18 +89,12 @@ static void judge(const struct bm_results_device *device, const struct bm_dtype 
         return;
     row->utilization.bound = compute_ns >= memory_ns ? "compute" : "memory";
     row->utilization.roofline_efficiency = fmax(compute_ns, memory_ns) / row->time.median;
-    name_ceiling(compute, row->utilization.compute_ceiling);
-    name_ceiling(memory, row->utilization.memory_ceiling);
-    /* A row faster than its ceiling: one of the two is wrong, and neither is a record. */
-    const struct bm_results_ceiling *bound = compute_ns >= memory_ns ? compute : memory;
-    double fastest = compute_ns >= memory_ns ? row->flops / row->time.high : row->bytes / row->time.high;
-    if (fastest > 1.03 * bound->high) {
-        row->status = BM_ROW_INVALID;
-        snprintf(row->reason, sizeof row->reason,
-                 "%.1f %s, more than 1.03 x the ceiling %s of %.1f: one of the two is wrong", fastest,
-                 bound->unit, bound->resource, bound->high);
-        row->gflops = row->gbytes_per_s = row->tokens_per_s = (double)NAN;
-    }
+    bm_run_name_ceiling(compute, row->utilization.compute_ceiling);
+    bm_run_name_ceiling(memory, row->utilization.memory_ceiling);
+    if (compute_ns >= memory_ns)
+        guard(row, row->flops / row->time.high, compute);
+    else
+        guard(row, row->bytes / row->time.high, ceiling_of_set(run, item, set / COLD_FACTOR, device));
 }
 
 void bm_run_fill_utilization(struct bm_run *run) {
@@ -150,6 +102,6 @@ void bm_run_fill_utilization(struct bm_run *run) {
         struct bm_results_row *row = &run->results.rows[i];
         const struct bm_dtype *dtype = run->plan->items[i].the_case.dtype;
         if (dtype != NULL && row->status == BM_ROW_OK && isfinite(row->time.median))
-            judge(device_of(run, row), dtype, row);
+            judge(run, i, bm_run_device_of(run, row), row);
     }
 }

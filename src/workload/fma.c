@@ -15,14 +15,16 @@ enum { SEEDS, RESULTS };
 #define STEPS  4096
 #define FACTOR (-(1 - 0x1p-12))
 #define ADDEND 1.0
-/* f16: -x - EVEN, then -x - ODD of that, is x + EVEN - ODD; exact, as all are whole numbers below 2048. */
-enum { F16_EVEN = 1, F16_ODD = 0, F16_LOW = -512, F16_HIGH = 511, F16_CENTRE = -1024 };
+/* f16: two steps make x of it, -x - F16_ADDEND, then x + F16_ADDEND - F16_OTHER; exact, as all are whole
+ * numbers below 2048. */
+enum { F16_ADDEND = 1, F16_OTHER = 0, F16_LOW = -512, F16_HIGH = 511, F16_CENTRE = -1024 };
 /* i32: a generator modulo 2^32 (Numerical Recipes, 3rd edition, 7.1.2). */
 #define I32_FACTOR UINT32_C(1664525)
 #define I32_ADDEND UINT32_C(1013904223)
 /* i8_dot: one of four starts, so that the reference is quick. */
 enum { I8_STARTS = 4 };
-#define I8_START UINT32_C(0x9E3779B9)
+#define I8_START   UINT32_C(0x9E3779B9)
+#define I8_FEATURE "dot product of 8-bit integers (cl_khr_integer_dot_product)"
 static const int32_t i8_weights[4] = {-101, 79, -77, 109};
 
 enum pipe { F32, F64, F16, I32, I8_DOT }; /* as kernels/fma.cl numbers them */
@@ -33,7 +35,7 @@ static const struct {
 } pipes[] = {
     [F32] = {"f32_vector", 2, {0}},
     [F64] = {"f64_vector", 2, {0}},
-    [F16] = {"f16_vector", 2, {1, F16_EVEN, F16_ODD}},
+    [F16] = {"f16_vector", 2, {1, F16_ADDEND, F16_OTHER}},
     [I32] = {"i32_vector", 2, {I32_FACTOR, I32_ADDEND}},
     [I8_DOT] = {"i8_dot", 8, {0}},
 };
@@ -75,6 +77,8 @@ static enum bm_status validate(const struct bm_case *c, struct bm_error *error) 
     if (c->n > BM_DIMENSION_MAX || c->k > STEPS)
         return bm_fail(error, BM_INVALID, "fma: at most %llu lanes and %d steps",
                        (unsigned long long)BM_DIMENSION_MAX, STEPS);
+    if (pipe_of(c) == F16 && c->k % 2)
+        return bm_fail(error, BM_INVALID, "fma: f16_vector takes an even number of steps");
     return BM_OK;
 }
 
@@ -107,10 +111,10 @@ static void safe_parameters(const struct bm_case *c, const struct bm_target *tar
 static size_t candidates(const struct bm_case *c, const struct bm_target *target, struct bm_parameters *out,
                          size_t capacity) {
     enum { WIDTH = BM_COUNT_OF(tunables) };
-    static const int64_t cpu[][WIDTH] = {{8, 16, 1, 0}, {12, 16, 1, 0}, {16, 16, 1, 0}, {24, 16, 1, 0},
-                                         {12, 8, 1, 0}, {16, 8, 1, 0},  {24, 4, 1, 0}};
-    static const int64_t cpu_f64[][WIDTH] = {{8, 8, 1, 0},  {12, 8, 1, 0}, {16, 8, 1, 0}, {24, 8, 1, 0},
-                                             {12, 4, 1, 0}, {16, 4, 1, 0}, {24, 2, 1, 0}};
+    static const int64_t cpu[][WIDTH] = {{8, 16, 1, 0},  {12, 16, 1, 0}, {16, 16, 1, 0},
+                                         {24, 16, 1, 0}, {12, 8, 1, 0},  {24, 4, 1, 0}};
+    static const int64_t cpu_f64[][WIDTH] = {{8, 8, 1, 0},  {12, 8, 1, 0}, {16, 8, 1, 0},
+                                             {24, 8, 1, 0}, {12, 4, 1, 0}, {24, 2, 1, 0}};
     static const int64_t gpu[][WIDTH] = {{8, 1, 256, 0}, {16, 1, 256, 0}, {4, 1, 256, 0},
                                          {4, 2, 256, 0}, {4, 4, 256, 0},  {8, 2, 128, 0}};
     static const int64_t gpu_f16[][WIDTH] = {{8, 2, 256, 0}, {16, 2, 256, 0}, {4, 2, 256, 0},
@@ -142,6 +146,9 @@ static enum bm_status check_target(enum pipe pipe, const struct bm_target *targe
         return bm_fail(error, BM_UNSUPPORTED, "the device has no double precision (cl_khr_fp64)");
     if (pipe == F16 && !target->has_fp16)
         return bm_fail(error, BM_UNSUPPORTED, "the device has no arithmetic in f16 (cl_khr_fp16)");
+    /* A GPU's compiler may have its own way; whether it does, a build tells. */
+    if (pipe == I8_DOT && !target->has_integer_dot && !target->is_gpu)
+        return bm_fail(error, BM_UNSUPPORTED, "the device has no " I8_FEATURE);
     return BM_OK;
 }
 
@@ -171,7 +178,7 @@ static enum bm_status plan_fma(const struct bm_case *c, const struct bm_target *
     bm_plan_begin(plan, "fma.cl", "chains", pipes[pipe].name, &parameters);
     bm_parameters_set(&plan->defines, "PIPE", pipe);
     if (pipe == I8_DOT)
-        plan->feature = "dot product of 8-bit integers (cl_khr_integer_dot_product)";
+        plan->feature = I8_FEATURE;
     bm_plan_tensor(plan, "seeds", BM_ELEMENT_F32, BM_ROLE_HOT, lanes_of(c));
     bm_plan_tensor(plan, "results", BM_ELEMENT_F32, BM_ROLE_OUTPUT, lanes_of(c));
     struct bm_launch *launch = bm_plan_launch(plan, "fma_chains", 1);
@@ -213,8 +220,8 @@ static void expect_real(uint64_t steps, struct bm_check *check) {
 static void expect_f16(uint64_t steps, struct bm_check *check) {
     for (unsigned i = 0; i < check->count; i++) {
         double x = rint(check->expected[i] * 256);
-        x = fmin(fmax(x, F16_LOW), F16_HIGH) + F16_CENTRE + (double)(steps / 2) * (F16_EVEN - F16_ODD);
-        check->expected[i] = steps % 2 ? -x - F16_EVEN : x;
+        x = fmin(fmax(x, F16_LOW), F16_HIGH) + F16_CENTRE + (double)(steps / 2) * (F16_ADDEND - F16_OTHER);
+        check->expected[i] = x;
     }
 }
 

@@ -79,6 +79,19 @@ size_t cases_all(struct bm_case cases[CASES_MAX]) {
     cases[count++] = case_ceiling("stream", "read", 3 * 65536 + 40, 0, 0);
     cases[count++] = case_ceiling("stream", "copy", 4096, 0, 0);
     cases[count++] = case_ceiling("stream", "copy", 10 * 65536 + 8, 0, 0);
+    cases[count++] = case_ceiling("stream", "write", 5 * 65536 + 4, 0, 0);
+    cases[count++] = case_ceiling("stream", "triad", 10 * 65536 + 12, 0, 0);
+    for (size_t level = 0; level < 3; level++) {
+        static const char *const ops[] = {"llc_read", "l2_read", "l1_read"};
+        cases[count] = case_ceiling("cache", ops[level], 65536, 7, 5);
+        cases[count].m = level == 0 ? 8 : 1;
+        cases[count++].hot = true;
+    }
+    cases[count++] = case_ceiling("fma", "i32_vector", 0, 1000, 77);
+    cases[count++] = case_ceiling("launch", "empty", 0, 0, 0);
+    cases[count++] = case_ceiling("transfer", "to_device", 4096, 0, 0);
+    cases[count++] = case_ceiling("transfer", "from_device", 3 * 65536 + 8, 0, 0);
+    cases[count++] = case_ceiling("transfer", "to_device", 100004, 0, 0);
     cases[count++] = case_ceiling("fma", "f32_vector", 0, 1000, 64);
     cases[count++] = case_ceiling("fma", "f32_vector", 0, 1 << 16, 4096);
     cr_assert_leq(count, CASES_MAX);

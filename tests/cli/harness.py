@@ -26,6 +26,7 @@ MODEL = {
 }
 SUITE = {
     "name": "tiny", "description": "The smallest work that has every kind of row", "budget_s": 2,
+    "ceilings": "judging",
     "entries": [{"models": ["./tiny.json"], "phases": ["prefill", "decode"], "dtypes": ["f32", "f16"], "batches": [1],
                  "tokens": [16], "contexts": [32]}],
 }

@@ -33,7 +33,7 @@ class WholeRun(ProgramTest):
 
     def test_every_row_is_verified_and_ok(self):
         rows = self.document["results"]
-        self.assertEqual(len(rows), 3 + 2 * 2 * len(OPS))
+        self.assertEqual(len(rows), 4 + 2 * 2 * len(OPS))
         for row in rows:
             self.assertEqual((row["status"], row["verification"]["status"]), ("ok", "passed"), row)
             self.assertLessEqual(row["verification"]["max_relative_error"], row["verification"]["tolerance"])
@@ -49,7 +49,7 @@ class WholeRun(ProgramTest):
     def test_ceilings_are_rows_of_the_same_run(self):
         (device,) = self.document["devices"]
         self.assertEqual([(ceiling["resource"], ceiling["pipe"]) for ceiling in device["ceilings"]],
-                         [("memory_read", None), ("memory_copy", None), ("fma", "f32_vector")])
+                         [("memory_read", None), ("memory_copy", None), ("llc_read", None), ("fma", "f32_vector")])
         for ceiling, row in zip(device["ceilings"], self.rows(phase=None)):
             rate = row["gflops" if ceiling["resource"] == "fma" else "gbytes_per_s"]
             self.assertAlmostEqual(ceiling["value"] / rate, 1, places=9)
@@ -120,10 +120,10 @@ class Output(ProgramTest):
     def test_verify_writes_a_file_only_when_asked(self):
         before = sorted(self.folder.rglob("*"))
         result = self.benchmark("verify", *TINY, env=layer())
-        self.assertIn("27 passed, 0 failed, 0 skipped", result.out)
+        self.assertIn("28 passed, 0 failed, 0 skipped", result.out)
         self.assertEqual(sorted(self.folder.rglob("*")), before)
         self.benchmark("verify", *TINY, "--output", "verified.json", env=layer())
-        for row in self.load("verified.json", rows=27)["results"]:
+        for row in self.load("verified.json", rows=28)["results"]:
             self.assertEqual((row["status"], row["time_ns"], row["gflops"]), ("ok", None, None))
 
     def test_a_seed_changes_inputs_but_no_verdict(self):

@@ -46,7 +46,7 @@ class Signals(ProgramTest):
 
     def test_while_verifying(self):
         rows = self.interrupted(signal.SIGINT, 130, "verifying")
-        self.assertEqual(len(rows), 3 + 2 * len(OPS))
+        self.assertEqual(len(rows), 4 + 2 * len(OPS))
         self.assertEqual({row["status"] for row in rows}, {"skipped"})
         self.assertIn("interrupted before it was verified", {row["reason"] for row in rows})
         self.assertEqual({row["verification"]["status"] for row in rows}, {"passed", "not_run"})

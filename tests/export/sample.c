@@ -47,13 +47,38 @@ static void describe_devices(struct bm_results *results) {
         .summaries = calloc(2, sizeof *cpu->summaries),
         .summary_count = 2,
     };
-    cpu->ceilings[0] = (struct bm_results_ceiling){
-        "memory_read", "", "opencl/pocl", 8, 100, 99, 101, 104, 0.95, "GB/s", "read_streams STREAMS=4", 0};
-    cpu->ceilings[1] = (struct bm_results_ceiling){"memory_copy", "",     "opencl/pocl",  8, 80, 78, 82, 81.5,
-                                                   0.95,          "GB/s", "copy_streams", 1};
-    cpu->ceilings[2] =
-        (struct bm_results_ceiling){"fma", "f32_vector", "opencl/pocl",      8, 1234.5, 1230, 1240, 1250,
-                                    0.95,  "GFLOP/s",    "chains CHAINS=12", 0};
+    cpu->ceilings[0] = (struct bm_results_ceiling){.resource = "memory_read",
+                                                   .backend = "opencl/pocl",
+                                                   .threads = 8,
+                                                   .value = 100,
+                                                   .low = 99,
+                                                   .high = 101,
+                                                   .burst = 104,
+                                                   .confidence = 0.95,
+                                                   .unit = "GB/s",
+                                                   .how = "read_streams STREAMS=4"};
+    cpu->ceilings[1] = (struct bm_results_ceiling){.resource = "memory_copy",
+                                                   .backend = "opencl/pocl",
+                                                   .threads = 8,
+                                                   .value = 80,
+                                                   .low = 78,
+                                                   .high = 82,
+                                                   .burst = 81.5,
+                                                   .confidence = 0.95,
+                                                   .unit = "GB/s",
+                                                   .how = "copy_streams",
+                                                   .flags = 1};
+    cpu->ceilings[2] = (struct bm_results_ceiling){.resource = "fma",
+                                                   .pipe = "f32_vector",
+                                                   .backend = "opencl/pocl",
+                                                   .threads = 8,
+                                                   .value = 1234.5,
+                                                   .low = 1230,
+                                                   .high = 1240,
+                                                   .burst = 1250,
+                                                   .confidence = 0.95,
+                                                   .unit = "GFLOP/s",
+                                                   .how = "chains CHAINS=12"};
     cpu->summaries[0] = (struct bm_results_summary){.backend = "opencl/pocl",
                                                     .model = "llama2-7b",
                                                     .phase = "prefill",

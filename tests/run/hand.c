@@ -15,6 +15,7 @@ static struct bm_run_use uses[HAND_ITEMS];
 static struct bm_run_state states[HAND_ITEMS];
 static struct bm_series series[HAND_ITEMS];
 static size_t timed[HAND_ITEMS];
+static double steady_ns[HAND_ITEMS];
 static struct bm_results_round *rounds[HAND_ITEMS];
 static struct bm_parameters parameters;
 static char prepared; /* stands for a prepared case, which nothing looks into */
@@ -39,6 +40,7 @@ void hand_begin(void) {
                            .states = states,
                            .series = series,
                            .timed = timed,
+                           .steady_ns = steady_ns,
                            .rounds = rounds};
     hand.results.flag_name = bm_flag_name;
     hand.results.devices = calloc(HAND_DEVICES, sizeof *hand.results.devices);

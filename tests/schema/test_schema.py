@@ -70,7 +70,11 @@ MISTAKES = [
     (CPU + ("ceilings", 0, "unit"), "GFLOP/s", "$.devices[0].ceilings[0].unit", "was expected"),
     (CPU + ("ceilings", 0, "pipe"), "f32_vector", "$.devices[0].ceilings[0].pipe", "not of type 'null'"),
     (CPU + ("ceilings", 2, "pipe"), None, "$.devices[0].ceilings[2].pipe", "not of type 'string'"),
-    (CPU + ("ceilings", 2, "unit"), "GB/s", "$.devices[0].ceilings[2].unit", "was expected"),
+    (CPU + ("ceilings", 2, "unit"), "GB/s", "$.devices[0].ceilings[2].unit", "not one of"),
+    (CPU + ("ceilings", 2, "unit"), "GOP/s", "$.devices[0].ceilings[2].unit", "should not be valid"),
+    (CPU + ("ceilings", 2, "pipe"), "i8_dot", "$.devices[0].ceilings[2].unit", "was expected"),
+    (CPU + ("ceilings", 0, "steady"), 0, "$.devices[0].ceilings[0].steady", "minimum"),
+    (CPU + ("ceilings", 0, "steady"), GONE, "$.devices[0].ceilings[0]", "'steady' is a required property"),
     (CPU + ("ceilings", 3, "unit"), "GB/s", "$.devices[0].ceilings[3].unit", "was expected"),
     (CPU + ("ceilings", 0, "value"), 0, "$.devices[0].ceilings[0].value", "minimum"),
     (CPU + ("ceilings", 0, "value"), None, "$.devices[0].ceilings[0].ci", "not of type 'null'"),
@@ -200,7 +204,7 @@ class Schema(unittest.TestCase):
             (CEILING_ROW + ("kernel", "pipe"), None),
             (CEILING_ROW + ("verification", "tolerance"), 0),
             (CEILING_ROW, dict(SAMPLE["results"][4], flops=0, gflops=0)),
-            (CPU + ("ceilings", 0), dict(SAMPLE["devices"][0]["ceilings"][0], value=None, ci=None, burst=None, how=None)),
+            (CPU + ("ceilings", 0), dict(SAMPLE["devices"][0]["ceilings"][0], value=None, ci=None, burst=None, steady=None, how=None)),
         ]:
             with self.subTest(path):
                 document = changed(path, value)

@@ -106,7 +106,7 @@ Test(tables, find_what_they_list) {
     size_t count = 0;
     for (; bm_workload_get(count); count++)
         cr_assert_eq(bm_workload_find(bm_workload_get(count)->name), bm_workload_get(count));
-    cr_assert_eq(count, 5);
+    cr_assert_eq(count, 8);
     cr_assert_null(bm_workload_find("gem"));
     for (count = 0; bm_dtype_get(count); count++) {
         cr_assert_eq(bm_dtype_find(bm_dtype_get(count)->name), bm_dtype_get(count));
@@ -208,8 +208,8 @@ Test(validate, rejects_what_makes_no_sense) {
     cr_assert_eq(bm_ceiling_cases(100, cases, 3), 3);
     assert_invalid(&cases[0], "working set");
     cases[1].working_set = 0;
-    strcpy(cases[1].op, "write");
-    assert_invalid(&cases[1], "write");
+    strcpy(cases[1].op, "swap");
+    assert_invalid(&cases[1], "swap");
     cases[2].k = 1 << 20;
     assert_invalid(&cases[2], "steps");
 }

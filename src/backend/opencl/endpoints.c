@@ -23,6 +23,7 @@ static void describe(const struct bm_cl_device *device, struct bm_endpoint *endp
     endpoint->unified_memory = device->unified_memory;
     endpoint->has_fp16 = device->has_fp16;
     endpoint->has_fp64 = device->has_fp64;
+    endpoint->has_integer_dot = device->has_integer_dot;
     endpoint->has_pci = device->has_pci;
     endpoint->pci = device->pci;
     endpoint->usable = device->available && device->compiler_available;

@@ -25,6 +25,7 @@ static enum bm_status open_session(const struct bm_endpoint *endpoint,
         .max_allocation_bytes = endpoint->max_allocation_bytes,
         .has_fp16 = endpoint->has_fp16,
         .has_fp64 = endpoint->has_fp64,
+        .has_integer_dot = endpoint->has_integer_dot,
     };
     if (options->kernels_folder != NULL)
         bm_string_set(session->kernels_folder, sizeof session->kernels_folder, options->kernels_folder);
