@@ -18,35 +18,36 @@ struct bm_control_options {
 /* This machine. */
 extern const struct bm_control_options bm_control_defaults;
 
-/* The rules. A sensor marked * is read at most every so often; its verdict holds until it is read again.
- * "CPU", "GPU": the devices whose blocks it judges.
+/* The sensors with their rules: flag; the devices whose blocks they judge. One that is read every so often
+ * keeps its verdict until it is read again.
  *
- *   name                flag          rule
- *   run_delay           contaminated  own threads were ready but waited for a CPU, the worst of them for more
- *                                     than 2 % of the block and 1 ms (/proc/self/task). CPU, GPU
- *   pressure *2 s       contaminated  only without run_delay: some thread of the system waited for a CPU for
- *                                     more than 25 % of the last seconds (/proc/pressure/cpu). CPU, GPU
- *   steal *100 ms       contaminated  the hypervisor gave more than 2 % of the CPU time that was wanted to
- *                                     others, and at least 2 ticks, over the last 100 busy ticks of 10 ms
- *                                     (/proc/stat). CPU
- *   cgroup_quota *50 ms throttled     the control group ran out of its CPU quota (cpu.stat). CPU, GPU
- *   thermal *100 ms     throttled     a core or package lowered its clock for heat (thermal_throttle). CPU
- *   nvml *50 ms         throttled     right after the block, the GPU's clock was limited by power, heat or the
- *                                     power brake (clocks event reasons). GPU
- *   arithmetic          contaminated  a fixed piece of dependent arithmetic on the host's thread (2 x 0.2 ms,
- *                                     around the block) was slower than 1.05 x its median over the run and
- *                                     than what its own spread explains. CPU
- *   bandwidth           contaminated  once a pass, reading 32 MiB was slower than 1.15 x its median over the
- *                                     run and than its own spread explains; judges the rounds of that pass,
- *                                     and is taken again while it is slow. CPU
+ * - run_delay (contaminated; CPU, GPU): a thread of ours was ready but waited for a CPU for more than 2 % of
+ *   the block (/proc/self/task/ID/schedstat). Not counted are 50 us for each time it got one, and, where the
+ *   calling thread only submits (it ran less than half as long as the busiest other), its own waits, and from
+ *   those of the others what it ran itself.
+ * - pressure (contaminated; CPU, GPU; every 4 s; only without run_delay): some thread of the system waited
+ * for a CPU for more than half of the time since the last reading (/proc/pressure/cpu).
+ * - steal (contaminated; CPU; every 100 ms): of the last 100 or more ticks of CPU time that were wanted, the
+ *   hypervisor kept at least 2 and more than 2 % (/proc/stat).
+ * - cgroup_quota (throttled; CPU, GPU; every 50 ms): a control group of ours ran out of its CPU quota
+ * (cpu.stat).
+ * - thermal (throttled; CPU; every 100 ms): a core or package lowered its clock for heat (thermal_throttle).
+ * - nvml (throttled; GPU; every 50 ms): right after the block the GPU's clock was held down by power, heat or
+ *   the power brake (clocks event reasons).
+ * - arithmetic (contaminated; CPU): a fixed piece of dependent arithmetic on the calling thread, 0.2 ms
+ * before and after the block, took more than 1.05 x its median over the run, and more than its spread
+ * explains.
+ * - bandwidth (contaminated; CPU): before the pass, reading 32 MiB took more than 1.15 x its median over the
+ *   run, and more than its spread explains; at most every 250 ms, and again while it is slow.
  *
- * Beyond a spread: above median + 6 x (median - lower quartile) / 0.6745, of at least 8 values. */
+ * A spread explains up to median + 6 x (median - lower quartile) / 0.6745, the lower half being what no
+ * disturbance touches; fewer than 8 values explain nothing and tag nothing. */
 
 struct bm_control; /* opaque */
 enum bm_status bm_control_create(const struct bm_control_options *options, struct bm_control **control,
                                  struct bm_error *error) BM_CHECK_RESULT;
 void bm_control_destroy(struct bm_control *control);
-/* For bm_sampler_run; borrows control. Call it from one thread. */
+/* For bm_sampler_run; borrows control. To be called from the thread that made it. */
 struct bm_monitor bm_control_monitor(struct bm_control *control);
 /* Whose block runs now; pci is "0000:3b:00.0", or "" when unknown: any GPU may have run it. Until the first
  * call: the CPU. */

@@ -14,7 +14,7 @@ static const struct bm_sensor *const sensors[] = {
     &bm_sensor_thermal,   &bm_sensor_nvml,     &bm_sensor_arithmetic, &bm_sensor_bandwidth,
 };
 enum { SENSORS = BM_COUNT_OF(sensors) };
-static_assert(SENSORS <= BM_RESULTS_MAX_SENSORS, "a report has room for every sensor");
+_Static_assert(SENSORS <= BM_RESULTS_MAX_SENSORS, "a report has room for every sensor");
 
 struct bm_control {
     struct bm_clock clock;

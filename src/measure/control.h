@@ -15,14 +15,14 @@ struct bm_control_block {
 
 struct bm_sensor {
     const char *name;
-    unsigned flag;     /* that a tagged block gets */
-    bool cpu, gpu;     /* whose blocks it judges */
-    uint64_t every_ns; /* its verdict holds that long; 0: every block */
+    unsigned flag;                      /* that a tagged block gets */
+    bool cpu, gpu;                      /* whose blocks it judges */
+    uint64_t every_ns;                  /* its verdict holds that long; 0: every block */
     const struct bm_sensor *instead_of; /* opened only where that one is not available */
     /* NULL: not on this machine, detail may say why. The state is the sensor's own. */
     void *(*open)(const struct bm_control_options *options, char detail[BM_DETAIL_SIZE]);
-    void (*pass)(void *state);  /* before a pass; may be NULL */
-    void (*begin)(void *state); /* before a block; may be NULL */
+    void (*pass)(void *state);                                        /* before a pass; may be NULL */
+    void (*begin)(void *state);                                       /* before a block; may be NULL */
     bool (*judge)(void *state, const struct bm_control_block *block); /* after it: was it disturbed? */
     void (*describe)(const void *state, char detail[BM_DETAIL_SIZE]); /* may be NULL */
     void (*close)(void *state);
@@ -41,7 +41,7 @@ uint64_t bm_counter_delta(uint64_t before, uint64_t after);
 
 /* ---- a value's own history ---- */
 
-enum { BM_HISTORY = 1024 };
+enum { BM_HISTORY = 1024, BM_HISTORY_LEAST = 8 };
 /* Sorted. When full, every second value is dropped, which keeps the quantiles. */
 struct bm_history {
     double values[BM_HISTORY];

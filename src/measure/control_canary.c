@@ -1,5 +1,4 @@
 /* Fixed work of our own, timed beside the benchmark: what slows it down is not the benchmark. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "control.h"
@@ -85,8 +84,7 @@ static void *arithmetic_open(const struct bm_control_options *options, char deta
 }
 
 static bool arithmetic_is_slow(struct arithmetic *state) {
-    double v = time_arithmetic(state); if (getenv("BM_TRACE")) dprintf(2, "CANARY %.0f\n", v);
-    return remember(&state->canary, v, 1.05);
+    return remember(&state->canary, time_arithmetic(state), 1.05);
 }
 
 static void arithmetic_begin(void *context) {
@@ -143,7 +141,6 @@ static void take_bandwidth(struct bandwidth *state) {
         state->canary.pieces[i] = (double)bm_counter_delta(last, now);
         last = now;
     }
-    double v = piece_median(&state->canary); if (getenv("BM_TRACE")) dprintf(2, "BAND %.0f\n", v);
     state->slow = remember(&state->canary, piece_median(&state->canary), 1.15);
     state->taken_ns = last;
     state->taken = true;
@@ -165,10 +162,11 @@ static void *bandwidth_open(const struct bm_control_options *options, char detai
     return state;
 }
 
-/* A disturbance may end before the pass does. */
+/* Warm-up, which is before the first pass, gives it a history; and a disturbance may end before a pass does.
+ */
 static void bandwidth_begin(void *context) {
     struct bandwidth *state = context;
-    if (state->slow)
+    if (state->slow || state->canary.history.count < BM_HISTORY_LEAST)
         take_bandwidth(state);
 }
 

@@ -39,9 +39,8 @@ void bm_history_add(struct bm_history *history, double value) {
 }
 
 bool bm_history_is_high(const struct bm_history *history, double value, double factor) {
-    enum { LEAST = 8 };
     const double deviations = 6, quartile = 0.6745; /* of a normal distribution */
-    if (history->count < LEAST)
+    if (history->count < BM_HISTORY_LEAST)
         return false;
     double median = history->values[(history->count - 1) / 2];
     double lower = history->values[(history->count - 1) / 4];

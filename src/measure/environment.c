@@ -198,6 +198,7 @@ static void read_variables(const struct bm_environment_options *options,
         for (size_t i = 0; i < BM_COUNT_OF(prefixes); i++)
             listed |= strncmp(*at, prefixes[i], strlen(prefixes[i])) == 0;
         struct bm_results_variable *variable = &environment->variables[environment->variable_count];
+        listed &= strspn(*at, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == length;
         if (!listed || (*at)[length] != '=' || length >= sizeof variable->name ||
             environment->variable_count == BM_RESULTS_MAX_VARIABLES)
             continue;

@@ -35,7 +35,8 @@ static void warn_of_others(struct bm_results_host *host) {
     double threads = host->threads > 0 ? host->threads : 1;
     if (environment->load_average > 0.5 + threads / 50)
         warn(host,
-             "load average %.1f on %.0f thread%s: something else is running; `top` shows what, stop it or wait",
+             "load average %.1f on %.0f thread%s: something else is running; `top` shows what, stop it or "
+             "wait",
              environment->load_average, threads, threads == 1 ? "" : "s");
 }
 
@@ -56,9 +57,8 @@ static void warn_of_limits(struct bm_results_host *host) {
 static void warn_of_memory(struct bm_results_host *host) {
     const struct bm_results_environment *environment = &host->environment;
     if (strcmp(environment->huge_pages, "never") == 0)
-        warn(host,
-             "transparent huge pages are off: memory-bound rows are slower; "
-             "`echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled`");
+        warn(host, "transparent huge pages are off: memory-bound rows are slower; "
+                   "`echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled`");
     if (environment->numa_balancing == BM_YES && host->numa_nodes > 1)
         warn(host, "NUMA balancing moves pages while they are timed; `sudo sysctl kernel.numa_balancing=0`");
     if (environment->swap_known && host->memory_bytes > 0 &&
