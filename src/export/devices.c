@@ -1,8 +1,21 @@
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "bm/control.h"
 #include "listing.h"
 #include "quantity.h"
+
+/* What would spoil a run here; nothing is known of a machine that is only described. */
+static void read_environment(const struct bm_inventory *inventory, struct bm_results_host *host) {
+    const struct bm_machine *machine = bm_topology_machine_get(inventory->topology);
+    struct bm_environment_options options = {.root = "", .variables = environ};
+    *host = (struct bm_results_host){.memory_bytes = machine->memory_bytes,
+                                     .threads = machine->threads,
+                                     .numa_nodes = machine->numa_nodes};
+    if (machine->is_this_machine)
+        bm_environment_read(&options, host);
+}
 
 /* ---- JSON ---- */
 
@@ -35,12 +48,15 @@ static json_t *device_json(const struct bm_device *device) {
         "missing", bm_listing_text(device->missing), "fingerprint", bm_listing_text(device->fingerprint));
 }
 
-static enum bm_status devices_json(const struct bm_inventory *inventory, struct bm_text *text,
+static enum bm_status devices_json(const struct bm_inventory *inventory,
+                                   const struct bm_results_environment *environment, struct bm_text *text,
                                    struct bm_error *error) {
-    json_t *devices = json_array();
+    json_t *devices = json_array(), *warnings = json_array();
+    for (unsigned i = 0; i < environment->warning_count; i++)
+        json_array_append_new(warnings, bm_listing_text(environment->warnings[i]));
     for (size_t i = 0; i < inventory->count; i++)
         json_array_append_new(devices, device_json(&inventory->devices[i]));
-    return bm_listing_json(json_pack("{s:o}", "devices", devices), text, error);
+    return bm_listing_json(json_pack("{s:o, s:o}", "devices", devices, "warnings", warnings), text, error);
 }
 
 /* ---- text ---- */
@@ -88,10 +104,14 @@ static void append_device(const struct bm_device *device, struct bm_text *text) 
 enum bm_status bm_export_devices(const struct bm_inventory *inventory, bool json,
                                  const struct bm_export_options *options, struct bm_text *text,
                                  struct bm_error *error) {
+    struct bm_results_host host;
     (void)options;
+    read_environment(inventory, &host);
     if (json)
-        return devices_json(inventory, text, error);
+        return devices_json(inventory, &host.environment, text, error);
     for (size_t i = 0; i < inventory->count; i++)
         append_device(&inventory->devices[i], text);
+    for (unsigned i = 0; i < host.environment.warning_count; i++)
+        bm_text_append(text, "%s  %s\n", i == 0 ? "warnings\n" : "", host.environment.warnings[i]);
     return text->failed ? bm_fail(error, BM_NO_MEMORY, "out of memory for a listing") : BM_OK;
 }
