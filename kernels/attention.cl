@@ -18,7 +18,7 @@
 #ifndef ROWS /* a multiple of ROW_TILE x LANES / LANES_D */
 #define ROWS 12
 #endif
-#ifndef KEY_TILE /* a multiple of KEY_STEP */
+#ifndef KEY_TILE /* a multiple of 4 */
 #define KEY_TILE 64
 #endif
 #ifndef VEC /* divides HEAD_DIM and V_DIM */
@@ -169,8 +169,12 @@ static void score_block(SHARED struct softmax_state *state, global const cached 
         }
 #pragma unroll
         for (uint r = 0; r < ROW_TILE; r++)
+#if KEY_STEP == 4
             vstore4(sums_of(sum[r][0], sum[r][1], sum[r][2], sum[r][3]), 0,
                     state->score + (row + r) * KEY_TILE + key);
+#else
+            state->score[(row + r) * KEY_TILE + key] = sums_of(sum[r][0], 0.0f, 0.0f, 0.0f).x;
+#endif
     }
     SYNC();
 }

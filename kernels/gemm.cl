@@ -57,33 +57,37 @@ typedef JOIN(float, VEC) floatv;
 #if STORED_F16
 typedef half stored;
 #if VEC == 1
-#define LOAD_ALIGNED(p)      vload_half(0, p)
-#define STORE(v, p)          vstore_half(v, 0, p)
-#define LOAD_UNALIGNED(v, p) v = vload_half(0, p)
+#define LOAD_ALIGNED(p) vload_half(0, p)
+#define STORE(v, p)     vstore_half(v, 0, p)
 #else
 typedef JOIN(ushort, VEC) bitsv;
 #define LOAD_ALIGNED(p) JOIN(vloada_half, VEC)(0, p)
 #define STORE(v, p)     JOIN(vstore_half, VEC)(v, 0, p)
-/* Through an aligned copy of the bits: some compilers make one conversion of it where vload_half is scalar
- * code. */
-#define LOAD_UNALIGNED(v, p)                                                                                 \
-    {                                                                                                        \
-        const bitsv bits = VLOAD((global const ushort *)(p));                                                \
-        v = JOIN(vloada_half, VEC)(0, (const half *)&bits);                                                  \
-    }
 #endif
 #define LOAD_ONE(p)     vload_half(0, p)
 #define STORE_ONE(v, p) vstore_half(v, 0, p)
 #else
 typedef float stored;
-#define LOAD_ALIGNED(p)      (*(global const floatv *)(p))
-#define LOAD_UNALIGNED(v, p) v = VLOAD(p)
-#define STORE(v, p)          VSTORE(v, p)
-#define LOAD_ONE(p)          (*(p))
-#define STORE_ONE(v, p)      (*(p) = (v))
+#define LOAD_ALIGNED(p) (*(global const floatv *)(p))
+#define STORE(v, p)     VSTORE(v, p)
+#define LOAD_ONE(p)     (*(p))
+#define STORE_ONE(v, p) (*(p) = (v))
 #endif
 
 #pragma OPENCL FP_CONTRACT ON
+
+static floatv load_unaligned(global const stored *p) {
+#if STORED_F16 && VEC > 1
+    /* Through an aligned copy of the bits: some compilers make one conversion of it where vload_half is
+     * scalar code. */
+    const bitsv bits = VLOAD((global const ushort *)p);
+    return JOIN(vloada_half, VEC)(0, (const half *)&bits);
+#elif STORED_F16
+    return vload_half(0, p);
+#else
+    return VLOAD(p);
+#endif
+}
 
 kernel __attribute__((reqd_work_group_size(LANES_N, GROUP_M, 1))) void
 gemm(global const stored *restrict weights, const ulong weights_offset,
@@ -113,9 +117,7 @@ gemm(global const stored *restrict weights, const ulong weights_offset,
             global const stored *from = activations + (ulong)min(group_row + row, m - 1) * k + k0 + column;
             SHARED float *to = stage + row * STAGE_STRIDE + column;
             if (column + VEC <= columns) {
-                floatv value;
-                LOAD_UNALIGNED(value, from);
-                VSTORE(value, to);
+                VSTORE(load_unaligned(from), to);
             } else {
                 for (uint j = 0; column + j < columns; j++)
                     to[j] = LOAD_ONE(from + j);

@@ -87,6 +87,7 @@ struct bm_results_ceiling {
     char backend[48];
     unsigned threads;
     double value, low, high, burst;
+    double confidence; /* that low and high reach */
     const char *unit; /* borrowed: "GB/s" or "GFLOP/s" */
     char how[160];    /* variant and parameters */
     unsigned flags;

@@ -39,9 +39,11 @@ struct bm_case {
     char model[BM_ID_SIZE]; /* "-" for ceilings */
     char op[32];            /* "ffn_down"; for ceilings the resource: "read", "f32_vector" */
     enum bm_phase phase;
-    const struct bm_dtype *dtype;              /* NULL for ceilings */
-    uint32_t batch, tokens, context;           /* of the request; tokens: new tokens a sequence */
-    uint64_t m, n, k;                          /* matmul: [m,k] x [k,n] */
+    const struct bm_dtype *dtype; /* NULL for ceilings */
+    /* Of the request. tokens: new tokens a sequence; context: the tokens before them (prefill), or all keys
+     * that the new token sees, its own included (decode). */
+    uint32_t batch, tokens, context;
+    uint64_t m, n, k; /* matmul: [m,k] x [k,n]; fma: n lanes, k steps, 0: the defaults */
     uint32_t heads, kv_heads, head_dim, v_dim; /* attention; head_dim of queries and keys, v_dim of values */
     uint64_t working_set;                      /* ceilings: bytes touched by one launch, 0: the default */
     bool hot;                                  /* the same weights or cache at every launch */
@@ -160,7 +162,8 @@ struct bm_workload {
     size_t (*candidates)(const struct bm_case *the_case, const struct bm_target *target,
                          struct bm_parameters *candidates, size_t capacity);
     /* BM_INVALID when parameters do not suit the kernel, BM_UNSUPPORTED when the case does not suit the
-     * target. */
+     * target. What parameters (NULL: all) leave out is taken from the safe ones; plan->parameters tells what
+     * came of them. */
     enum bm_status (*plan)(const struct bm_case *the_case, const struct bm_target *target,
                            const struct bm_parameters *parameters, struct bm_plan *plan,
                            struct bm_error *error);
@@ -177,7 +180,8 @@ const struct bm_workload *bm_workload_find(const char *name); /* NULL: unknown *
 const struct bm_workload *bm_workload_get(size_t index);      /* NULL past the end */
 
 /* The ceilings every run measures: memory read and copy over working_set bytes, f32 FMA. Writes up to
- * capacity cases, returns how many there are. */
+ * capacity cases, returns how many there are. bench/tuned has their parameters under the dtype "-". A launch
+ * of fma is 13 GFLOP; for a large GPU raise its n (a multiple of 3 x 2^19). */
 size_t bm_ceiling_cases(uint64_t working_set, struct bm_case *cases, size_t capacity);
 
 #endif

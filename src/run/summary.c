@@ -8,25 +8,47 @@ struct sums {
     double ns, roofline_ns, flops, bytes;
 };
 
-static void add_name(char (*names)[32], unsigned *count, const char *name) {
-    for (unsigned i = 0; i < *count; i++)
+static bool is_named(char (*names)[32], unsigned count, const char *name) {
+    for (unsigned i = 0; i < count; i++)
         if (strcmp(names[i], name) == 0)
-            return;
-    if (*count < BM_RESULTS_MAX_OPS)
+            return true;
+    return false;
+}
+
+static void add_name(char (*names)[32], unsigned *count, const char *name) {
+    if (!is_named(names, *count, name) && *count < BM_RESULTS_MAX_OPS)
         bm_string_set(names[(*count)++], sizeof names[0], name);
+}
+
+static bool is_measured(const struct bm_results_row *row) {
+    return row->status == BM_ROW_OK && isfinite(row->time.median);
 }
 
 static void add_row(const struct bm_results_row *row, double count, struct bm_results_summary *summary,
                     struct sums *sums) {
-    if (row->status != BM_ROW_OK || !isfinite(row->time.median)) {
-        add_name(summary->missing, &summary->missing_count, row->the_case.op);
-        return;
-    }
     add_name(summary->ops, &summary->op_count, row->the_case.op);
     sums->ns += count * row->time.median;
     sums->roofline_ns += count * row->time.median * row->utilization.roofline_efficiency;
     sums->flops += count * row->flops;
     sums->bytes += count * row->bytes;
+}
+
+/* An operation of several shapes is covered when all of them were measured, else it is missing. */
+static void add_rows(const struct bm_run *run, const struct bm_run_request *request,
+                     struct bm_results_summary *summary, struct sums *sums) {
+    const struct bm_run_use *uses = run->plan->uses + request->first_use;
+    for (size_t u = 0; u < request->use_count; u++) {
+        const struct bm_results_row *row = &run->results.rows[uses[u].item];
+        if (!is_measured(row))
+            add_name(summary->missing, &summary->missing_count, row->the_case.op);
+    }
+    for (unsigned i = 0; i < request->missing_count; i++)
+        add_name(summary->missing, &summary->missing_count, request->missing[i]);
+    for (size_t u = 0; u < request->use_count; u++) {
+        const struct bm_results_row *row = &run->results.rows[uses[u].item];
+        if (!is_named(summary->missing, summary->missing_count, row->the_case.op))
+            add_row(row, uses[u].count, summary, sums);
+    }
 }
 
 static void summarize(const struct bm_run *run, const struct bm_run_request *request,
@@ -41,10 +63,7 @@ static void summarize(const struct bm_run *run, const struct bm_run_request *req
     bm_string_set(summary->model, sizeof summary->model, request->model);
     bm_string_set(summary->phase, sizeof summary->phase, bm_phase_name(request->request.phase));
     bm_string_set(summary->dtype, sizeof summary->dtype, dtype->name);
-    for (size_t u = request->first_use; u < request->first_use + request->use_count; u++)
-        add_row(&run->results.rows[run->plan->uses[u].item], run->plan->uses[u].count, summary, &sums);
-    for (unsigned i = 0; i < request->missing_count; i++)
-        add_name(summary->missing, &summary->missing_count, request->missing[i]);
+    add_rows(run, request, summary, &sums);
     bool measured = sums.ns > 0;
     double unknown = (double)NAN, tokens = (double)summary->batch * summary->tokens;
     summary->tokens_per_s = measured ? tokens / sums.ns * 1e9 : unknown;

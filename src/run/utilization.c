@@ -31,6 +31,7 @@ static void make_ceiling(const struct bm_results_row *row, struct bm_results_cei
         .low = work / row->time.high,
         .high = work / row->time.low,
         .burst = work / row->time.min,
+        .confidence = row->time.confidence,
         .unit = memory ? "GB/s" : "GFLOP/s",
         .flags = row->flags,
     };
@@ -84,14 +85,18 @@ static bool is_trusted(enum bm_fact_status status) {
     return status == BM_FACT_VERIFIED || status == BM_FACT_DERIVED;
 }
 
+/* Of a device whose fastest eligible pipe is only recalled the share is unknown: a slower pipe as denominator
+ * would make it several times too large. */
 double bm_run_datasheet_gflops(const struct bm_results_device *device, const struct bm_dtype *dtype) {
     const struct bm_datasheet *sheet = device->datasheet;
-    double best = (double)NAN;
+    const struct bm_peak *best = NULL;
     for (const char *const *pipe = dtype->pipes; sheet != NULL && *pipe != NULL; pipe++)
         for (unsigned i = 0; i < sheet->peak_count; i++)
-            if (strcmp(sheet->peaks[i].pipe, *pipe) == 0 && is_trusted(sheet->peaks[i].status))
-                best = fmax(best, sheet->peaks[i].gflops); /* fmax passes over NaN */
-    return best * device->packages;
+            if (strcmp(sheet->peaks[i].pipe, *pipe) == 0 &&
+                (best == NULL || sheet->peaks[i].gflops > best->gflops))
+                best = &sheet->peaks[i];
+    bool known = best != NULL && best->gflops > 0 && is_trusted(best->status);
+    return known ? best->gflops * device->packages : (double)NAN;
 }
 
 double bm_run_datasheet_gbs(const struct bm_results_device *device) {

@@ -1,5 +1,4 @@
 /* Keys of cases. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "internal.h"
@@ -17,10 +16,11 @@ static void append_work(const struct bm_case *c, struct bm_text *text) {
         bm_text_append(text, "/hot");
 }
 
-void bm_case_key(const struct bm_case *c, char key[BM_KEY_SIZE]) {
+void bm_case_key(const struct bm_case *the_case, char key[BM_KEY_SIZE]) {
     struct bm_text text = {0};
-    bm_text_append(&text, "%s/%s/%s/%s/", c->workload->name, c->model, bm_phase_name(c->phase), c->op);
-    append_work(c, &text);
+    bm_text_append(&text, "%s/%s/%s/%s/", the_case->workload->name, the_case->model,
+                   bm_phase_name(the_case->phase), the_case->op);
+    append_work(the_case, &text);
     bm_string_set(key, BM_KEY_SIZE, text.failed || !text.data ? "" : text.data);
     bm_text_fini(&text);
 }

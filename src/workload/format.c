@@ -32,24 +32,24 @@ uint16_t bm_half_from_float(float value) {
     return (uint16_t)(sign | (kept + (dropped > tie || (dropped == tie && (kept & 1u)))));
 }
 
-float bm_half_to_float(uint16_t half) {
-    const uint32_t sign = (uint32_t)(half & 0x8000u) << 16, exponent = half >> 10 & 0x1fu;
-    uint32_t mantissa = half & 0x03ffu, bits;
+float bm_half_to_float(uint16_t bits) {
+    const uint32_t sign = (uint32_t)(bits & 0x8000u) << 16, exponent = bits >> 10 & 0x1fu;
+    uint32_t mantissa = bits & 0x03ffu, wide;
 
     if (exponent == 0x1fu)
-        bits = sign | 0x7f800000u | mantissa << 13;
+        wide = sign | 0x7f800000u | mantissa << 13;
     else if (exponent)
-        bits = sign | (exponent + 112u) << 23 | mantissa << 13;
+        wide = sign | (exponent + 112u) << 23 | mantissa << 13;
     else if (!mantissa)
-        bits = sign;
+        wide = sign;
     else { /* denormal: mantissa x 2^-24 */
         uint32_t rebiased = 113u;
         for (; !(mantissa & 0x0400u); mantissa <<= 1)
             rebiased--;
-        bits = sign | rebiased << 23 | (mantissa & 0x03ffu) << 13;
+        wide = sign | rebiased << 23 | (mantissa & 0x03ffu) << 13;
     }
     float value;
-    memcpy(&value, &bits, sizeof(value));
+    memcpy(&value, &wide, sizeof(value));
     return value;
 }
 

@@ -4,6 +4,7 @@
  * enter and leave row-major. Weights are packed into column panels of PANEL_N columns: element (n, k) is
  * number n / PANEL_N * PANEL_N * K + k * PANEL_N + n % PANEL_N, the last panel padded. */
 #include <math.h>
+#include <string.h>
 
 #include "internal.h"
 
@@ -117,7 +118,7 @@ static enum bm_status plan_gemm(const struct bm_case *c, const struct bm_target 
  * cell, sampled. Where a work-item owns the whole panel, RUN neighbouring columns of it stand for the rest;
  * where several share it, all columns are computed, so that each work-item's part is touched. Either way
  * every tile is. */
-enum { RUN = 8 };
+enum { RUN = 16 };
 struct cells {
     uint64_t tile_m, panel_n, bands, panels;
     bool whole;
@@ -137,33 +138,44 @@ static uint64_t check_count(const struct bm_case *c, const struct bm_plan *plan)
     return cells.bands * cells.panels;
 }
 
-/* out[0..count), count <= RUN: dot products of the activations from `activation` on with neighbouring columns
- * of a panel, whose first weight is `weight`. */
+/* sum[i] += a[j] * w[j * stride + i] for j < count. */
+static void add_products(const float *a, const float *w, size_t stride, size_t count, double sum[RUN]) {
+    double part[RUN]; /* the compiler's own, so that it can stay in registers */
+
+    memcpy(part, sum, sizeof(part));
+    for (size_t j = 0; j < count; j++, w += stride)
+        for (size_t i = 0; i < RUN; i++)
+            part[i] += (double)a[j] * (double)w[i];
+    memcpy(sum, part, sizeof(part));
+}
+
+/* sum[i], i < RUN: dot products of the activations from `activation` on with neighbouring columns of a panel,
+ * whose first weight is `weight`. Past the last column it reads what follows; the caller drops that. */
 static void dot_columns(const struct bm_operands *operands, uint64_t activation, uint64_t weight, uint64_t k,
-                        uint64_t panel_n, size_t count, double *out) {
+                        uint64_t panel_n, double sum[RUN]) {
     const struct bm_values *a = operands->values[ACTIVATIONS], *w = operands->values[WEIGHTS];
     size_t a_at = bm_values_position(operands, ACTIVATIONS, activation);
     size_t w_at = bm_values_position(operands, WEIGHTS, weight);
-    double sum[RUN] = {0};
+    float across[RUN];
 
-    for (uint64_t j = 0; j < k; j++) {
-        const double factor = (double)a->values[a_at];
+    memset(sum, 0, RUN * sizeof(*sum));
+    while (k) {
+        /* As far as both lie in one piece. */
+        size_t count = k < a->period - a_at ? (size_t)k : a->period - a_at;
         if (w_at + RUN <= w->period) {
-            const float *column = w->values + w_at;
-            for (size_t i = 0; i < RUN; i++)
-                sum[i] += factor * (double)column[i];
+            const size_t whole = (w->period - w_at - RUN) / panel_n + 1;
+            count = count < whole ? count : whole;
+            add_products(a->values + a_at, w->values + w_at, panel_n, count, sum);
         } else {
+            count = 1;
             for (size_t i = 0; i < RUN; i++)
-                sum[i] += factor * (double)w->values[(w_at + i) % w->period];
+                across[i] = w->values[(w_at + i) % w->period];
+            add_products(a->values + a_at, across, 0, 1, sum);
         }
-        if (++a_at == a->period)
-            a_at = 0;
-        w_at += panel_n;
-        if (w_at >= w->period)
-            w_at -= w->period;
+        a_at = (a_at + count) % a->period;
+        w_at = (w_at + count * panel_n) % w->period;
+        k -= count;
     }
-    for (size_t i = 0; i < count; i++)
-        out[i] = sum[i];
 }
 
 static enum bm_status check_gemm(const struct bm_case *c, const struct bm_plan *plan,
@@ -184,9 +196,12 @@ static enum bm_status check_gemm(const struct bm_case *c, const struct bm_plan *
         first = bm_sample(seed, 2 * index + 1, bm_ceil_div(columns, RUN)) * RUN;
         end = first + RUN < columns ? first + RUN : columns;
     }
-    for (uint64_t column = first; column < end; column += RUN)
-        dot_columns(operands, row * c->k, panel * cells.panel_n * c->k + column, c->k, cells.panel_n,
-                    (size_t)(end - column < RUN ? end - column : RUN), check->expected + (column - first));
+    for (uint64_t column = first; column < end; column += RUN) {
+        double sum[RUN];
+        dot_columns(operands, row * c->k, panel * cells.panel_n * c->k + column, c->k, cells.panel_n, sum);
+        for (uint64_t i = 0; i < RUN && column + i < end; i++)
+            check->expected[column - first + i] = sum[i];
+    }
     check->first = row * c->n + panel * cells.panel_n + first;
     check->count = (unsigned)(end - first);
     check->scale = sqrt((double)c->k);

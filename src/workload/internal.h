@@ -2,6 +2,8 @@
 #ifndef BM_WORKLOAD_INTERNAL_H
 #define BM_WORKLOAD_INTERNAL_H
 
+#include <assert.h>
+
 #include "bm/workload.h"
 
 extern const struct bm_workload bm_workload_gemm, bm_workload_gemv, bm_workload_attention, bm_workload_stream,
@@ -37,9 +39,14 @@ enum bm_status bm_tunables_check_group(const char *workload, int64_t items, cons
 /* BM_INVALID when a group needs more local memory than the target has. */
 enum bm_status bm_tunables_check_local(const char *workload, uint64_t bytes, const struct bm_target *target,
                                        struct bm_error *error) BM_CHECK_RESULT;
+/* Writes up to capacity sets of parameters: set r gives tunable t the value rows[r * count + t]. Returns how
+ * many there are. */
+size_t bm_tunables_candidates(const struct bm_tunable *tunables, size_t count, const int64_t *rows,
+                              size_t row_count, struct bm_parameters *candidates, size_t capacity);
 /* The largest power of two that divides value, at most limit (a power of two). */
 uint64_t bm_power_of_two_divisor(uint64_t value, uint64_t limit);
 static inline uint64_t bm_ceil_div(uint64_t a, uint64_t b) {
+    assert(b > 0);
     return (a + b - 1) / b;
 }
 
@@ -87,7 +94,7 @@ static inline uint64_t bm_attention_tokens(const struct bm_case *c) {
 void bm_attention_safe_parameters(const struct bm_case *c, const struct bm_target *target,
                                   struct bm_parameters *parameters);
 enum bm_status bm_attention_plan(const struct bm_case *c, const struct bm_target *target,
-                                 const struct bm_parameters *parameters, struct bm_plan *plan,
+                                 const struct bm_parameters *given, struct bm_plan *plan,
                                  struct bm_error *error) BM_CHECK_RESULT;
 uint64_t bm_attention_check_count(const struct bm_case *c, const struct bm_plan *plan);
 enum bm_status bm_attention_check(const struct bm_case *c, const struct bm_plan *plan,

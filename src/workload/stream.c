@@ -62,6 +62,23 @@ static void safe_parameters(const struct bm_case *c, const struct bm_target *tar
     bm_parameters_set(parameters, "LANES", grouped ? 64 : 1);
 }
 
+/* The best number of streams differs between processors, between reading and copying, and from day to day on
+ * a shared machine. */
+static size_t candidates(const struct bm_case *c, const struct bm_target *target, struct bm_parameters *out,
+                         size_t capacity) {
+    static const int64_t cpu[][BM_COUNT_OF(tunables)] = {{1, 16, 1}, {2, 16, 1}, {4, 16, 1}, {8, 16, 1}};
+    static const int64_t gpu[][BM_COUNT_OF(tunables)] = {
+        {1, 4, 256}, {2, 4, 256}, {4, 4, 256}, {2, 4, 64}, {4, 1, 256}};
+    (void)c;
+    if (!target->is_gpu)
+        return bm_tunables_candidates(tunables, BM_COUNT_OF(tunables), cpu[0], BM_COUNT_OF(cpu), out,
+                                      capacity);
+    if (target->max_group_items >= 256 && target->local_bytes >= 4096)
+        return bm_tunables_candidates(tunables, BM_COUNT_OF(tunables), gpu[0], BM_COUNT_OF(gpu), out,
+                                      capacity);
+    return 0;
+}
+
 static enum bm_status plan_stream(const struct bm_case *c, const struct bm_target *target,
                                   const struct bm_parameters *given, struct bm_plan *plan,
                                   struct bm_error *error) {
@@ -173,6 +190,7 @@ const struct bm_workload bm_workload_stream = {
     .flops = flops,
     .bytes = bytes,
     .safe_parameters = safe_parameters,
+    .candidates = candidates,
     .plan = plan_stream,
     .check_count = check_count,
     .check = check_stream,

@@ -54,6 +54,16 @@ enum bm_status bm_tunables_check_local(const char *workload, uint64_t bytes, con
                    (unsigned long long)bytes, (unsigned long long)target->local_bytes);
 }
 
+size_t bm_tunables_candidates(const struct bm_tunable *tunables, size_t count, const int64_t *rows,
+                              size_t row_count, struct bm_parameters *candidates, size_t capacity) {
+    for (size_t r = 0; r < row_count && r < capacity; r++) {
+        candidates[r] = (struct bm_parameters){0};
+        for (size_t t = 0; t < count; t++)
+            bm_parameters_set(&candidates[r], tunables[t].name, rows[r * count + t]);
+    }
+    return row_count;
+}
+
 uint64_t bm_power_of_two_divisor(uint64_t value, uint64_t limit) {
     while (limit > 1 && value % limit)
         limit /= 2;

@@ -282,6 +282,14 @@ CODE_CALL(clGetEventInfo, (cl_event event, cl_event_info what, size_t size, void
 CODE_CALL(clGetEventProfilingInfo,
           (cl_event event, cl_profiling_info what, size_t size, void *value, size_t *size_ret),
           (event, what, size, value, size_ret))
+OBJECT_CALL(clCreateUserEvent, cl_event, KIND_EVENT, (cl_context context, cl_int *code_ret), (context, &code))
+/* One that is to fail is passed on all the same: a queue that waits for it would never end. */
+static cl_int CL_API_CALL clSetUserEventStatus_call(cl_event event, cl_int status) {
+    cl_int planned;
+    bool fails = bm_layer_fails(FN_clSetUserEventStatus, &planned);
+    cl_int code = bm_layer_target->clSetUserEventStatus(event, status);
+    return fails ? planned : code;
+}
 COUNT_CALL(clRetainEvent, cl_event, KIND_EVENT, 1)
 COUNT_CALL(clReleaseEvent, cl_event, KIND_EVENT, -1)
 

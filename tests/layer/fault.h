@@ -44,6 +44,8 @@
     X(clWaitForEvents)                                                                                       \
     X(clGetEventInfo)                                                                                        \
     X(clGetEventProfilingInfo)                                                                               \
+    X(clCreateUserEvent)                                                                                     \
+    X(clSetUserEventStatus)                                                                                  \
     X(clRetainEvent)                                                                                         \
     X(clReleaseEvent)
 

@@ -16,8 +16,8 @@ static enum bm_status move_to_slot(struct bm_prepared *prepared, unsigned l, uin
     return BM_OK;
 }
 
-enum bm_status bm_opencl_enqueue(struct bm_prepared *prepared, uint64_t slot, cl_event *first, cl_event *last,
-                                 struct bm_error *error) {
+enum bm_status bm_opencl_enqueue(struct bm_prepared *prepared, uint64_t slot, const cl_event *gate,
+                                 cl_event *first, cl_event *last, struct bm_error *error) {
     const struct bm_plan *plan = &prepared->plan;
     for (unsigned l = 0; l < plan->launch_count; l++) {
         const struct bm_launch *launch = &plan->launches[l];
@@ -26,9 +26,10 @@ enum bm_status bm_opencl_enqueue(struct bm_prepared *prepared, uint64_t slot, cl
             return status;
         /* One launch may be both first and last: then one event serves, retained for its second owner. */
         cl_event *event = l == 0 && first != NULL ? first : l + 1 == plan->launch_count ? last : NULL;
-        cl_int code = clEnqueueNDRangeKernel(prepared->session->queue.queue, prepared->kernels[l],
-                                             launch->dimensions, NULL, launch->global,
-                                             launch->local[0] != 0 ? launch->local : NULL, 0, NULL, event);
+        bool waits = l == 0 && gate != NULL;
+        cl_int code = clEnqueueNDRangeKernel(
+            prepared->session->queue.queue, prepared->kernels[l], launch->dimensions, NULL, launch->global,
+            launch->local[0] != 0 ? launch->local : NULL, waits ? 1 : 0, waits ? gate : NULL, event);
         if (code != CL_SUCCESS)
             return bm_cl_fail(error, code, "clEnqueueNDRangeKernel");
         if (event != NULL && event == first && last != NULL && l + 1 == plan->launch_count) {
@@ -39,27 +40,63 @@ enum bm_status bm_opencl_enqueue(struct bm_prepared *prepared, uint64_t slot, cl
     return BM_OK;
 }
 
+/* Launches queued before the device may start: it then never waits for the host. No more, because a driver
+ * may block the host when its queue is full, and a full queue that waits for the host would never empty. */
+enum { QUEUED_AHEAD = 64 };
+
+/* The events of one block. */
+struct timing_events {
+    cl_event gate, first, last;
+};
+
+static enum bm_status open_gate(struct timing_events *events, struct bm_block *block,
+                                struct bm_error *error) {
+    block->start_ns = bm_clock_now(&bm_clock_monotonic);
+    cl_int code = clSetUserEventStatus(events->gate, CL_COMPLETE);
+    return code == CL_SUCCESS ? BM_OK : bm_cl_fail(error, code, "clSetUserEventStatus");
+}
+
+static enum bm_status enqueue_block(struct bm_prepared *prepared, uint64_t launches,
+                                    struct timing_events *events, struct bm_block *block,
+                                    struct bm_error *error) {
+    cl_int code;
+    bool open = false;
+    events->gate = clCreateUserEvent(prepared->session->queue.context, &code);
+    if (code != CL_SUCCESS)
+        return bm_cl_fail(error, code, "clCreateUserEvent");
+    enum bm_status status = BM_OK;
+    for (uint64_t i = 0; status == BM_OK && i < launches; i++) {
+        status = bm_opencl_enqueue(prepared, prepared->next_slot, i == 0 ? &events->gate : NULL,
+                                   i == 0 ? &events->first : NULL, i + 1 == launches ? &events->last : NULL,
+                                   error);
+        prepared->next_slot = (prepared->next_slot + 1) % prepared->slots;
+        if (status == BM_OK && !open && (i + 1 == launches || i + 1 == QUEUED_AHEAD)) {
+            status = open_gate(events, block, error);
+            open = true;
+        }
+    }
+    if (!open ||
+        status != BM_OK) /* never leave the queue waiting; a second opening is an error of no matter */
+        clSetUserEventStatus(events->gate, CL_COMPLETE);
+    return status;
+}
+
 enum bm_status bm_opencl_run(struct bm_prepared *prepared, uint64_t launches, struct bm_block *block,
                              struct bm_error *error) {
-    enum bm_status status = BM_OK;
-    cl_event first = NULL, last = NULL;
-    *block = (struct bm_block){.start_ns = bm_clock_now(&bm_clock_monotonic)};
-    for (uint64_t i = 0; status == BM_OK && i < launches; i++) {
-        status = bm_opencl_enqueue(prepared, prepared->next_slot, i == 0 ? &first : NULL,
-                                   i + 1 == launches ? &last : NULL, error);
-        prepared->next_slot = (prepared->next_slot + 1) % prepared->slots;
-    }
+    struct timing_events events = {0};
+    *block = (struct bm_block){0};
+    enum bm_status status = enqueue_block(prepared, launches, &events, block, error);
     /* Also after a failure: what was queued must end before its buffers go. */
     cl_int code = clFinish(prepared->session->queue.queue);
     block->host_ns = bm_clock_now(&bm_clock_monotonic) - block->start_ns;
     if (code != CL_SUCCESS && status == BM_OK)
         status = bm_cl_fail(error, code, "clFinish");
-    if (status == BM_OK && bm_cl_event_span(first, last, &block->device_ns, NULL) != BM_OK)
+    if (status == BM_OK && bm_cl_event_span(events.first, events.last, &block->device_ns, NULL) != BM_OK)
         block->device_ns = 0;
-    if (first != NULL)
-        clReleaseEvent(first);
-    if (last != NULL)
-        clReleaseEvent(last);
+    cl_event used[] = {events.gate, events.first, events.last};
+    for (size_t i = 0; i < BM_COUNT_OF(used); i++)
+        if (used[i] != NULL)
+            clReleaseEvent(used[i]);
     if (status != BM_OK)
         *block = (struct bm_block){0};
     return status;

@@ -93,9 +93,9 @@ enum bm_status bm_opencl_verify(struct bm_prepared *prepared, uint64_t seed,
                                 struct bm_verification *verification, struct bm_error *error);
 enum bm_status bm_opencl_run(struct bm_prepared *prepared, uint64_t launches, struct bm_block *block,
                              struct bm_error *error);
-/* Sets the offsets of `slot` and enqueues the plan once. first and last may be NULL; else they receive
- * events. */
-enum bm_status bm_opencl_enqueue(struct bm_prepared *prepared, uint64_t slot, cl_event *first, cl_event *last,
-                                 struct bm_error *error) BM_CHECK_RESULT;
+/* Sets the offsets of `slot` and enqueues the plan once, after the event gate where there is one. gate, first
+ * and last may be NULL; the latter receive events. */
+enum bm_status bm_opencl_enqueue(struct bm_prepared *prepared, uint64_t slot, const cl_event *gate,
+                                 cl_event *first, cl_event *last, struct bm_error *error) BM_CHECK_RESULT;
 
 #endif

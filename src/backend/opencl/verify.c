@@ -45,7 +45,7 @@ enum bm_status bm_opencl_verify(struct bm_prepared *prepared, uint64_t seed,
     cl_mem shared;
     enum bm_status status = poison(prepared, error);
     if (status == BM_OK)
-        status = bm_opencl_enqueue(prepared, slot, NULL, NULL, error);
+        status = bm_opencl_enqueue(prepared, slot, NULL, NULL, NULL, error);
     if (status == BM_OK)
         status = bm_opencl_written_get(session, output, &shared, error);
     if (status == BM_OK)

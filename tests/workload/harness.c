@@ -1,0 +1,362 @@
+/* Oclgrind is an OpenCL 1.2: it has none of the newer ways to make a queue. */
+#define CL_USE_DEPRECATED_OPENCL_1_2_APIS
+#include "harness.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GUARD_FILL = 0xa5, ARENA_LEAD = 192 };
+#define GUARD_BYTES ((size_t)4096)
+
+#define TRY(call_name, code)                                                                                 \
+    do {                                                                                                     \
+        const cl_int code_ = (code);                                                                         \
+        if (code_ != CL_SUCCESS) {                                                                           \
+            status =                                                                                         \
+                bm_fail_native(error, BM_DEVICE, code_, call_name, "%s failed with %d", call_name, code_);   \
+            goto out;                                                                                        \
+        }                                                                                                    \
+    } while (0)
+
+enum bm_status harness_open(struct harness *h, struct bm_error *error) {
+    enum bm_status status = BM_OK;
+    cl_platform_id platform;
+    cl_uint units = 0;
+    cl_ulong local = 0, most = 0;
+    cl_int code;
+
+    *h = (struct harness){0};
+    if (clGetPlatformIDs(1, &platform, NULL) != CL_SUCCESS ||
+        clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 1, &h->device, NULL) != CL_SUCCESS)
+        return bm_fail(error, BM_NOT_FOUND, "no OpenCL device");
+    TRY("clGetDeviceInfo",
+        clGetDeviceInfo(h->device, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof(units), &units, NULL));
+    TRY("clGetDeviceInfo", clGetDeviceInfo(h->device, CL_DEVICE_LOCAL_MEM_SIZE, sizeof(local), &local, NULL));
+    TRY("clGetDeviceInfo",
+        clGetDeviceInfo(h->device, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof(most), &most, NULL));
+    TRY("clGetDeviceInfo",
+        clGetDeviceInfo(h->device, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof(h->target.max_group_items),
+                        &h->target.max_group_items, NULL));
+    h->target.compute_units = units;
+    h->target.local_bytes = local;
+    h->target.max_allocation_bytes = most;
+    h->context = clCreateContext(NULL, 1, &h->device, NULL, NULL, &code);
+    TRY("clCreateContext", code);
+    h->queue = clCreateCommandQueue(h->context, h->device, CL_QUEUE_PROFILING_ENABLE, &code);
+    TRY("clCreateCommandQueue", code);
+    status = bm_values_init(&h->values[BM_ELEMENT_F32], BM_ELEMENT_F32, 1, error);
+    if (!status)
+        status = bm_values_init(&h->values[BM_ELEMENT_F16], BM_ELEMENT_F16, 2, error);
+out:
+    if (status)
+        harness_close(h);
+    return status;
+}
+
+void harness_close(struct harness *h) {
+    if (h->program)
+        clReleaseProgram(h->program);
+    if (h->queue)
+        clReleaseCommandQueue(h->queue);
+    if (h->context)
+        clReleaseContext(h->context);
+    for (size_t i = 0; i < BM_COUNT_OF(h->values); i++)
+        bm_values_fini(&h->values[i]);
+    free(h->source);
+    *h = (struct harness){0};
+}
+
+static enum bm_status build(struct harness *h, const struct bm_plan *plan, struct bm_error *error) {
+    enum bm_status status = BM_OK;
+    struct bm_text options = {0};
+    char name[64], path[1024];
+    size_t size;
+    cl_int code;
+
+    bm_text_append(&options, "-cl-std=CL1.2");
+    for (unsigned i = 0; i < plan->defines.count; i++)
+        bm_text_append(&options, " -D %s=%lld", plan->defines.items[i].name,
+                       (long long)plan->defines.items[i].value);
+    bm_text_append(&options, " -D SOURCE_%.*s", (int)strcspn(plan->source, "."), plan->source);
+    if (h->program && !strcmp(h->options, options.data))
+        goto out;
+    if (h->program)
+        clReleaseProgram(h->program);
+    h->program = NULL;
+    free(h->source);
+    h->source = NULL;
+    snprintf(name, sizeof(name), "kernels/%s", plan->source);
+    status = bm_data_path(name, path, sizeof(path), error);
+    if (!status)
+        status = bm_file_read(path, 1 << 20, &h->source, &size, error);
+    if (status)
+        goto out;
+    h->program = clCreateProgramWithSource(h->context, 1, (const char *[]){h->source}, &size, &code);
+    TRY("clCreateProgramWithSource", code);
+    bm_string_set(h->options, sizeof(h->options), options.data);
+    code = clBuildProgram(h->program, 1, &h->device, options.data, NULL, NULL);
+    if (code != CL_SUCCESS) {
+        char log[8192] = "";
+        clGetProgramBuildInfo(h->program, h->device, CL_PROGRAM_BUILD_LOG, sizeof(log), log, NULL);
+        fprintf(stderr, "%s\n%s\n", options.data, log);
+    }
+    TRY("clBuildProgram", code);
+out:
+    if (status && h->program) {
+        clReleaseProgram(h->program);
+        h->program = NULL;
+    }
+    bm_text_fini(&options);
+    return status;
+}
+
+static void store(enum bm_element element, void *data, uint64_t index, float value) {
+    if (element == BM_ELEMENT_F16)
+        ((uint16_t *)data)[index] = bm_half_from_float(value);
+    else
+        ((float *)data)[index] = value;
+}
+
+struct buffers {
+    cl_mem parent[8], buffer[8], arena[2];
+    uint64_t offset[8];
+    struct bm_operands operands;
+};
+
+/* Cold tensors lie in one buffer per format that ends with the last of them, so that reading past it is
+ * caught. */
+static enum bm_status make_arena(struct harness *h, const struct bm_plan *plan, enum bm_element element,
+                                 const struct harness_fault *fault, struct buffers *b,
+                                 struct bm_error *error) {
+    enum bm_status status = BM_OK;
+    const struct bm_values *values = &h->values[element];
+    uint64_t end = 0;
+    void *data = NULL;
+    cl_int code;
+
+    for (unsigned t = 0; t < plan->tensor_count; t++)
+        if (plan->tensors[t].role == BM_ROLE_COLD && plan->tensors[t].element == element) {
+            b->offset[t] = (end + 63) / 64 * 64 + ARENA_LEAD;
+            b->operands.values[t] = values;
+            b->operands.start[t] = b->offset[t];
+            end = b->offset[t] + plan->tensors[t].count;
+        }
+    if (!end)
+        return BM_OK;
+    data = bm_alloc((size_t)end, bm_element_bytes(element));
+    if (!data)
+        return bm_fail(error, BM_NO_MEMORY, "no memory for the arena");
+    for (uint64_t i = 0; i < end; i++)
+        store(element, data, i, values->values[i % values->period]);
+    if (fault && fault->on && plan->tensors[fault->tensor].role == BM_ROLE_COLD &&
+        plan->tensors[fault->tensor].element == element)
+        for (uint64_t i = 0; i < fault->count; i++)
+            store(element, data, b->offset[fault->tensor] + fault->first + i * fault->stride, 0);
+    b->arena[element] = clCreateBuffer(h->context, CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR,
+                                       (size_t)end * bm_element_bytes(element), data, &code);
+    TRY("clCreateBuffer", code);
+out:
+    free(data);
+    return status;
+}
+
+static enum bm_status make_buffer(struct harness *h, const struct bm_plan *plan, unsigned t,
+                                  const struct harness_fault *fault, struct buffers *b,
+                                  struct bm_error *error) {
+    enum bm_status status = BM_OK;
+    const struct bm_tensor *tensor = &plan->tensors[t];
+    const size_t bytes = (size_t)tensor->count * bm_element_bytes(tensor->element);
+    const bool input = tensor->role == BM_ROLE_HOT;
+    /* The space after the tensor is a guard too, as the parent's size need not be a multiple of it. */
+    const size_t lead = input ? 0 : GUARD_BYTES, whole = bytes + 2 * lead;
+    cl_int code;
+    char *data = bm_alloc(whole, 1);
+
+    if (!data)
+        return bm_fail(error, BM_NO_MEMORY, "no memory for %s", tensor->name);
+    if (input) {
+        b->operands.values[t] = &h->values[tensor->element];
+        b->operands.start[t] = UINT64_C(1000) * t;
+        for (uint64_t i = 0; i < tensor->count; i++)
+            store(tensor->element, data, i,
+                  h->values[tensor->element]
+                      .values[(b->operands.start[t] + i) % h->values[tensor->element].period]);
+        if (fault && fault->on && fault->tensor == t)
+            for (uint64_t i = 0; i < fault->count; i++)
+                store(tensor->element, data, fault->first + i * fault->stride, 0);
+    } else {
+        memset(data, GUARD_FILL, whole);
+        memset(data + lead, 0xff, bytes); /* NaN in both formats */
+    }
+    b->parent[t] = clCreateBuffer(h->context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, whole, data, &code);
+    TRY("clCreateBuffer", code);
+    if (!input) {
+        const cl_buffer_region region = {.origin = lead, .size = bytes};
+        b->buffer[t] =
+            clCreateSubBuffer(b->parent[t], CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
+        TRY("clCreateSubBuffer", code);
+    }
+out:
+    free(data);
+    return status;
+}
+
+static cl_int set_argument(cl_kernel kernel, cl_uint i, const struct bm_argument *a,
+                           const struct bm_plan *plan, const struct buffers *b) {
+    const struct bm_tensor *tensor = &plan->tensors[a->index];
+    const cl_uint number = (cl_uint)a->value;
+    const cl_ulong offset = b->offset[a->index];
+
+    switch (a->kind) {
+    case BM_ARGUMENT_BUFFER:
+        return clSetKernelArg(kernel, i, sizeof(cl_mem),
+                              tensor->role == BM_ROLE_COLD ? &b->arena[tensor->element]
+                              : b->buffer[a->index]        ? &b->buffer[a->index]
+                                                           : &b->parent[a->index]);
+    case BM_ARGUMENT_OFFSET:
+        return clSetKernelArg(kernel, i, sizeof(offset), &offset);
+    case BM_ARGUMENT_UINT:
+        return clSetKernelArg(kernel, i, sizeof(number), &number);
+    case BM_ARGUMENT_FLOAT:
+        return clSetKernelArg(kernel, i, sizeof(a->real), &a->real);
+    case BM_ARGUMENT_LOCAL:
+        return clSetKernelArg(kernel, i, (size_t)a->value, NULL);
+    }
+    return CL_INVALID_VALUE;
+}
+
+static enum bm_status execute(struct harness *h, const struct bm_plan *plan, const struct buffers *b,
+                              uint64_t *ns, struct bm_error *error) {
+    enum bm_status status = BM_OK;
+    cl_kernel kernel = NULL;
+    cl_event event = NULL;
+    cl_ulong start, end;
+    cl_int code;
+
+    *ns = 0;
+    for (unsigned l = 0; l < plan->launch_count; l++) {
+        const struct bm_launch *launch = &plan->launches[l];
+        cl_uint expected;
+        kernel = clCreateKernel(h->program, launch->kernel, &code);
+        TRY("clCreateKernel", code);
+        TRY("clGetKernelInfo",
+            clGetKernelInfo(kernel, CL_KERNEL_NUM_ARGS, sizeof(expected), &expected, NULL));
+        if (expected != launch->argument_count) {
+            status = bm_fail(error, BM_INTERNAL, "%s takes %u arguments, the plan has %u", launch->kernel,
+                             expected, launch->argument_count);
+            goto out;
+        }
+        for (cl_uint i = 0; i < launch->argument_count; i++)
+            TRY("clSetKernelArg", set_argument(kernel, i, &launch->arguments[i], plan, b));
+        TRY("clEnqueueNDRangeKernel",
+            clEnqueueNDRangeKernel(h->queue, kernel, launch->dimensions, NULL, launch->global,
+                                   launch->local[0] ? launch->local : NULL, 0, NULL, &event));
+        TRY("clFinish", clFinish(h->queue));
+        TRY("clGetEventProfilingInfo",
+            clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_START, sizeof(start), &start, NULL));
+        TRY("clGetEventProfilingInfo",
+            clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_END, sizeof(end), &end, NULL));
+        *ns += end - start;
+        clReleaseEvent(event);
+        event = NULL;
+        clReleaseKernel(kernel);
+        kernel = NULL;
+    }
+out:
+    if (event)
+        clReleaseEvent(event);
+    if (kernel)
+        clReleaseKernel(kernel);
+    return status;
+}
+
+static bool is_filled(const unsigned char *bytes, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (bytes[i] != GUARD_FILL)
+            return false;
+    return true;
+}
+
+static enum bm_status compare(const struct bm_case *c, const struct bm_plan *plan, const struct buffers *b,
+                              const void *outputs, enum bm_element element, struct harness_result *result,
+                              struct bm_error *error) {
+    const double tolerance = c->workload->tolerance(c);
+    const uint64_t count = c->workload->check_count(c, plan);
+    const uint64_t before = bm_clock_now(&bm_clock_monotonic);
+    struct bm_check check;
+
+    for (uint64_t i = 0; i < count; i++) {
+        enum bm_status status = c->workload->check(c, plan, &b->operands, 7, i, &check, error);
+        if (status)
+            return status;
+        for (unsigned j = 0; j < check.count; j++) {
+            const double got = (double)bm_element_load(element, outputs, check.first + j);
+            const double size = fmax(fabs(check.expected[j]), check.scale);
+            const double difference = fabs(got - check.expected[j]);
+            const double relative = isnan(difference) ? (double)INFINITY : difference / size;
+            result->checked++;
+            result->worst = fmax(result->worst, relative);
+            if (!(difference <= tolerance * size))
+                result->wrong++;
+        }
+    }
+    result->check_s = (double)(bm_clock_now(&bm_clock_monotonic) - before) * 1e-9;
+    return BM_OK;
+}
+
+enum bm_status harness_run(struct harness *h, const struct bm_case *c, const struct bm_plan *plan,
+                           const struct harness_fault *fault, unsigned repeat, struct harness_result *result,
+                           struct bm_error *error) {
+    struct buffers b = {0};
+    unsigned char *outputs = NULL;
+
+    *result = (struct harness_result){.guards_intact = true};
+    enum bm_status status = build(h, plan, error);
+    for (enum bm_element e = BM_ELEMENT_F32; !status && e <= BM_ELEMENT_F16; e++)
+        status = make_arena(h, plan, e, fault, &b, error);
+    for (unsigned t = 0; !status && t < plan->tensor_count; t++)
+        if (plan->tensors[t].role != BM_ROLE_COLD)
+            status = make_buffer(h, plan, t, fault, &b, error);
+    for (unsigned i = 0; !status && i < repeat; i++) {
+        uint64_t ns;
+        status = execute(h, plan, &b, &ns, error);
+        if (!i || ns < result->device_ns)
+            result->device_ns = ns;
+    }
+    for (unsigned t = 0; !status && t < plan->tensor_count; t++) {
+        const struct bm_tensor *tensor = &plan->tensors[t];
+        const size_t size = bm_element_bytes(tensor->element), bytes = (size_t)tensor->count * size;
+        if (tensor->role != BM_ROLE_OUTPUT && tensor->role != BM_ROLE_SCRATCH)
+            continue;
+        outputs = bm_alloc(bytes + 2 * GUARD_BYTES, 1);
+        if (!outputs) {
+            status = bm_fail(error, BM_NO_MEMORY, "no memory for %s", tensor->name);
+            goto out;
+        }
+        TRY("clEnqueueReadBuffer", clEnqueueReadBuffer(h->queue, b.parent[t], CL_TRUE, 0,
+                                                       bytes + 2 * GUARD_BYTES, outputs, 0, NULL, NULL));
+        result->guards_intact &=
+            is_filled(outputs, GUARD_BYTES) && is_filled(outputs + GUARD_BYTES + bytes, GUARD_BYTES);
+        static const unsigned char poison[4] = {0xff, 0xff, 0xff, 0xff};
+        for (size_t i = 0; i < tensor->count; i++)
+            result->unwritten += !memcmp(outputs + GUARD_BYTES + i * size, poison, size);
+        if (tensor->role == BM_ROLE_OUTPUT)
+            status = compare(c, plan, &b, outputs + GUARD_BYTES, tensor->element, result, error);
+        free(outputs);
+        outputs = NULL;
+    }
+out:
+    free(outputs);
+    for (unsigned t = 0; t < BM_COUNT_OF(b.parent); t++) {
+        if (b.buffer[t])
+            clReleaseMemObject(b.buffer[t]);
+        if (b.parent[t])
+            clReleaseMemObject(b.parent[t]);
+    }
+    for (size_t i = 0; i < BM_COUNT_OF(b.arena); i++)
+        if (b.arena[i])
+            clReleaseMemObject(b.arena[i]);
+    return status;
+}

@@ -1,0 +1,324 @@
+/* Runs the kernels on the first OpenCL device and compares every result with the reference.
+ *
+ *   test-workload-kernels        every family, format and shape of parameters, fixed and random sizes,
+ * planted faults test-workload-kernels small  few and tiny cases, for Oclgrind
+ *
+ * A plain program, as a simulator and a device's threads do not go with forked tests. Exit 77: no device. */
+#include "harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct shape {
+    uint64_t a, b, c; /* gemm: m, n, k; gemv: -, n, k; stream: bytes; fma: -, lanes, steps */
+};
+struct heads {
+    enum bm_phase phase;
+    uint32_t batch, heads, kv_heads, head_dim, v_dim, tokens, context;
+};
+/* Kernel parameters that have the form of a CPU's, of a GPU's, and odd ones. */
+struct tuning {
+    /* Runs under Oclgrind too. Such a case adds the elements of no vector wider than 4: Oclgrind 21.10 takes
+     * what a shuffle to a narrower vector yields for uninitialised. */
+    bool small;
+    bool is_gpu;
+    const char *text; /* "NAME=VALUE ..." on top of the safe ones */
+};
+
+static struct harness harness;
+static unsigned runs, failures;
+
+static void set_parameters(struct bm_parameters *parameters, const char *text) {
+    char name[24], *end;
+    size_t length;
+    *parameters = (struct bm_parameters){0};
+    while ((length = strcspn(text, "=")) < sizeof(name) && text[length]) {
+        memcpy(name, text, length);
+        name[length] = '\0';
+        bm_parameters_set(parameters, name, strtoll(text + length + 1, &end, 10));
+        text = end + strspn(end, " ");
+    }
+}
+
+/* A fault must be seen. */
+static void run(const struct bm_case *c, const struct tuning *tuning, const struct harness_fault *fault) {
+    struct bm_error error = {0};
+    struct bm_parameters parameters;
+    struct bm_plan plan;
+    struct harness_result result = {0};
+    struct bm_target target = harness.target;
+    char key[BM_KEY_SIZE];
+    const char *problem = NULL;
+
+    target.is_gpu = tuning->is_gpu;
+    set_parameters(&parameters, tuning->text);
+    bm_case_key(c, key);
+    runs++;
+    enum bm_status status = c->workload->plan(c, &target, &parameters, &plan, &error);
+    if (!status)
+        status = harness_run(&harness, c, &plan, fault, 1, &result, &error);
+    if (status)
+        problem = error.message;
+    else if (!result.checked)
+        problem = "nothing was checked";
+    else if (!result.guards_intact)
+        problem = "a guard zone was overwritten";
+    else if (result.unwritten)
+        problem = "an output was not written";
+    else if (!fault && result.wrong)
+        problem = "outputs differ from the reference";
+    else if (fault && !result.wrong)
+        problem = "a planted fault was not seen";
+    if (!problem)
+        return;
+    failures++;
+    printf("FAILED %s [%s %s]: %s (wrong %llu of %llu, worst %.3g, tolerance %.3g, unwritten %llu)\n", key,
+           tuning->is_gpu ? "gpu" : "cpu", tuning->text, problem, (unsigned long long)result.wrong,
+           (unsigned long long)result.checked, result.worst, c->workload->tolerance(c),
+           (unsigned long long)result.unwritten);
+}
+
+static struct bm_case matrix_case(const char *workload, const struct bm_dtype *dtype, struct shape shape) {
+    return (struct bm_case){.workload = bm_workload_find(workload),
+                            .model = "-",
+                            .op = "test",
+                            .phase = BM_PHASE_PREFILL,
+                            .dtype = dtype,
+                            .m = shape.a,
+                            .n = shape.b,
+                            .k = shape.c};
+}
+
+static uint64_t draw(struct bm_random *random, uint64_t minimum, uint64_t maximum) {
+    return minimum + bm_random_below(random, maximum - minimum + 1);
+}
+
+static void run_gemm(bool small) {
+    static const struct tuning tunings[] = {
+        {true, false, "TILE_M=12"},
+        {false, false, "TILE_M=5 PANEL_N=16 TILE_N=16 BLOCK_K=16"},
+        {false, false, "PANEL_N=64 TILE_N=64 TILE_M=4 VEC=8"},
+        {true, true, "PANEL_N=16 TILE_N=4 TILE_M=3 GROUP_M=2 BLOCK_K=16"},
+        {false, true, "PANEL_N=128 TILE_N=4 TILE_M=8 GROUP_M=4 BLOCK_K=32"},
+        {false, true, "PANEL_N=32 TILE_N=8 TILE_M=2 GROUP_M=3 VEC=4"},
+        {false, true, "PANEL_N=8 TILE_N=1 TILE_M=2 GROUP_M=1 VEC=1"},
+    };
+    static const struct shape shapes[] = {{2, 1, 1},    {2, 33, 7},    {12, 32, 128},  {13, 31, 129},
+                                          {24, 64, 16}, {37, 97, 101}, {128, 200, 300}};
+    static const struct shape tiny[] = {{2, 1, 1}, {7, 35, 19}, {13, 33, 129}};
+    struct bm_random random;
+
+    bm_random_init(&random, 11);
+    for (size_t d = 0; bm_dtype_get(d); d++)
+        for (size_t t = 0; t < BM_COUNT_OF(tunings); t++) {
+            if (small && !tunings[t].small)
+                continue;
+            const struct shape *table = small ? tiny : shapes;
+            const size_t count = small ? BM_COUNT_OF(tiny) : BM_COUNT_OF(shapes) + 4;
+            for (size_t s = 0; s < count; s++) {
+                const struct shape drawn = {draw(&random, 2, 90), draw(&random, 1, 300),
+                                            draw(&random, 1, 600)};
+                const struct bm_case c =
+                    matrix_case("gemm", bm_dtype_get(d), small || s < BM_COUNT_OF(shapes) ? table[s] : drawn);
+                run(&c, &tunings[t], NULL);
+            }
+        }
+}
+
+static void run_gemv(bool small) {
+    static const struct tuning tunings[] = {
+        {true, false, "ROWS=4 VEC=4"},          {false, false, "ROWS=8"},
+        {false, false, "ROWS=1 VEC=8"},         {false, false, "ROWS=7 VEC=1"},
+        {true, true, "ROWS=2 LANES=8"},         {false, true, "ROWS=2 LANES=128 VEC=8"},
+        {false, true, "ROWS=3 LANES=32 VEC=2"},
+    };
+    static const struct shape shapes[] = {{1, 1, 1},    {1, 3, 15},   {1, 16, 16},   {1, 17, 31},
+                                          {1, 97, 513}, {1, 64, 128}, {1, 300, 1009}};
+    static const struct shape tiny[] = {{1, 1, 1}, {1, 7, 83}, {1, 17, 300}};
+    struct bm_random random;
+
+    bm_random_init(&random, 12);
+    for (size_t d = 0; bm_dtype_get(d); d++)
+        for (size_t t = 0; t < BM_COUNT_OF(tunings); t++) {
+            if (small && !tunings[t].small)
+                continue;
+            const struct shape *table = small ? tiny : shapes;
+            const size_t count = small ? BM_COUNT_OF(tiny) : BM_COUNT_OF(shapes) + 4;
+            for (size_t s = 0; s < count; s++) {
+                const struct shape drawn = {1, draw(&random, 1, 400), draw(&random, 1, 3000)};
+                const struct bm_case c =
+                    matrix_case("gemv", bm_dtype_get(d), small || s < BM_COUNT_OF(shapes) ? table[s] : drawn);
+                run(&c, &tunings[t], NULL);
+            }
+        }
+}
+
+static void run_attention(bool small) {
+    static const struct tuning tunings[] = {
+        {false, false, ""},
+        {true, false, "VEC=4"},
+        {false, false, "QUERY_TILE=5 KEY_TILE=8 DECODE_ROWS=3 DECODE_KEY_TILE=32 VEC=8 ROW_TILE=3"},
+        {true, true,
+         "LANES=8 LANES_D=4 QUERY_TILE=4 KEY_TILE=8 DECODE_LANES=8 DECODE_LANES_D=4 DECODE_KEY_TILE=8"},
+        {false, true, "LANES=128 LANES_D=32 QUERY_TILE=16 KEY_TILE=32 DECODE_LANES=64 DECODE_KEY_TILE=32"},
+    };
+    static const struct heads shapes[] = {
+        /* MHA, GQA and MQA; every head size of a known model; one key, tails, primes; chunks over a past */
+        {BM_PHASE_PREFILL, 1, 4, 4, 64, 64, 1, 0},     {BM_PHASE_PREFILL, 2, 4, 2, 64, 64, 65, 0},
+        {BM_PHASE_PREFILL, 1, 2, 2, 64, 64, 129, 0},   {BM_PHASE_PREFILL, 1, 3, 1, 80, 80, 37, 0},
+        {BM_PHASE_PREFILL, 1, 2, 2, 128, 128, 130, 0}, {BM_PHASE_PREFILL, 1, 4, 1, 128, 128, 17, 71},
+        {BM_PHASE_PREFILL, 1, 2, 2, 192, 128, 50, 7},  {BM_PHASE_PREFILL, 1, 2, 1, 256, 256, 33, 0},
+        {BM_PHASE_PREFILL, 1, 2, 2, 33, 7, 19, 3},     {BM_PHASE_DECODE, 1, 4, 4, 64, 64, 1, 1},
+        {BM_PHASE_DECODE, 3, 4, 4, 64, 64, 1, 257},    {BM_PHASE_DECODE, 1, 3, 1, 80, 80, 1, 257},
+        {BM_PHASE_DECODE, 1, 32, 8, 128, 128, 1, 7},   {BM_PHASE_DECODE, 2, 32, 8, 128, 128, 1, 1031},
+        {BM_PHASE_DECODE, 1, 71, 1, 64, 64, 1, 300},   {BM_PHASE_DECODE, 1, 4, 2, 192, 128, 1, 100},
+        {BM_PHASE_DECODE, 1, 4, 4, 256, 256, 1, 257},  {BM_PHASE_DECODE, 1, 4, 2, 33, 7, 1, 67},
+    };
+    static const struct heads tiny[] = {
+        {BM_PHASE_PREFILL, 1, 2, 1, 16, 16, 9, 2}, {BM_PHASE_PREFILL, 2, 2, 2, 20, 12, 1, 0},
+        {BM_PHASE_DECODE, 1, 4, 2, 16, 32, 1, 21}, {BM_PHASE_DECODE, 2, 5, 1, 20, 12, 1, 70},
+        {BM_PHASE_DECODE, 1, 2, 2, 16, 16, 1, 1},
+    };
+
+    for (size_t d = 0; bm_dtype_get(d); d++)
+        for (size_t t = 0; t < BM_COUNT_OF(tunings); t++) {
+            if (small && !tunings[t].small)
+                continue;
+            const struct heads *table = small ? tiny : shapes;
+            for (size_t s = 0; s < (small ? BM_COUNT_OF(tiny) : BM_COUNT_OF(shapes)); s++) {
+                if (!small && t > 0 && (s + t + d) % 2) /* each is a compilation: take turns */
+                    continue;
+                const struct bm_case c = {.workload = bm_workload_find("attention"),
+                                          .model = "-",
+                                          .op = "attn",
+                                          .phase = table[s].phase,
+                                          .dtype = bm_dtype_get(d),
+                                          .batch = table[s].batch,
+                                          .heads = table[s].heads,
+                                          .kv_heads = table[s].kv_heads,
+                                          .head_dim = table[s].head_dim,
+                                          .v_dim = table[s].v_dim,
+                                          .tokens = table[s].tokens,
+                                          .context = table[s].context};
+                run(&c, &tunings[t], NULL);
+            }
+        }
+}
+
+static void run_ceilings(bool small) {
+    static const struct tuning streams[] = {{false, false, ""},
+                                            {true, false, "VEC=4"},
+                                            {true, true, "LANES=8 STREAMS=2"},
+                                            {false, true, "LANES=64 VEC=1 STREAMS=3"},
+                                            {false, false, "STREAMS=8 VEC=8"}};
+    static const struct tuning chains[] = {
+        {true, false, "CHAINS=3"}, {false, false, ""}, {true, true, "CHAINS=2 GROUP=8"}, {false, true, ""}};
+    static const uint64_t sizes[] = {4096, 262144, 1048588, 3000004}, lanes[] = {7, 4000, 100003};
+    struct bm_case cases[8];
+    const size_t count = bm_ceiling_cases(0, cases, BM_COUNT_OF(cases));
+
+    for (size_t i = 0; i < count; i++) {
+        struct bm_case *c = &cases[i];
+        if (strcmp(c->workload->name, "stream") == 0) {
+            for (size_t t = 0; t < BM_COUNT_OF(streams); t++)
+                for (size_t s = 0; s < (small ? 2 : BM_COUNT_OF(sizes)); s++) {
+                    c->working_set = sizes[s];
+                    if (!small || streams[t].small)
+                        run(c, &streams[t], NULL);
+                }
+        } else {
+            for (size_t t = 0; t < BM_COUNT_OF(chains); t++)
+                for (size_t s = 0; s < (small ? 1 : BM_COUNT_OF(lanes)); s++) {
+                    c->n = lanes[s];
+                    c->k = small ? 5 : 4096;
+                    if (!small || chains[t].small)
+                        run(c, &chains[t], NULL);
+                }
+        }
+    }
+}
+
+/* A kernel that skips one term of a sum is found out. The device works on inputs in which that term is 0. */
+static void run_faults(void) {
+    static const struct tuning every_output = {false, true, "PANEL_N=32 TILE_N=4 TILE_M=1"},
+                               plain = {false, false, ""};
+    for (size_t d = 0; bm_dtype_get(d); d++) {
+        const struct bm_dtype *dtype = bm_dtype_get(d);
+        struct bm_case c = matrix_case("gemm", dtype, (struct shape){50, 100, 1021});
+        struct harness_fault last_k = {.on = true, .tensor = 1, .first = 1020, .stride = 1021, .count = 50};
+        struct harness_fault one_weight = {
+            .on = true, .tensor = 0, .first = 32 * 1021 + 32 * 500 + 3, .count = 1};
+        run(&c, &plain, &last_k);
+        run(&c, &every_output, &one_weight);
+
+        c = matrix_case("gemv", dtype, (struct shape){1, 100, 1021});
+        last_k = (struct harness_fault){.on = true, .tensor = 1, .first = 1020, .count = 1};
+        one_weight = (struct harness_fault){.on = true, .tensor = 0, .first = 1024 * 70 + 1000, .count = 1};
+        run(&c, &plain, &last_k);
+        run(&c, &plain, &one_weight);
+
+        c = (struct bm_case){.workload = bm_workload_find("attention"),
+                             .model = "-",
+                             .op = "attn",
+                             .phase = BM_PHASE_DECODE,
+                             .dtype = dtype,
+                             .batch = 1,
+                             .heads = 4,
+                             .kv_heads = 2,
+                             .head_dim = 64,
+                             .v_dim = 64,
+                             .tokens = 1,
+                             .context = 300};
+        /* the last key and the last value of the second KV head; one element of a query */
+        run(&c, &plain, &(struct harness_fault){true, 1, UINT64_C(599) * 64, 1, 64});
+        run(&c, &plain, &(struct harness_fault){true, 2, UINT64_C(599) * 64, 1, 64});
+        run(&c, &plain, &(struct harness_fault){true, 0, 70, 1, 1});
+        c.phase = BM_PHASE_PREFILL;
+        c.tokens = 40;
+        c.context = 0;
+        run(&c, &plain, &(struct harness_fault){true, 1, 0, 1, 64});
+        run(&c, &plain, &(struct harness_fault){true, 2, 0, 1, 64});
+    }
+    struct bm_case ceilings[3];
+    if (bm_ceiling_cases(1 << 20, ceilings, BM_COUNT_OF(ceilings)) == BM_COUNT_OF(ceilings))
+        for (size_t i = 0; i < BM_COUNT_OF(ceilings); i++) {
+            ceilings[i].n = 4000; /* of fma alone */
+            ceilings[i].k = 4096;
+            run(&ceilings[i], &plain, &(struct harness_fault){true, 0, 1001, 1, 1});
+        }
+}
+
+static bool wanted(const char *family, int argc, char **argv) {
+    for (int i = 2; i < argc; i++)
+        if (strcmp(argv[i], family) == 0)
+            return true;
+    return argc <= 2;
+}
+
+int main(int argc, char **argv) {
+    struct bm_error error = {0};
+    if (argc < 2 || (strcmp(argv[1], "small") != 0 && strcmp(argv[1], "all") != 0)) {
+        fprintf(stderr, "usage: %s all|small [gemm|gemv|attention|ceilings|faults]...\n", argv[0]);
+        return 2;
+    }
+    const bool small = strcmp(argv[1], "small") == 0;
+    enum bm_status status = harness_open(&harness, &error);
+    if (status) {
+        printf("%s\n", error.message);
+        return status == BM_NOT_FOUND ? 77 : 1;
+    }
+    if (wanted("gemm", argc, argv))
+        run_gemm(small);
+    if (wanted("gemv", argc, argv))
+        run_gemv(small);
+    if (wanted("attention", argc, argv))
+        run_attention(small);
+    if (wanted("ceilings", argc, argv))
+        run_ceilings(small);
+    if (!small && wanted("faults", argc, argv))
+        run_faults();
+    printf("%u runs, %u failed\n", runs, failures);
+    harness_close(&harness);
+    return failures || !runs;
+}

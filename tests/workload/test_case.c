@@ -1,0 +1,215 @@
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "bm/workload.h"
+
+static struct bm_case gemm(const char *dtype, uint64_t m, uint64_t n, uint64_t k) {
+    return (struct bm_case){.workload = bm_workload_find(m == 1 ? "gemv" : "gemm"),
+                            .model = "llama2-7b",
+                            .op = "ffn_down",
+                            .phase = m == 1 ? BM_PHASE_DECODE : BM_PHASE_PREFILL,
+                            .dtype = bm_dtype_find(dtype),
+                            .m = m,
+                            .n = n,
+                            .k = k};
+}
+
+static struct bm_case attention(const char *dtype, enum bm_phase phase, uint32_t batch, uint32_t heads,
+                                uint32_t kv_heads, uint32_t tokens, uint32_t context) {
+    return (struct bm_case){.workload = bm_workload_find("attention"),
+                            .model = "llama3.1-8b",
+                            .op = "attn",
+                            .phase = phase,
+                            .dtype = bm_dtype_find(dtype),
+                            .batch = batch,
+                            .heads = heads,
+                            .kv_heads = kv_heads,
+                            .head_dim = 128,
+                            .v_dim = 128,
+                            .tokens = tokens,
+                            .context = context};
+}
+
+static void assert_key(const struct bm_case *c, const char *expected) {
+    char key[BM_KEY_SIZE];
+    bm_case_key(c, key);
+    cr_assert_str_eq(key, expected, "%s, not %s", key, expected);
+}
+
+Test(key, says_everything_in_a_fixed_order) {
+    struct bm_case c = gemm("f16", 512, 4096, 11008);
+    assert_key(&c, "gemm/llama2-7b/prefill/ffn_down/f16/m512n4096k11008");
+    c.hot = true;
+    assert_key(&c, "gemm/llama2-7b/prefill/ffn_down/f16/m512n4096k11008/hot");
+    c = gemm("f32", 1, 4096, 11008);
+    assert_key(&c, "gemv/llama2-7b/decode/ffn_down/f32/m1n4096k11008");
+    c = attention("f16", BM_PHASE_DECODE, 1, 32, 8, 1, 8192);
+    assert_key(&c, "attention/llama3.1-8b/decode/attn/f16/b1h32kv8d128c8192/kvf16");
+    c = attention("f32", BM_PHASE_PREFILL, 1, 32, 32, 128, 0);
+    assert_key(&c, "attention/llama3.1-8b/prefill/attn/f32/b1h32kv32d128t128");
+    c.head_dim = 192;
+    c.context = 64;
+    assert_key(&c, "attention/llama3.1-8b/prefill/attn/f32/b1h32kv32d192dv128t128c64");
+}
+
+Test(key, of_ceilings) {
+    struct bm_case cases[8];
+    cr_assert_eq(bm_ceiling_cases(1 << 20, cases, 1), 3);
+    cr_assert_eq(bm_ceiling_cases(1 << 20, cases, 8), 3);
+    assert_key(&cases[0], "stream/-/-/read/-/-");
+    assert_key(&cases[1], "stream/-/-/copy/-/-");
+    assert_key(&cases[2], "fma/-/-/f32_vector/-/-");
+    for (size_t i = 0; i < 3; i++) {
+        cr_assert(cases[i].workload->is_ceiling);
+        cr_assert_eq(cases[i].workload->validate(&cases[i], NULL), BM_OK);
+    }
+    cr_assert_eq(cases[0].working_set, 1 << 20);
+}
+
+Test(key, fits_even_where_every_field_is_long) {
+    struct bm_case c = attention("f32", BM_PHASE_DECODE, 4096, 4096, 2048, 1, 1 << 24);
+    memset(c.model, 'm', sizeof(c.model) - 1);
+    memset(c.op, 'o', sizeof(c.op) - 1);
+    char key[BM_KEY_SIZE];
+    bm_case_key(&c, key);
+    cr_assert_str_eq(key + strlen(key) - 6, "/kvf32");
+}
+
+Test(same_work, ignores_model_phase_and_op_alone) {
+    struct bm_case a = gemm("f16", 512, 4096, 4096), b = a;
+    strcpy(b.model, "mistral-7b");
+    strcpy(b.op, "attn_out");
+    b.phase = BM_PHASE_DECODE;
+    cr_assert(bm_case_same_work(&a, &b));
+    b.n++;
+    cr_assert_not(bm_case_same_work(&a, &b));
+    b = a;
+    b.dtype = bm_dtype_find("f32");
+    cr_assert_not(bm_case_same_work(&a, &b));
+    b = a;
+    b.hot = true;
+    cr_assert_not(bm_case_same_work(&a, &b));
+    a = attention("f16", BM_PHASE_DECODE, 1, 32, 8, 1, 64);
+    b = attention("f16", BM_PHASE_PREFILL, 1, 32, 8, 1, 64);
+    cr_assert_not(bm_case_same_work(&a, &b), "attention's phases are different work");
+    struct bm_case ceilings[3];
+    cr_assert_eq(bm_ceiling_cases(0, ceilings, 3), 3);
+    cr_assert_not(bm_case_same_work(&ceilings[0], &ceilings[1]), "the op of a ceiling is its work");
+    cr_assert_not(bm_case_same_work(&ceilings[0], &a));
+    b = ceilings[0];
+    cr_assert(bm_case_same_work(&ceilings[0], &b));
+    b.working_set = 1 << 20;
+    cr_assert_not(bm_case_same_work(&ceilings[0], &b));
+}
+
+Test(tables, find_what_they_list) {
+    size_t count = 0;
+    for (; bm_workload_get(count); count++)
+        cr_assert_eq(bm_workload_find(bm_workload_get(count)->name), bm_workload_get(count));
+    cr_assert_eq(count, 5);
+    cr_assert_null(bm_workload_find("gem"));
+    for (count = 0; bm_dtype_get(count); count++) {
+        cr_assert_eq(bm_dtype_find(bm_dtype_get(count)->name), bm_dtype_get(count));
+        cr_assert_not_null(bm_dtype_get(count)->pipes[0]);
+    }
+    cr_assert_null(bm_dtype_find("f8"));
+    cr_assert_str_eq(bm_phase_name(BM_PHASE_NONE), "-");
+    cr_assert_str_eq(bm_phase_name(BM_PHASE_PREFILL), "prefill");
+    cr_assert_str_eq(bm_phase_name(BM_PHASE_DECODE), "decode");
+}
+
+static void assert_work(const struct bm_case *c, double flops, double bytes) {
+    cr_assert_eq(c->workload->flops(c), flops, "%s: %.17g FLOPs", c->workload->name, c->workload->flops(c));
+    cr_assert_eq(c->workload->bytes(c), bytes, "%s: %.17g bytes", c->workload->name, c->workload->bytes(c));
+}
+
+/* Every figure by hand from the formulas of DESIGN.md. */
+Test(formulas, of_matrices) {
+    struct bm_case c = gemm("f16", 512, 4096, 11008); /* llama2-7b ffn_down */
+    assert_work(&c, 46170898432.0, 2.0 * (45088768.0 + 5636096.0 + 2097152.0));
+    c = gemm("f32", 512, 4096, 11008);
+    assert_work(&c, 46170898432.0, 4.0 * (45088768.0 + 5636096.0 + 2097152.0));
+    c = gemm("f16", 1, 4096, 11008);
+    assert_work(&c, 90177536.0, 2.0 * (45088768.0 + 11008.0 + 4096.0));
+    c = gemm("f32", 2, 3, 5); /* unpadded */
+    assert_work(&c, 60, 4.0 * (15 + 10 + 6));
+}
+
+Test(formulas, of_attention) {
+    /* llama3.1-8b: 2 x 32 x 8192 x 256 FLOPs; K and V 8 x 8192 x 256 f16, q and o 32 x 256 f16 */
+    struct bm_case c = attention("f16", BM_PHASE_DECODE, 1, 32, 8, 1, 8192);
+    assert_work(&c, 134217728.0, 33554432.0 + 16384.0);
+    c = attention("f16", BM_PHASE_DECODE, 4, 32, 8, 1, 8192);
+    assert_work(&c, 4 * 134217728.0, 4 * (33554432.0 + 16384.0));
+    /* 128 x 129 / 2 = 8256 pairs a head; q, k, v, o 128 x 32 x 128 f32 each */
+    c = attention("f32", BM_PHASE_PREFILL, 1, 32, 32, 128, 0);
+    assert_work(&c, 2.0 * 32 * 8256 * 256, 4.0 * 4 * 524288);
+    /* after 72: 128 x 72 pairs more, keys and values of 200 tokens; d_qk 192, d_v 128 */
+    c = attention("f32", BM_PHASE_PREFILL, 2, 32, 8, 128, 72);
+    c.head_dim = 192;
+    assert_work(&c, 2.0 * 2 * 32 * (128 * 72 + 8256) * 320, 2.0 * 320 * (128 * 32 * 4 + 200 * 8 * 4));
+}
+
+Test(formulas, of_ceilings) {
+    struct bm_case cases[3];
+    cr_assert_eq(bm_ceiling_cases(1000000, cases, 3), 3);
+    assert_work(&cases[0], 0, 1000000);
+    assert_work(&cases[1], 0, 1000000);
+    cases[2].n = 100;
+    cases[2].k = 7;
+    assert_work(&cases[2], 1400, 800);
+    cases[2].n = cases[2].k = 0;
+    cr_assert(cases[2].workload->flops(&cases[2]) > 1e9);
+}
+
+static void assert_invalid(const struct bm_case *c, const char *word) {
+    struct bm_error error = {0};
+    cr_assert_eq(c->workload->validate(c, &error), BM_INVALID, "accepted, want a complaint about %s", word);
+    cr_assert_not_null(strstr(error.message, word), "'%s' does not say %s", error.message, word);
+}
+
+Test(validate, rejects_what_makes_no_sense) {
+    struct bm_case c = gemm("f32", 512, 64, 64);
+    cr_assert_eq(c.workload->validate(&c, NULL), BM_OK);
+    c.m = 1;
+    assert_invalid(&c, "gemv");
+    c = gemm("f32", 512, 0, 64);
+    assert_invalid(&c, "n >= 1");
+    c = gemm("f32", 512, 64, UINT64_C(1) << 62);
+    assert_invalid(&c, "at most");
+    c = gemm("f32", 1, 64, 64);
+    cr_assert_eq(c.workload->validate(&c, NULL), BM_OK);
+    c.m = 2;
+    assert_invalid(&c, "m = 1");
+    c = gemm("f32", 1, 64, 0);
+    assert_invalid(&c, "k >= 1");
+    c.dtype = NULL;
+    assert_invalid(&c, "dtype");
+
+    c = attention("f16", BM_PHASE_DECODE, 1, 32, 8, 1, 100);
+    cr_assert_eq(c.workload->validate(&c, NULL), BM_OK);
+    c.kv_heads = 7;
+    assert_invalid(&c, "multiple");
+    c.kv_heads = 0;
+    assert_invalid(&c, "multiple");
+    c = attention("f16", BM_PHASE_DECODE, 1, 32, 8, 1, 0);
+    assert_invalid(&c, "context");
+    c = attention("f16", BM_PHASE_PREFILL, 1, 32, 8, 0, 100);
+    assert_invalid(&c, "tokens");
+    c = attention("f16", BM_PHASE_NONE, 1, 32, 8, 1, 100);
+    assert_invalid(&c, "phase");
+    c = attention("f16", BM_PHASE_DECODE, 0, 32, 8, 1, 100);
+    assert_invalid(&c, "batch");
+    c = attention("f16", BM_PHASE_DECODE, 1, 32, 8, 1, 100);
+    c.v_dim = 4000;
+    assert_invalid(&c, "head sizes");
+
+    struct bm_case cases[3];
+    cr_assert_eq(bm_ceiling_cases(100, cases, 3), 3);
+    assert_invalid(&cases[0], "working set");
+    cases[1].working_set = 0;
+    strcpy(cases[1].op, "write");
+    assert_invalid(&cases[1], "write");
+    cases[2].k = 1 << 20;
+    assert_invalid(&cases[2], "steps");
+}

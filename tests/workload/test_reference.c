@@ -1,0 +1,321 @@
+/* The references against brute force that materialises every operand and computes every output. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bm/workload.h"
+
+enum { PERIOD = 1009 };
+
+static struct bm_values values;
+static struct bm_operands operands;
+
+/* A short prime period, so that every operand wraps around many times. */
+static void make_values(void) {
+    struct bm_random random;
+    bm_random_init(&random, 3);
+    values = (struct bm_values){.period = PERIOD, .values = calloc(PERIOD, sizeof(float))};
+    for (size_t i = 0; i < PERIOD; i++)
+        values.values[i] = (float)bm_random_normal(&random);
+    for (unsigned t = 0; t < BM_COUNT_OF(operands.values); t++) {
+        operands.values[t] = &values;
+        operands.start[t] = UINT64_C(64) * (3 + 17 * t);
+    }
+}
+
+static double element(unsigned tensor, uint64_t index) {
+    return (double)values.values[(operands.start[tensor] + index) % PERIOD];
+}
+
+static double *gemm_by_force(const struct bm_case *c, uint64_t panel_n) {
+    double *out = calloc(c->m * c->n, sizeof(*out));
+    for (uint64_t m = 0; m < c->m; m++)
+        for (uint64_t n = 0; n < c->n; n++)
+            for (uint64_t k = 0; k < c->k; k++)
+                out[m * c->n + n] += element(1, m * c->k + k) *
+                                     element(0, n / panel_n * panel_n * c->k + k * panel_n + n % panel_n);
+    return out;
+}
+
+static double *gemv_by_force(const struct bm_case *c) {
+    double *out = calloc(c->n, sizeof(*out));
+    for (uint64_t n = 0; n < c->n; n++)
+        for (uint64_t k = 0; k < c->k; k++)
+            out[n] += element(1, k) * element(0, n * ((c->k + 15) / 16 * 16) + k);
+    return out;
+}
+
+/* softmax without tricks: exp of the scores themselves */
+static double *attention_by_force(const struct bm_case *c) {
+    const bool decode = c->phase == BM_PHASE_DECODE;
+    const uint64_t tokens = decode ? 1 : c->tokens, context = decode ? c->context : c->context + c->tokens;
+    double *out = calloc((size_t)(c->batch * tokens * c->heads * c->v_dim), sizeof(*out));
+    for (uint64_t b = 0; b < c->batch; b++)
+        for (uint64_t t = 0; t < tokens; t++)
+            for (uint64_t h = 0; h < c->heads; h++) {
+                const uint64_t kv = b * c->kv_heads + h * c->kv_heads / c->heads,
+                               row = (b * tokens + t) * c->heads + h;
+                double total = 0;
+                for (uint64_t j = 0; j < context; j++) {
+                    if (!decode && j > c->context + t)
+                        continue;
+                    double score = 0;
+                    for (uint64_t d = 0; d < c->head_dim; d++)
+                        score += element(0, row * c->head_dim + d) *
+                                 element(1, (kv * context + j) * c->head_dim + d);
+                    const double weight = exp(score / sqrt(c->head_dim));
+                    total += weight;
+                    for (uint64_t d = 0; d < c->v_dim; d++)
+                        out[row * c->v_dim + d] += weight * element(2, (kv * context + j) * c->v_dim + d);
+                }
+                for (uint64_t d = 0; d < c->v_dim; d++)
+                    out[row * c->v_dim + d] /= total;
+            }
+    return out;
+}
+
+/* Compares every check with the truth; marks what was touched. */
+static void compare(const struct bm_case *c, const struct bm_plan *plan, const double *truth,
+                    uint64_t outputs, uint64_t seed, unsigned char *touched) {
+    static struct bm_check check, again;
+    struct bm_error error = {0};
+    const uint64_t count = c->workload->check_count(c, plan);
+    for (uint64_t i = 0; i < count; i++) {
+        cr_assert_eq(c->workload->check(c, plan, &operands, seed, i, &check, &error), BM_OK, "%s",
+                     error.message);
+        cr_assert(check.count >= 1 && check.count <= BM_CHECK_OUTPUTS);
+        cr_assert(check.first + check.count <= outputs, "%s check %llu", c->workload->name,
+                  (unsigned long long)i);
+        cr_assert(check.scale > 0 && isfinite(check.scale));
+        for (unsigned j = 0; j < check.count; j++) {
+            const double expected = truth[check.first + j];
+            cr_assert(fabs(check.expected[j] - expected) <= 1e-11 * fmax(fabs(expected), check.scale),
+                      "%s output %llu: %.17g, should be %.17g", c->workload->name,
+                      (unsigned long long)(check.first + j), check.expected[j], expected);
+            touched[check.first + j] = 1;
+        }
+        cr_assert_eq(c->workload->check(c, plan, &operands, seed, i, &again, &error), BM_OK);
+        cr_assert_eq(again.first, check.first, "the sample depends on seed and index alone");
+    }
+    cr_assert_eq(c->workload->check(c, plan, &operands, seed, count, &check, NULL), BM_INTERNAL);
+}
+
+static void plan_with(const struct bm_case *c, bool is_gpu, const char *name, int64_t value,
+                      struct bm_plan *plan) {
+    const struct bm_target target = {.is_gpu = is_gpu,
+                                     .compute_units = 4,
+                                     .max_group_items = 1024,
+                                     .local_bytes = 65536,
+                                     .max_allocation_bytes = UINT64_C(1) << 40};
+    struct bm_parameters parameters = {0};
+    struct bm_error error = {0};
+    if (name)
+        bm_parameters_set(&parameters, name, value);
+    cr_assert_eq(c->workload->plan(c, &target, &parameters, plan, &error), BM_OK, "%s", error.message);
+}
+
+Test(reference, gemm) {
+    static const uint64_t shapes[][3] = {{2, 1, 1}, {3, 5, 7}, {13, 37, 101}, {25, 100, 64}, {40, 130, 33}};
+    make_values();
+    for (size_t s = 0; s < BM_COUNT_OF(shapes); s++)
+        for (int is_gpu = 0; is_gpu < 2; is_gpu++)
+            for (int64_t tile_m = 1; tile_m <= 12; tile_m += 11) {
+                const struct bm_case c = {.workload = bm_workload_find("gemm"),
+                                          .phase = BM_PHASE_PREFILL,
+                                          .dtype = bm_dtype_find("f32"),
+                                          .m = shapes[s][0],
+                                          .n = shapes[s][1],
+                                          .k = shapes[s][2]};
+                struct bm_plan plan;
+                plan_with(&c, is_gpu, "TILE_M", tile_m, &plan);
+                const uint64_t tile_n = (uint64_t)bm_parameters_get(&plan.parameters, "TILE_N", 0);
+                double *truth =
+                    gemm_by_force(&c, (uint64_t)bm_parameters_get(&plan.parameters, "PANEL_N", 0));
+                unsigned char *touched = calloc(c.m * c.n, 1);
+                compare(&c, &plan, truth, c.m * c.n, 99, touched);
+                for (uint64_t m0 = 0; m0 < c.m; m0 += (uint64_t)tile_m)
+                    for (uint64_t n0 = 0; n0 < c.n; n0 += tile_n) {
+                        bool seen = false;
+                        for (uint64_t m = m0; m < c.m && m < m0 + (uint64_t)tile_m; m++)
+                            for (uint64_t n = n0; n < c.n && n < n0 + tile_n; n++)
+                                seen |= touched[m * c.n + n];
+                        cr_assert(seen, "the tile at %llu, %llu was not touched", (unsigned long long)m0,
+                                  (unsigned long long)n0);
+                    }
+                free(touched);
+                free(truth);
+            }
+}
+
+Test(reference, gemv) {
+    static const uint64_t shapes[][2] = {{1, 1}, {5, 16}, {130, 100}, {63, 1013}};
+    make_values();
+    for (size_t s = 0; s < BM_COUNT_OF(shapes); s++) {
+        const struct bm_case c = {.workload = bm_workload_find("gemv"),
+                                  .dtype = bm_dtype_find("f32"),
+                                  .m = 1,
+                                  .n = shapes[s][0],
+                                  .k = shapes[s][1]};
+        struct bm_plan plan;
+        plan_with(&c, false, NULL, 0, &plan);
+        double *truth = gemv_by_force(&c);
+        unsigned char *touched = calloc(c.n, 1);
+        compare(&c, &plan, truth, c.n, 99, touched);
+        for (uint64_t n = 0; n < c.n; n++)
+            cr_assert(touched[n]);
+        free(touched);
+        free(truth);
+    }
+}
+
+Test(reference, large_gemv_is_sampled_in_every_block_of_rows) {
+    const struct bm_case c = {.workload = bm_workload_find("gemv"),
+                              .dtype = bm_dtype_find("f32"),
+                              .m = 1,
+                              .n = 10,
+                              .k = UINT64_C(1) << 27};
+    static struct bm_check check;
+    struct bm_plan plan;
+    plan_with(&c, false, "ROWS", 4, &plan);
+    cr_assert_eq(c.workload->check_count(&c, &plan), 3);
+    make_values();
+    values.period = 1; /* all ones: a row's sum is k */
+    values.values[0] = 1;
+    cr_assert_eq(c.workload->check(&c, &plan, &operands, 1, 2, &check, NULL), BM_OK);
+    cr_assert(check.first >= 8 && check.first < 10 && check.count == 1);
+    cr_assert_eq(check.expected[0], 0x1p27);
+}
+
+Test(reference, attention) {
+    static const struct bm_case shapes[] = {
+        {.phase = BM_PHASE_PREFILL,
+         .batch = 2,
+         .heads = 4,
+         .kv_heads = 2,
+         .head_dim = 5,
+         .v_dim = 3,
+         .tokens = 30},
+        {.phase = BM_PHASE_PREFILL,
+         .batch = 1,
+         .heads = 3,
+         .kv_heads = 3,
+         .head_dim = 8,
+         .v_dim = 8,
+         .tokens = 1,
+         .context = 9},
+        {.phase = BM_PHASE_PREFILL,
+         .batch = 1,
+         .heads = 2,
+         .kv_heads = 1,
+         .head_dim = 4,
+         .v_dim = 6,
+         .tokens = 13,
+         .context = 40},
+        {.phase = BM_PHASE_DECODE,
+         .batch = 3,
+         .heads = 6,
+         .kv_heads = 2,
+         .head_dim = 7,
+         .v_dim = 9,
+         .tokens = 1,
+         .context = 57},
+        {.phase = BM_PHASE_DECODE,
+         .batch = 1,
+         .heads = 5,
+         .kv_heads = 1,
+         .head_dim = 16,
+         .v_dim = 16,
+         .tokens = 1,
+         .context = 1},
+    };
+    make_values();
+    for (size_t s = 0; s < BM_COUNT_OF(shapes); s++) {
+        struct bm_case c = shapes[s];
+        struct bm_plan plan;
+        c.workload = bm_workload_find("attention");
+        c.dtype = bm_dtype_find("f32");
+        plan_with(&c, false, NULL, 0, &plan);
+        const bool decode = c.phase == BM_PHASE_DECODE;
+        const uint64_t tokens = decode ? 1 : c.tokens, rows = c.batch * tokens * c.heads;
+        double *truth = attention_by_force(&c);
+        unsigned char *touched = calloc((size_t)(rows * c.v_dim), 1);
+        compare(&c, &plan, truth, rows * c.v_dim, 99, touched);
+        const uint64_t tile = decode ? 1 : (uint64_t)bm_parameters_get(&plan.parameters, "QUERY_TILE", 0);
+        for (uint64_t b = 0; b < c.batch; b++)
+            for (uint64_t h = 0; h < c.heads; h++)
+                for (uint64_t t0 = 0; t0 < tokens; t0 += tile) {
+                    bool seen = false;
+                    for (uint64_t t = t0; t < tokens && t < t0 + tile; t++)
+                        seen |= touched[((b * tokens + t) * c.heads + h) * c.v_dim];
+                    cr_assert(seen);
+                }
+        free(touched);
+        free(truth);
+    }
+}
+
+Test(reference, long_decode_is_sampled_among_the_heads_of_a_group) {
+    struct bm_case c = {.workload = bm_workload_find("attention"),
+                        .phase = BM_PHASE_DECODE,
+                        .dtype = bm_dtype_find("f32"),
+                        .batch = 8,
+                        .heads = 64,
+                        .kv_heads = 8,
+                        .head_dim = 128,
+                        .v_dim = 128,
+                        .context = 32768};
+    struct bm_plan plan;
+    plan_with(&c, false, "DECODE_ROWS", 4, &plan);
+    cr_assert_eq(c.workload->check_count(&c, &plan), 128);
+    c.context = 1024;
+    plan_with(&c, false, "DECODE_ROWS", 4, &plan);
+    cr_assert_eq(c.workload->check_count(&c, &plan), 512);
+}
+
+Test(reference, ceilings) {
+    struct bm_case cases[3];
+    struct bm_plan plan;
+    make_values();
+    cr_assert_eq(bm_ceiling_cases(400004, cases, 3), 3);
+    cases[2].n = 3000;
+    cases[2].k = 77;
+    for (size_t i = 0; i < 3; i++) {
+        plan_with(&cases[i], false, NULL, 0, &plan);
+        const uint64_t outputs = plan.tensors[1].count;
+        double *truth = calloc(outputs, sizeof(*truth));
+        unsigned char *touched = calloc(outputs, 1);
+        if (!strcmp(cases[i].op, "read"))
+            for (uint64_t j = 0; j < 100001; j++)
+                truth[j / 16384] += element(0, j);
+        for (uint64_t j = 0; j < outputs; j++) {
+            if (!strcmp(cases[i].op, "copy"))
+                truth[j] = element(0, j);
+            if (!strcmp(cases[i].workload->name, "fma")) {
+                truth[j] = element(0, j);
+                for (int step = 0; step < 77; step++)
+                    truth[j] = truth[j] * -(1 - 0x1p-12) + 1;
+            }
+        }
+        cr_assert_eq(outputs, !strcmp(cases[i].op, "read") ? 7 : !strcmp(cases[i].op, "copy") ? 50000 : 3000);
+        compare(&cases[i], &plan, truth, outputs, 1, touched);
+        for (uint64_t j = 0; j < outputs; j++)
+            cr_assert(touched[j]);
+        free(touched);
+        free(truth);
+    }
+}
+
+/* A tolerance is of use when it lies between what rounding does and what a lost term does. */
+Test(tolerance, lies_between_rounding_and_a_lost_term) {
+    for (uint64_t k = 16; k <= 65536; k *= 4) {
+        struct bm_case c = {
+            .workload = bm_workload_find("gemm"), .dtype = bm_dtype_find("f32"), .m = 2, .n = 1, .k = k};
+        const double rounding = 0.41 * 0x1p-24 * sqrt((double)k), lost = 1 / sqrt((double)k);
+        cr_assert(c.workload->tolerance(&c) > 10 * rounding);
+        cr_assert(c.workload->tolerance(&c) < 0.1 * lost, "k %llu", (unsigned long long)k);
+        c.dtype = bm_dtype_find("f16");
+        cr_assert(c.workload->tolerance(&c) > 0x1p-11 + 10 * rounding);
+        cr_assert(c.workload->tolerance(&c) < 0.2 * lost, "k %llu", (unsigned long long)k);
+    }
+}
