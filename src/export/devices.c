@@ -3,16 +3,17 @@
 
 #include "listing.h"
 #include "quantity.h"
+#include "wrap.h"
 
 /* ---- JSON ---- */
 
 static json_t *endpoint_json(const struct bm_endpoint *endpoint) {
-    return json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:I, s:I}", "id", bm_listing_text(endpoint->id), "name",
+    return json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "id", bm_listing_text(endpoint->id), "name",
                      bm_listing_text(endpoint->name), "driver", bm_listing_text(endpoint->driver), "version",
                      bm_listing_text(endpoint->version), "usable", endpoint->usable, "reason",
                      bm_listing_text(endpoint->unusable_reason), "memory_bytes",
-                     (json_int_t)endpoint->memory_bytes, "max_allocation_bytes",
-                     (json_int_t)endpoint->max_allocation_bytes);
+                     bm_listing_count(endpoint->memory_bytes), "max_allocation_bytes",
+                     bm_listing_count(endpoint->max_allocation_bytes));
 }
 
 static json_t *device_json(const struct bm_device *device) {
@@ -25,14 +26,15 @@ static json_t *device_json(const struct bm_device *device) {
     if (device->has_pci)
         bm_pci_format(&device->pci, pci);
     return json_pack(
-        "{s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "id", device->id,
+        "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", device->id,
         "kind", device->is_gpu ? "gpu" : "cpu", "name", bm_listing_text(device->name), "vendor",
         bm_listing_text(device->vendor), "architecture", bm_listing_text(device->architecture),
-        "compute_units", (json_int_t)device->compute_units, "clock_mhz", (json_int_t)device->clock_mhz,
-        "memory_bytes", (json_int_t)device->memory_bytes, "llc_bytes", (json_int_t)device->llc_bytes, "pci",
-        bm_listing_text(pci), "numa_nodes", numa, "datasheet",
-        bm_listing_text(device->datasheet != NULL ? device->datasheet->id : ""), "backends", backends,
-        "missing", bm_listing_text(device->missing), "fingerprint", bm_listing_text(device->fingerprint));
+        "compute_units", bm_listing_count(device->compute_units), "clock_mhz",
+        bm_listing_count(device->clock_mhz), "memory_bytes", bm_listing_count(device->memory_bytes),
+        "llc_bytes", bm_listing_count(device->llc_bytes), "pci", bm_listing_text(pci), "numa_nodes", numa,
+        "datasheet", bm_listing_text(device->datasheet != NULL ? device->datasheet->id : ""), "backends",
+        backends, "missing", bm_listing_text(device->missing), "fingerprint",
+        bm_listing_text(device->fingerprint));
 }
 
 static enum bm_status devices_json(const struct bm_inventory *inventory, struct bm_text *text,
@@ -88,10 +90,18 @@ static void append_device(const struct bm_device *device, struct bm_text *text) 
 enum bm_status bm_export_devices(const struct bm_inventory *inventory, bool json,
                                  const struct bm_export_options *options, struct bm_text *text,
                                  struct bm_error *error) {
-    (void)options;
+    struct bm_text lines = {0};
     if (json)
         return devices_json(inventory, text, error);
     for (size_t i = 0; i < inventory->count; i++)
-        append_device(&inventory->devices[i], text);
+        append_device(&inventory->devices[i], &lines);
+    for (char *line = lines.data; !lines.failed && line != NULL && *line != '\0';) {
+        char *end = line + strcspn(line, "\n");
+        *end = '\0';
+        bm_wrap_append(text, line, options->width, strlen("  hardware   "));
+        line = end + 1;
+    }
+    text->failed |= lines.failed;
+    bm_text_fini(&lines);
     return text->failed ? bm_fail(error, BM_NO_MEMORY, "out of memory for a listing") : BM_OK;
 }

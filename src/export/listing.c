@@ -16,3 +16,7 @@ json_t *bm_listing_text(const char *value) {
     json_t *string = value != NULL && value[0] != '\0' ? json_string(value) : NULL;
     return string != NULL ? string : json_null(); /* also for a driver's text that is not UTF-8 */
 }
+
+json_t *bm_listing_count(uint64_t value) {
+    return value > 0 ? json_integer((json_int_t)value) : json_null();
+}

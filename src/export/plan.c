@@ -35,7 +35,7 @@ enum bm_status bm_export_plan(const struct bm_run_plan *plan, const struct bm_in
                               struct bm_error *error) {
     static const struct bm_column columns[] = {{"DEVICE", BM_ALIGN_LEFT},
                                                {"BACKEND", BM_ALIGN_LEFT},
-                                               {"CASE", BM_ALIGN_LEFT},
+                                               {"CASE", BM_ALIGN_WRAP},
                                                {"FLOP", BM_ALIGN_RIGHT},
                                                {"BYTES", BM_ALIGN_RIGHT}};
     struct bm_table *table;

@@ -4,7 +4,12 @@
 #include <stdio.h>
 
 static void write_scaled(char text[BM_QUANTITY_SIZE], double value, const char *unit) {
+    enum { MOST_DECIMALS = 6 };
     int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+    if (value < 0.995) /* 0 is "0", and what is not 0 must not look like it */
+        decimals = value > 0 ? 2 - (int)floor(log10(value)) : 0;
+    if (decimals > MOST_DECIMALS)
+        decimals = MOST_DECIMALS;
     snprintf(text, BM_QUANTITY_SIZE, "%.*f%s%s", decimals, value, unit[0] != '\0' ? " " : "", unit);
 }
 
@@ -27,7 +32,11 @@ void bm_quantity_number(char text[BM_QUANTITY_SIZE], double value) {
 
 void bm_quantity_percent(char text[BM_QUANTITY_SIZE], double share) {
     if (isfinite(share))
-        snprintf(text, BM_QUANTITY_SIZE, share < 0.0995 ? "%.1f %%" : "%.0f %%", 100 * share);
+        snprintf(text, BM_QUANTITY_SIZE, "%.*f %%",
+                 share < 0.00995  ? 2
+                 : share < 0.0995 ? 1
+                                  : 0,
+                 100 * share);
     else
         snprintf(text, BM_QUANTITY_SIZE, "-");
 }

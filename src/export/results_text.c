@@ -4,16 +4,26 @@
 
 #include "format.h"
 #include "quantity.h"
+#include "wrap.h"
 
-static void append_flags(const struct bm_results *results, unsigned flags, struct bm_text *text) {
-    const char *separator = "";
+static void add_flags(const struct bm_results *results, unsigned flags, const char *about,
+                      struct bm_notes *notes) {
     for (unsigned bit = 1; bit != 0 && bit <= flags; bit <<= 1) {
         const char *name = (flags & bit) != 0 ? results->flag_name(bit) : NULL;
-        if (name == NULL)
-            continue;
-        bm_text_append(text, "%s%s", separator, name);
-        separator = " ";
+        if (name != NULL)
+            bm_notes_add(notes, about, name);
     }
+}
+
+/* A table and what it says beneath itself; consumes both. */
+static enum bm_status render(struct bm_table *table, struct bm_notes *notes,
+                             const struct bm_export_options *options, enum bm_status status,
+                             struct bm_text *text, struct bm_error *error) {
+    if (status == BM_OK)
+        status = bm_table_render(table, text, error);
+    bm_table_destroy(table);
+    enum bm_status noted = bm_notes_append(notes, options->width, text, error);
+    return status == BM_OK ? noted : status;
 }
 
 /* Half the interval, relative to the value; few rounds give none worth the name. */
@@ -32,28 +42,27 @@ static enum bm_status append_ceilings(const struct bm_results *results,
                                       struct bm_error *error) {
     static const struct bm_column columns[] = {{"CEILING", BM_ALIGN_LEFT}, {"BACKEND", BM_ALIGN_LEFT},
                                                {"RATE", BM_ALIGN_RIGHT},   {"UNIT", BM_ALIGN_LEFT},
-                                               {"+/- %", BM_ALIGN_RIGHT},  {"BURST", BM_ALIGN_RIGHT},
-                                               {"FLAGS", BM_ALIGN_WRAP}};
+                                               {"+/- %", BM_ALIGN_RIGHT},  {"BURST", BM_ALIGN_RIGHT}};
     struct bm_table *table;
+    struct bm_notes notes = {0};
+    if (device->ceiling_count == 0)
+        return BM_OK;
+    bm_text_append(text, "\n");
     enum bm_status status = bm_table_create(columns, BM_COUNT_OF(columns), options, &table, error);
     for (size_t i = 0; status == BM_OK && i < device->ceiling_count; i++) {
         const struct bm_results_ceiling *ceiling = &device->ceilings[i];
-        char name[64], rate[BM_QUANTITY_SIZE], width[BM_QUANTITY_SIZE], burst[BM_QUANTITY_SIZE];
-        struct bm_text flags = {0};
+        char name[64], about[128], rate[BM_QUANTITY_SIZE], width[BM_QUANTITY_SIZE], burst[BM_QUANTITY_SIZE];
         snprintf(name, sizeof name, "%s%s%s", ceiling->resource, ceiling->pipe[0] != '\0' ? " " : "",
                  ceiling->pipe);
         bm_quantity_number(rate, ceiling->value);
         bm_quantity_number(burst, ceiling->burst);
         write_half_width(width, ceiling->value, ceiling->low, ceiling->high, ceiling->confidence);
-        append_flags(results, ceiling->flags, &flags);
-        const char *cells[] = {name, ceiling->backend, rate, ceiling->unit, width, burst, flags.data};
+        snprintf(about, sizeof about, "%s %s", name, ceiling->backend);
+        add_flags(results, ceiling->flags, about, &notes);
+        const char *cells[] = {name, ceiling->backend, rate, ceiling->unit, width, burst};
         bm_table_add(table, cells);
-        bm_text_fini(&flags);
     }
-    if (status == BM_OK)
-        status = bm_table_render(table, text, error);
-    bm_table_destroy(table);
-    return status;
+    return render(table, &notes, options, status, text, error);
 }
 
 /* Tokens and context are in the shapes; a row that several contexts share belongs to none of them. */
@@ -76,21 +85,28 @@ static void write_shape(const struct bm_results_row *row, char shape[64]) {
     snprintf(shape, 64, "%.*s", at != NULL ? (int)strcspn(at, "/") : 0, at != NULL ? at : "");
 }
 
-static void append_note(const struct bm_results *results, const struct bm_results_row *row,
-                        struct bm_text *note) {
+/* Why a row has no rate, where its figures come from, and what to know of them. */
+static void add_notes(const struct bm_results *results, const struct bm_results_row *row, const char *shape,
+                      struct bm_notes *notes) {
+    char about[128];
+    struct bm_text note = {0};
+    snprintf(about, sizeof about, "%s %s", row->the_case.op, shape);
     if (row->status != BM_ROW_OK)
-        bm_text_append(note, "%s: %s", bm_row_status_name(row->status), row->reason);
+        bm_text_append(&note, "%s: %s", bm_row_status_name(row->status), row->reason);
     else if (row->measured_as[0] != '\0')
-        bm_text_append(note, "as %.*s", (int)strcspn(row->measured_as, "/"), row->measured_as);
-    else
-        append_flags(results, row->flags, note);
+        bm_text_append(&note, "measured as %s", row->measured_as);
+    if (note.length > 0)
+        bm_notes_add(notes, about, note.data);
+    notes->failed |= note.failed;
+    bm_text_fini(&note);
+    if (row->status == BM_ROW_OK && row->measured_as[0] == '\0')
+        add_flags(results, row->flags, about, notes);
 }
 
 static void add_row(const struct bm_results *results, const struct bm_results_row *row,
-                    struct bm_table *table) {
+                    struct bm_table *table, struct bm_notes *notes) {
     char shape[64], time[BM_QUANTITY_SIZE], width[BM_QUANTITY_SIZE], gflops[BM_QUANTITY_SIZE];
     char gbytes[BM_QUANTITY_SIZE], efficiency[BM_QUANTITY_SIZE];
-    struct bm_text note = {0};
     write_shape(row, shape);
     bm_quantity_time(time, row->time.median);
     write_half_width(width, row->time.median, row->time.low, row->time.high, row->time.confidence);
@@ -98,27 +114,27 @@ static void add_row(const struct bm_results *results, const struct bm_results_ro
     bm_quantity_number(gbytes, row->gbytes_per_s);
     bm_quantity_percent(efficiency,
                         row->utilization.bound != NULL ? row->utilization.roofline_efficiency : (double)NAN);
-    append_note(results, row, &note);
-    const char *cells[] = {row->the_case.op,       shape,    time, width, gflops, gbytes, efficiency,
-                           row->utilization.bound, note.data};
+    const char *bound = row->utilization.bound != NULL ? row->utilization.bound : "-";
+    const char *cells[] = {row->the_case.op, shape, time, width, gflops, gbytes, efficiency, bound};
     if (row->status == BM_ROW_FAILED || row->status == BM_ROW_INVALID)
         bm_table_add_alarm(table, cells);
     else
         bm_table_add(table, cells);
-    bm_text_fini(&note);
+    add_notes(results, row, shape, notes);
 }
 
 static enum bm_status append_rows(const struct bm_results *results, const struct bm_results_device *device,
                                   const struct bm_export_options *options, struct bm_text *text,
                                   struct bm_error *error) {
-    static const struct bm_column columns[] = {
-        {"OP", BM_ALIGN_LEFT},        {"SHAPE", BM_ALIGN_LEFT},    {"TIME", BM_ALIGN_RIGHT},
-        {"+/- %", BM_ALIGN_RIGHT},    {"GFLOP/s", BM_ALIGN_RIGHT}, {"GB/s", BM_ALIGN_RIGHT},
-        {"ROOFLINE", BM_ALIGN_RIGHT}, {"BOUND", BM_ALIGN_LEFT},    {"", BM_ALIGN_WRAP}};
+    static const struct bm_column columns[] = {{"OP", BM_ALIGN_LEFT},        {"SHAPE", BM_ALIGN_LEFT},
+                                               {"TIME", BM_ALIGN_RIGHT},     {"+/- %", BM_ALIGN_RIGHT},
+                                               {"GFLOP/s", BM_ALIGN_RIGHT},  {"GB/s", BM_ALIGN_RIGHT},
+                                               {"ROOFLINE", BM_ALIGN_RIGHT}, {"BOUND", BM_ALIGN_LEFT}};
     enum bm_status status = BM_OK;
     for (size_t i = 0; status == BM_OK && i < results->row_count;) {
         const struct bm_results_row *first = &results->rows[i];
         struct bm_table *table;
+        struct bm_notes notes = {0};
         if (strcmp(first->device, device->id) != 0 || first->the_case.dtype[0] == '\0') {
             i++; /* another device's, or a ceiling */
             continue;
@@ -126,52 +142,80 @@ static enum bm_status append_rows(const struct bm_results *results, const struct
         append_group_title(first, text);
         status = bm_table_create(columns, BM_COUNT_OF(columns), options, &table, error);
         for (; status == BM_OK && i < results->row_count && same_group(first, &results->rows[i]); i++)
-            add_row(results, &results->rows[i], table);
-        if (status == BM_OK)
-            status = bm_table_render(table, text, error);
-        bm_table_destroy(table);
+            add_row(results, &results->rows[i], table, &notes);
+        status = render(table, &notes, options, status, text, error);
     }
     return status;
 }
 
-static void write_missing(const struct bm_results_summary *summary, struct bm_text *text) {
+static void add_missing(const struct bm_results_summary *summary, bool with_backend, struct bm_notes *notes) {
+    char about[128];
+    struct bm_text missing = {0};
     for (unsigned i = 0; i < summary->missing_count; i++)
-        bm_text_append(text, "%s%s", i > 0 ? " " : "", summary->missing[i]);
+        bm_text_append(&missing, "%s%s", i > 0 ? " " : "not counted: ", summary->missing[i]);
+    snprintf(about, sizeof about, "%s%s%s %s %s", with_backend ? summary->backend : "",
+             with_backend ? " " : "", summary->model, summary->phase, summary->dtype);
+    if (missing.length > 0)
+        bm_notes_add(notes, about, missing.data);
+    notes->failed |= missing.failed;
+    bm_text_fini(&missing);
 }
 
+/* The backend is told where a device has several. */
 static enum bm_status append_summary(const struct bm_results_device *device,
                                      const struct bm_export_options *options, struct bm_text *text,
                                      struct bm_error *error) {
-    static const struct bm_column columns[] = {{"MODEL", BM_ALIGN_LEFT},     {"PHASE", BM_ALIGN_LEFT},
-                                               {"DTYPE", BM_ALIGN_LEFT},     {"BATCH", BM_ALIGN_RIGHT},
-                                               {"LENGTH", BM_ALIGN_RIGHT},   {"TOKENS/s", BM_ALIGN_RIGHT},
-                                               {"ROOFLINE", BM_ALIGN_RIGHT}, {"MFU", BM_ALIGN_RIGHT},
-                                               {"MBU", BM_ALIGN_RIGHT},      {"NOT COUNTED", BM_ALIGN_WRAP}};
+    static const struct bm_column columns[] = {{"BACKEND", BM_ALIGN_LEFT},   {"MODEL", BM_ALIGN_LEFT},
+                                               {"PHASE", BM_ALIGN_LEFT},     {"DTYPE", BM_ALIGN_LEFT},
+                                               {"BATCH", BM_ALIGN_RIGHT},    {"LENGTH", BM_ALIGN_RIGHT},
+                                               {"TOKENS/s", BM_ALIGN_RIGHT}, {"ROOFLINE", BM_ALIGN_RIGHT},
+                                               {"MFU", BM_ALIGN_RIGHT},      {"MBU", BM_ALIGN_RIGHT}};
+    const size_t skipped = device->backend_count > 1 ? 0 : 1;
     struct bm_table *table;
-    enum bm_status status = bm_table_create(columns, BM_COUNT_OF(columns), options, &table, error);
+    struct bm_notes notes = {0};
+    if (device->summary_count == 0)
+        return BM_OK;
+    bm_text_append(text, "\n");
+    enum bm_status status =
+        bm_table_create(columns + skipped, BM_COUNT_OF(columns) - skipped, options, &table, error);
     for (size_t i = 0; status == BM_OK && i < device->summary_count; i++) {
         const struct bm_results_summary *summary = &device->summaries[i];
         char batch[16], length[16], rate[BM_QUANTITY_SIZE], efficiency[BM_QUANTITY_SIZE],
-            mfu[BM_QUANTITY_SIZE];
-        char mbu[BM_QUANTITY_SIZE];
-        struct bm_text missing = {0};
+            mfu[BM_QUANTITY_SIZE], mbu[BM_QUANTITY_SIZE];
         snprintf(batch, sizeof batch, "%u", summary->batch);
         snprintf(length, sizeof length, "%u", summary->context > 0 ? summary->context : summary->tokens);
         bm_quantity_number(rate, summary->tokens_per_s);
         bm_quantity_percent(efficiency, summary->roofline_efficiency);
         bm_quantity_percent(mfu, summary->mfu);
         bm_quantity_percent(mbu, summary->mbu);
-        write_missing(summary, &missing);
-        const char *cells[] = {
-            summary->model, summary->phase, summary->dtype, batch, length, rate, efficiency, mfu, mbu,
-            missing.data};
-        bm_table_add(table, cells);
-        bm_text_fini(&missing);
+        const char *cells[] = {summary->backend,
+                               summary->model,
+                               summary->phase,
+                               summary->dtype,
+                               batch,
+                               length,
+                               rate,
+                               efficiency,
+                               mfu,
+                               mbu};
+        bm_table_add(table, cells + skipped);
+        add_missing(summary, skipped == 0, &notes);
     }
-    if (status == BM_OK)
-        status = bm_table_render(table, text, error);
-    bm_table_destroy(table);
-    return status;
+    return render(table, &notes, options, status, text, error);
+}
+
+/* Name and what is known of the size. */
+static void append_title(const struct bm_results_device *device, struct bm_text *text) {
+    char memory[BM_QUANTITY_SIZE];
+    bm_text_append(text, "%s: %s", device->id, device->name);
+    if (device->compute_units > 0)
+        bm_text_append(text, ", %u %s", device->compute_units, device->is_gpu ? "compute units" : "cores");
+    bm_quantity_bytes(memory, (double)device->memory_bytes);
+    if (device->memory_bytes > 0)
+        bm_text_append(text, ", %s", memory);
+    bm_text_append(text, "\n");
+    if (device->datasheet != NULL)
+        bm_text_append(text, "datasheet: %s\n", device->datasheet->id);
 }
 
 enum bm_status bm_export_results_text(const struct bm_results *results,
@@ -180,17 +224,11 @@ enum bm_status bm_export_results_text(const struct bm_results *results,
     enum bm_status status = BM_OK;
     for (size_t d = 0; status == BM_OK && d < results->device_count; d++) {
         const struct bm_results_device *device = &results->devices[d];
-        char memory[BM_QUANTITY_SIZE];
-        bm_quantity_bytes(memory, (double)device->memory_bytes);
-        bm_text_append(text, "%s%s: %s, %u %s, %s\n", d > 0 ? "\n" : "", device->id, device->name,
-                       device->compute_units, device->is_gpu ? "compute units" : "cores", memory);
-        if (device->datasheet != NULL)
-            bm_text_append(text, "datasheet: %s\n", device->datasheet->id);
-        bm_text_append(text, "\n");
+        bm_text_append(text, "%s", d > 0 ? "\n" : "");
+        append_title(device, text);
         status = append_ceilings(results, device, options, text, error);
         if (status == BM_OK)
             status = append_rows(results, device, options, text, error);
-        bm_text_append(text, "\n");
         if (status == BM_OK)
             status = append_summary(device, options, text, error);
     }

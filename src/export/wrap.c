@@ -1,0 +1,89 @@
+#include "wrap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+size_t bm_wrap_columns(const char *text, size_t bytes) {
+    size_t columns = 0;
+    for (size_t i = 0; i < bytes; i++)
+        columns += ((unsigned char)text[i] & 0xc0) != 0x80; /* the first byte of a UTF-8 sequence */
+    return columns;
+}
+
+size_t bm_wrap_take(const char *text, size_t columns) {
+    size_t length = strcspn(text, "\n"), fitting = 0, break_at = 0;
+    if (bm_wrap_columns(text, length) <= columns)
+        return length;
+    for (size_t taken = 0; taken < columns || fitting == 0; taken++) {
+        do
+            fitting++;
+        while (((unsigned char)text[fitting] & 0xc0) == 0x80);
+        if (text[fitting - 1] == '/' || text[fitting] == ' ')
+            break_at = fitting;
+    }
+    return break_at > 0 ? break_at : fitting;
+}
+
+void bm_wrap_append(struct bm_text *text, const char *line, unsigned width, unsigned indent) {
+    size_t room = width > 0 ? width : SIZE_MAX;
+    for (unsigned margin = 0;; margin = indent) {
+        size_t take = bm_wrap_take(line, room > margin + 16 ? room - margin : 16);
+        bm_text_append(text, "%*s", (int)margin, "");
+        bm_text_append_bytes(text, line, take);
+        bm_text_append(text, "\n");
+        line += take;
+        line += strspn(line, " ");
+        if (*line == '\0')
+            return;
+    }
+}
+
+/* ---- notes ---- */
+
+struct bm_note {
+    struct bm_text note, about;
+    char last[192]; /* of about: rows of equal name are named once */
+};
+
+static struct bm_note *find(struct bm_notes *notes, const char *note) {
+    for (size_t i = 0; i < notes->count; i++)
+        if (notes->items[i].note.data != NULL && strcmp(notes->items[i].note.data, note) == 0)
+            return &notes->items[i];
+    if (bm_grow(&notes->items, &notes->capacity, notes->count + 1, sizeof *notes->items, NULL) != BM_OK) {
+        notes->failed = true;
+        return NULL;
+    }
+    struct bm_note *added = &notes->items[notes->count++];
+    *added = (struct bm_note){0};
+    bm_text_append(&added->note, "%s", note);
+    return added;
+}
+
+void bm_notes_add(struct bm_notes *notes, const char *about, const char *note) {
+    struct bm_note *item = find(notes, note);
+    if (item == NULL || strcmp(item->last, about) == 0)
+        return;
+    bm_text_append(&item->about, "%s%s", item->about.length > 0 ? ", " : "", about);
+    bm_string_set(item->last, sizeof item->last, about);
+}
+
+enum bm_status bm_notes_append(struct bm_notes *notes, unsigned width, struct bm_text *text,
+                               struct bm_error *error) {
+    bool failed = notes->failed;
+    for (size_t i = 0; i < notes->count; i++) {
+        struct bm_note *note = &notes->items[i];
+        struct bm_text line = {0};
+        failed |= note->note.failed || note->about.failed;
+        if (!failed)
+            bm_text_append(&line, "%s (%s)", note->note.data, note->about.data);
+        failed |= line.failed;
+        if (!failed)
+            bm_wrap_append(text, line.data, width, 2);
+        bm_text_fini(&line);
+        bm_text_fini(&note->note);
+        bm_text_fini(&note->about);
+    }
+    free(notes->items);
+    *notes = (struct bm_notes){0};
+    return failed || text->failed ? bm_fail(error, BM_NO_MEMORY, "out of memory for a report") : BM_OK;
+}

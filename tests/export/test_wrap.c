@@ -1,0 +1,69 @@
+/* Breaking lines, and notes beneath tables. */
+#include "sample.h"
+#include "wrap.h"
+
+#include <stdio.h>
+
+static void expect_wrapped(const char *line, unsigned width, unsigned indent, const char *expected) {
+    struct bm_text text = {0};
+    bm_wrap_append(&text, line, width, indent);
+    expect_text(&text, expected);
+    bm_text_fini(&text);
+}
+
+Test(wrap, breaks_between_words) {
+    expect_wrapped("one two three four five six seven", 0, 2, "one two three four five six seven\n");
+    expect_wrapped("one two three four five six seven", 33, 2, "one two three four five six seven\n");
+    expect_wrapped("one two three four five six seven", 32, 2, "one two three four five six\n  seven\n");
+    expect_wrapped("one two three four five six seven", 20, 2, "one two three four\n  five six seven\n");
+    expect_wrapped("", 20, 2, "\n");
+}
+
+Test(wrap, breaks_after_slashes_and_anywhere_if_it_must) {
+    expect_wrapped("gemm/llama2-7b/prefill/qkv", 24, 4, "gemm/llama2-7b/prefill/\n    qkv\n");
+    expect_wrapped("abcdefghijklmnopqrstuvwxyz", 20, 2, "abcdefghijklmnopqrst\n  uvwxyz\n");
+    expect_wrapped("too narrow to be of use at all", 3, 0,
+                   "too narrow to be\nof use at all\n"); /* 16 at least */
+}
+
+Test(wrap, counts_characters_and_cuts_none) {
+    cr_expect_eq(bm_wrap_columns("Prüf ½", strlen("Prüf ½")), 6);
+    expect_wrapped("ääääää öööööö üüüüüü", 16, 1, "ääääää öööööö\n üüüüüü\n");
+    expect_wrapped("ääääääääääääääääää", 16, 0, "ääääääääääääääää\nää\n");
+}
+
+Test(wrap, takes_up_to_a_newline) {
+    cr_expect_eq(bm_wrap_take("ab\ncd", 10), 2);
+    cr_expect_eq(bm_wrap_take("abcdef\ngh", 3), 3);
+    cr_expect_eq(bm_wrap_take("ab cd", 2), 2);
+    cr_expect_eq(bm_wrap_take("ä", 0), 2, "one character at least, so that it ends");
+}
+
+Test(notes, are_grouped) {
+    struct bm_notes notes = {0};
+    struct bm_text text = {0};
+    bm_notes_add(&notes, "qkv m1n1k1", "unstable");
+    bm_notes_add(&notes, "attn b1", "skipped: too large");
+    bm_notes_add(&notes, "lm_head m1", "unstable");
+    bm_notes_add(&notes, "lm_head m1", "unstable"); /* told once */
+    cr_assert_eq(bm_notes_append(&notes, 0, &text, NULL), BM_OK);
+    expect_text(&text, "unstable (qkv m1n1k1, lm_head m1)\nskipped: too large (attn b1)\n");
+    cr_assert(notes.items == NULL && notes.count == 0);
+    cr_assert_eq(bm_notes_append(&notes, 0, &text, NULL), BM_OK, "none is no error");
+    bm_text_fini(&text);
+}
+
+Test(notes, are_wrapped) {
+    struct bm_notes notes = {0};
+    struct bm_text text = {0};
+    char name[16];
+    for (int i = 0; i < 40; i++) {
+        snprintf(name, sizeof name, "operation_%02d", i);
+        bm_notes_add(&notes, name, "not_converged");
+    }
+    cr_assert_eq(bm_notes_append(&notes, 40, &text, NULL), BM_OK);
+    cr_assert_leq(longest_line(text.data), 40);
+    cr_assert_not_null(
+        strstr(text.data, "\n  operation_39)\n") != NULL ? text.data : strstr(text.data, "operation_39)\n"));
+    bm_text_fini(&text);
+}
