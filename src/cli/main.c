@@ -79,6 +79,7 @@ static int print_help(const char *name) {
 
 int main(int argc, char **argv) {
     occupy_standard_streams();
+    signals_install();
     setlocale(LC_CTYPE, ""); /* widths of UTF-8 in tables; numbers stay in the C locale */
     if (argc < 2) {
         fprintf(stderr, "benchmark: a command is needed: see `benchmark help`\n");
@@ -103,7 +104,6 @@ int main(int argc, char **argv) {
     } else {
         settings.run.command = argv;
         bm_log_set_sink(progress_log, NULL);
-        signals_install();
         pin_pocl_threads();
         code = (int)command->execute();
     }

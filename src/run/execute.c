@@ -35,6 +35,8 @@ double bm_run_seconds_since(uint64_t start_ns) {
 /* ---- the results file ---- */
 
 enum bm_status bm_run_refresh(struct bm_run *run, struct bm_error *error) {
+    if (run->control != NULL)
+        bm_control_report(run->control, &run->results.host.environment);
     enum bm_status status = bm_run_fill_rows(run, error);
     if (status == BM_OK)
         status = bm_run_fill_ceilings(run, error);
@@ -235,6 +237,7 @@ void bm_run_destroy(struct bm_run *run) {
         if (run->rounds != NULL)
             free(run->rounds[i]);
     }
+    bm_control_destroy(run->control);
     bm_results_fini(&run->results);
     bm_saved_run_fini(&run->saved);
     free(run->sessions);

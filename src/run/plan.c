@@ -9,6 +9,8 @@ struct planner {
     const struct bm_run_options *options;
     struct bm_run_plan *plan;
     size_t device, endpoint;
+    const char *suite; /* its file or name, and the entry in hand, for messages */
+    unsigned entry;
 };
 
 static bool listed(const struct bm_names *names, const char *word) {
@@ -145,8 +147,10 @@ static enum bm_status add_dtypes(struct planner *planner, const struct bm_suite_
     for (size_t d = 0; status == BM_OK && d < count; d++) {
         const char *name = given->count > 0 ? given->items[d] : entry->dtypes[d];
         const struct bm_dtype *dtype = bm_dtype_find(name);
-        if (dtype == NULL)
-            return bm_fail(error, BM_INVALID, "dtype '%s' is unknown: use f32 or f16", name);
+        if (dtype == NULL) /* those of options are known to be right */
+            return bm_fail(error, BM_INVALID,
+                           "%s: $.entries[%u].dtypes[%zu]: '%s' is unknown: use f32 or f16", planner->suite,
+                           planner->entry, d, name);
         status = add_phase(planner, entry, model, phase, dtype, error);
     }
     return status;
@@ -159,7 +163,11 @@ static enum bm_status add_model(struct planner *planner, const struct bm_suite_e
         enum bm_phase phase;
     } phases[] = {{"prefill", BM_PHASE_PREFILL}, {"decode", BM_PHASE_DECODE}};
     struct bm_model model;
-    enum bm_status status = bm_model_load(name, &model, error);
+    struct bm_error wrong = {0};
+    enum bm_status status = bm_model_load(name, &model, &wrong);
+    if (status != BM_OK)
+        return bm_fail(error, status, "%s: $.entries[%u].models: %s", planner->suite, planner->entry,
+                       wrong.message);
     for (size_t p = 0; status == BM_OK && p < BM_COUNT_OF(phases); p++) {
         bool in_entry = false;
         for (unsigned i = 0; i < entry->phase_count; i++)
@@ -176,6 +184,7 @@ static enum bm_status add_suite(struct planner *planner, const struct bm_suite *
     enum bm_status status = BM_OK;
     for (unsigned e = 0; status == BM_OK && e < suite->entry_count; e++) {
         const struct bm_suite_entry *entry = &suite->entries[e];
+        planner->entry = e;
         size_t count = given->count > 0 ? given->count : entry->model_count;
         for (size_t m = 0; status == BM_OK && m < count; m++)
             status = add_model(planner, entry, given->count > 0 ? given->items[m] : entry->models[m], error);
@@ -273,12 +282,13 @@ static enum bm_status check_kernels(const char *folder, struct bm_error *error) 
 enum bm_status bm_run_plan_create(const struct bm_run_options *options, const struct bm_inventory *inventory,
                                   struct bm_run_plan *plan, struct bm_error *error) {
     struct bm_suite suite;
+    const char *suite_name = options->suite != NULL ? options->suite : "standard";
     *plan = (struct bm_run_plan){0};
     enum bm_status status = check_selectors(options, inventory, error);
     if (status == BM_OK)
         status = check_kernels(options->kernels_folder, error);
     if (status == BM_OK)
-        status = bm_suite_load(options->suite != NULL ? options->suite : "standard", &suite, error);
+        status = bm_suite_load(suite_name, &suite, error);
     if (status != BM_OK)
         return status;
     bm_string_set(plan->suite, sizeof plan->suite, suite.name);
@@ -292,7 +302,8 @@ enum bm_status bm_run_plan_create(const struct bm_run_options *options, const st
             selected |= device->endpoints[e]->usable && selects_endpoint(options, device->endpoints[e]);
         /* Ceilings come from every backend of the hardware, rows from the selected ones. */
         for (unsigned e = 0; status == BM_OK && selected && e < device->endpoint_count; e++) {
-            struct planner planner = {.options = options, .plan = plan, .device = d, .endpoint = e};
+            struct planner planner = {
+                .options = options, .plan = plan, .device = d, .endpoint = e, .suite = suite_name};
             if (!device->endpoints[e]->usable)
                 continue;
             status = add_ceilings(&planner, device, error);

@@ -2,6 +2,7 @@
 #ifndef BM_RUN_STATE_H
 #define BM_RUN_STATE_H
 
+#include "bm/control.h"
 #include "bm/measure.h"
 #include "bm/run.h"
 
@@ -25,6 +26,7 @@ struct bm_run {
     struct bm_series *series;       /* one per timed item */
     size_t *timed;                  /* item of each series */
     size_t timed_count;
+    struct bm_control *control;       /* NULL: nothing was timed */
     struct bm_results_round **rounds; /* one per item, owned copies for the results */
     char **command;                   /* for the report; the words are borrowed */
     struct bm_results results;

@@ -1,0 +1,202 @@
+"""What a run would do (--dry-run), its selectors, and the listings."""
+
+import json
+import os
+import re
+import subprocess
+
+from harness import OPS, SUITE, TINY, ProgramTest, layer, main
+
+CEILINGS = ["stream/-/-/read/-/-", "stream/-/-/copy/-/-", "fma/-/-/f32_vector/-/-"]
+MATRICES = {"qkv": (12288, 4096), "attn_out": (4096, 4096), "ffn_gate_up": (22016, 4096), "ffn_down": (4096, 11008),
+            "lm_head": (32000, 4096)}  # of Llama 2 7B: n, k
+
+
+class PlanTest(ProgramTest):
+    def plan(self, *words, suite=TINY, env=None):
+        """The planned cases, by --format json."""
+        return json.loads(self.benchmark("run", "--dry-run", *suite, "--format", "json", *words, env=env).out)["cases"]
+
+    def keys(self, *words, **options):
+        """Keys of the planned rows, without the ceilings that every plan has."""
+        keys = [case["key"] for case in self.plan(*words, **options)]
+        for ceiling in CEILINGS:
+            self.assertIn(ceiling, keys)
+            keys.remove(ceiling)
+        return keys
+
+
+class Plan(PlanTest):
+    def test_quick_has_every_matmul_and_attention_of_llama2_7b(self):
+        expected = []
+        for dtype in "f32", "f16":
+            for op, (n, k) in MATRICES.items():
+                workload, m = ("gemv", 1) if op == "lm_head" else ("gemm", 128)
+                expected.append(f"{workload}/llama2-7b/prefill/{op}/{dtype}/m{m}n{n}k{k}")
+                expected.append(f"gemv/llama2-7b/decode/{op}/{dtype}/m1n{n}k{k}")
+            expected.append(f"attention/llama2-7b/prefill/attn/{dtype}/b1h32kv32d128t128")
+            expected.append(f"attention/llama2-7b/decode/attn/{dtype}/b1h32kv32d128c1024/kv{dtype}")
+        self.assertEqual(sorted(self.keys(suite=("--suite", "quick"))), sorted(expected))
+
+    def test_work_of_a_case(self):
+        for case in self.plan(suite=("--suite", "quick")):
+            if shape := re.search(r"/(f32|f16)/m(\d+)n(\d+)k(\d+)$", case["key"]):
+                size, (m, n, k) = {"f32": 4, "f16": 2}[shape[1]], map(int, shape.groups()[1:])
+                self.assertEqual(case["flops"], 2 * m * n * k)
+                self.assertEqual(case["bytes"], size * (n * k + m * k + m * n))
+            elif case["key"].startswith("attention/llama2-7b/decode/attn/f16"):
+                self.assertEqual(case["flops"], 4 * 32 * 1024 * 128)
+                self.assertEqual(case["bytes"], 2 * (2 * 1024 * 32 * 128 + 2 * 32 * 128))
+
+    def test_equal_work_is_measured_once(self):
+        shared = {case["key"]: case["measured_as"] for case in self.plan(suite=("--suite", "quick")) if case["measured_as"]}
+        self.assertEqual(shared, {f"gemv/llama2-7b/decode/lm_head/{dtype}/m1n32000k4096":
+                                  f"gemv/llama2-7b/prefill/lm_head/{dtype}/m1n32000k4096" for dtype in ("f32", "f16")})
+
+    def test_the_same_seed_gives_the_same_plan(self):
+        for words in ("--format", "json"), ("--format", "text"), ():
+            plans = {self.benchmark("run", "--dry-run", *TINY, "--seed", "7", *words).out for _ in range(3)}
+            self.assertEqual(len(plans), 1)
+
+    def test_text_and_json_tell_the_same_cases(self):
+        result = self.benchmark("run", "--dry-run", *TINY)
+        rows = [line.split()[:3] for line in result.out.split("\n\n")[0].splitlines()[1:]]
+        self.assertEqual(rows, [[case["device"], case["backend"], case["key"]] for case in self.plan()])
+        measured = sum(case["measured_as"] is None for case in self.plan())
+        self.assertIn(f"suite tiny: {len(rows)} cases, {measured} to measure, budget 2 s", result.out)
+        self.assertEqual(result.err, "")
+
+    def test_a_plan_touches_nothing(self):
+        before = sorted(os.listdir(self.folder))
+        self.plan()
+        self.benchmark("run", "--dry-run", *TINY, "--output", "planned.json")
+        self.assertEqual(sorted(os.listdir(self.folder)), before)
+
+    def test_budget_is_the_suites_unless_given(self):
+        out = self.benchmark("run", "--dry-run", "--suite", "quick").out
+        self.assertIn("budget 45 s", out)
+        self.assertIn("budget 7 s", self.benchmark("run", "--dry-run", "--suite", "quick", "--budget", "7").out)
+
+    def test_verify_plans_the_same_rows(self):
+        self.assertEqual(json.loads(self.benchmark("verify", "--dry-run", *TINY, "--format", "json").out)["cases"], self.plan())
+
+
+class Selectors(PlanTest):
+    def parts(self, index, *words, **options):
+        return {key.split("/")[index] for key in self.keys(*words, **options)}
+
+    def test_phase(self):
+        self.assertEqual(self.parts(2), {"prefill", "decode"})
+        self.assertEqual(self.parts(2, "--phase", "decode"), {"decode"})
+        self.assertEqual(self.parts(2, "--phase", "decode,prefill"), {"prefill", "decode"})
+
+    def test_dtype(self):
+        self.assertEqual(self.parts(4), {"f32", "f16"})
+        self.assertEqual(self.parts(4, "--dtype", "f16"), {"f16"})
+        self.assertEqual(self.keys("--dtype", "f16,f16"), self.keys("--dtype", "f16"))
+
+    def test_workload(self):
+        self.assertEqual(self.parts(0, "--workload", "attention"), {"attention"})
+        self.assertEqual(self.parts(0, "--workload", "gemm,gemv"), {"gemm", "gemv"})
+        self.assertEqual(self.keys("--workload", "stream"), [])
+
+    def test_model(self):
+        self.assertEqual(self.parts(1, "--model", "tinyllama-1.1b,llama2-7b"), {"tinyllama-1.1b", "llama2-7b"})
+        self.assertEqual(self.parts(1, "--model", "DeepSeek-R1"), {"deepseek-v3"})
+
+    def test_batches_tokens_and_contexts(self):
+        shapes = self.parts(5, "--batch", "1,3", "--tokens", "5,6", "--context", "7,8", "--workload", "attention", "--dtype", "f32")
+        self.assertEqual(shapes, {f"b{batch}h2kv1d16{length}" for batch in (1, 3) for length in ("t5", "t6", "c7", "c8")})
+        rows = [key.split("/")[5].split("n")[0] for key in self.keys("--batch", "3", "--tokens", "5", "--phase", "prefill",
+                                                                      "--workload", "gemm", "--dtype", "f32")]
+        self.assertEqual(rows, ["m15"] * 4 + ["m3"])  # lm_head: the last token of each sequence alone
+
+    def test_hot_rows_have_keys_of_their_own(self):
+        self.assertEqual(self.keys("--cache", "hot"), [f"{key}/hot" for key in self.keys()])
+        self.assertEqual(self.keys("--cache", "cold"), self.keys())
+
+    def test_device_and_backend(self):
+        cases = self.plan("--device", "cpu0", "--backend", "opencl/pocl")
+        for selector in ("--device", "cpu"), ("--device", "CPU0"), ("--backend", "opencl"):
+            self.assertEqual(self.plan(*selector, "--backend", "opencl/pocl"), cases)
+        name = json.loads(self.benchmark("devices", "--format", "json").out)["devices"][0]["name"]
+        self.assertEqual(self.plan("--device", name[1:].upper()), cases)
+
+    def test_selectors_that_leave_nothing(self):
+        entry = {name: value for name, value in SUITE["entries"][0].items() if name != "contexts"}
+        self.write("prefill.json", {**SUITE, "entries": [{**entry, "phases": ["prefill"]}]})
+        self.refused("run", "--dry-run", "--suite", "./prefill.json", "--phase", "decode", says=("selectors", "tiny"))
+
+    def test_rows_of_the_selected_backend_and_ceilings_of_every_one(self):
+        env = layer(two_platforms=1)
+        both = self.plan(env=env)
+        one = self.plan("--backend", "opencl/second-platform", env=env)
+        self.assertEqual({case["backend"] for case in both}, {"opencl/pocl", "opencl/second-platform"})
+        self.assertEqual([case["key"] for case in one if case["backend"] == "opencl/pocl"], CEILINGS)
+        self.assertEqual(len(one), len(both) // 2 + len(CEILINGS))
+
+
+class Listings(ProgramTest):
+    def listing(self, command):
+        text, parsed = self.benchmark(command), self.benchmark(command, "--format", "json")
+        self.assertEqual((text.err, parsed.err), ("", ""))
+        document = json.loads(parsed.out)
+        self.assertEqual(list(document), [command])
+        for item in document[command]:
+            name = item["name" if command in ("workloads", "suites") else "id"]
+            self.assertRegex(text.out, rf"(?m)^{re.escape(name)}\b")
+        return document[command], text.out
+
+    def test_models(self):
+        models, text = self.listing("models")
+        self.assertEqual(len(models), len(os.listdir(os.environ["BM_SOURCE_DIR"] + "/bench/models")))
+        llama = next(model for model in models if model["id"] == "llama2-7b")
+        self.assertEqual((llama["layers"], llama["hidden"], llama["max_context"], llama["parameters"]), (32, 4096, 4096, 6738415616))
+        self.assertEqual(len(text.splitlines()), len(models) + 1)
+        for model in models:
+            for name in model["id"], *model["aliases"]:
+                self.benchmark("run", "--dry-run", *TINY, "--model", name)
+
+    def test_suites(self):
+        suites, _ = self.listing("suites")
+        self.assertEqual([suite["name"] for suite in suites], ["quick", "standard", "full"])
+        for suite in suites:
+            self.assertIn(f"budget {suite['budget_s']:.0f} s", self.benchmark("run", "--dry-run", "--suite", suite["name"]).out)
+
+    def test_workloads(self):
+        workloads, _ = self.listing("workloads")
+        kinds = {workload["name"]: workload["kind"] for workload in workloads}
+        self.assertEqual(kinds, {"gemm": "operation", "gemv": "operation", "attention": "operation", "stream": "ceiling", "fma": "ceiling"})
+
+    def test_devices(self):
+        devices, text = self.listing("devices")
+        cpu = devices[0]
+        self.assertEqual((cpu["id"], cpu["kind"], cpu["missing"]), ("cpu0", "cpu", None))
+        self.assertRegex(cpu["fingerprint"], r"\A[0-9a-f]{64}\Z")
+        self.assertGreater(cpu["memory_bytes"], 1 << 28)
+        self.assertLessEqual(cpu["compute_units"], os.cpu_count())
+        pocl = cpu["backends"][0]
+        self.assertEqual((pocl["id"], pocl["usable"], pocl["reason"]), ("opencl/pocl", True, None))
+        self.assertLessEqual(pocl["max_allocation_bytes"], pocl["memory_bytes"])
+        self.assertIn("backend    opencl/pocl, driver ", text)
+
+    def test_no_driver_at_all(self):
+        nothing = {"OCL_ICD_VENDORS": "/nonexistent"}
+        out = self.benchmark("devices", env=nothing).out
+        self.assertRegex(out, r"(?m)^cpu0: ")
+        self.assertIn("missing    apt-get install pocl-opencl-icd", out)
+        cpu = json.loads(self.benchmark("devices", "--format", "json", env=nothing).out)["devices"][0]
+        self.assertEqual((cpu["id"], cpu["backends"], cpu["missing"]), ("cpu0", [], "apt-get install pocl-opencl-icd"))
+        for words in ("run",), ("verify",), ("run", "--dry-run"), ("run", "--backend", "opencl"), ("run", "--device", "cpu"):
+            self.refused(*words, *TINY, code=5, env=nothing, says=("no usable device", "benchmark devices"))
+        self.refused("run", *TINY, "--model", "xyz", env=nothing, says="'xyz'")  # a wrong word is told all the same
+
+    def test_a_reader_of_one_line(self):
+        for command in "models", "devices":
+            done = subprocess.run(["sh", "-c", f'"$BM_PROGRAM" {command} | head -n 1; '], cwd=self.folder, env=self.environment,
+                                  capture_output=True, timeout=60)
+            self.assertEqual((done.returncode, done.stderr, done.stdout.count(b"\n")), (0, b"", 1))
+
+
+if __name__ == "__main__":
+    main()

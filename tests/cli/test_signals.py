@@ -1,0 +1,119 @@
+"""Interrupts: the first ends the run with what was measured on disk, a second one ends it at once."""
+
+import os
+import signal
+import subprocess
+import time
+
+from harness import OPS, TINY, ProgramTest, layer, main
+
+# Verifying takes seconds, measuring would take minutes: a signal meets the stage it is meant for.
+LONG = ("--suite", "quick", "--model", "tinyllama-1.1b", "--dtype", "f16", "--tokens", "64", "--budget", "600")
+SOON = 20  # seconds; a block of launches takes tens of milliseconds, a busy machine more
+
+
+class Signals(ProgramTest):
+    def start(self, *words, until, env=None):
+        """Starts the program and waits for a line on standard error with the word `until`."""
+        process = self.popen(*words, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.kill)
+        seen = ""
+        for line in process.stderr:
+            seen += line
+            if until in line:
+                return process
+        self.fail(f"ended before {until}: {process.wait()} {seen}")
+
+    def end(self, process, code):
+        began = time.monotonic()
+        out, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, code, err)
+        self.assertLess(time.monotonic() - began, SOON)
+        return out, err
+
+    def interrupted(self, number, code, until, words=LONG, command="run", env=None):
+        output = f"{command}-{until}-{code}.json"
+        process = self.start(command, *words, "--output", output, until=until, env=env)
+        process.send_signal(number)
+        _, err = self.end(process, code)
+        self.assertTrue(err.endswith(f"benchmark: interrupted: partial results are in {output}\n"), err)
+        document = self.load(output)
+        self.assertFalse(document["complete"])
+        self.assertEqual([path.name for path in self.folder.glob(f"{output}*")], [output])  # no temporary file
+        return document["results"]
+
+    def test_while_verifying(self):
+        rows = self.interrupted(signal.SIGINT, 130, "verifying")
+        self.assertEqual(len(rows), 3 + 2 * len(OPS))
+        self.assertEqual({row["status"] for row in rows}, {"skipped"})
+        self.assertIn("interrupted before it was verified", {row["reason"] for row in rows})
+        self.assertEqual({row["verification"]["status"] for row in rows}, {"passed", "not_run"})
+
+    def test_verify_claims_nothing_that_it_did_not_do(self):
+        rows = self.interrupted(signal.SIGINT, 130, "verifying", words=LONG[:-2], command="verify")
+        for row in rows:
+            done = row["verification"]["status"] == "passed"
+            self.assertEqual(row["status"], "ok" if done else "skipped", row)
+        self.assertIn("skipped", {row["status"] for row in rows})
+
+    def test_while_warming_up(self):
+        rows = self.interrupted(signal.SIGTERM, 143, "warming")
+        self.assertEqual({row["verification"]["status"] for row in rows}, {"passed"})
+
+    def test_while_measuring(self):
+        for number, code in (signal.SIGINT, 130), (signal.SIGTERM, 143):
+            rows = self.interrupted(number, code, "measuring", words=(*TINY, "--budget", "600"), env=layer())
+            self.assertIn("ok", {row["status"] for row in rows})
+            for row in rows:
+                self.assertEqual(row["verification"]["status"], "passed")
+                if row["status"] != "ok":
+                    self.assertEqual((row["status"], row["reason"]), ("skipped", "interrupted before it was measured"))
+
+    def test_it_can_be_gone_on_with(self):
+        env = layer()
+        self.interrupted(signal.SIGINT, 130, "measuring", words=(*TINY, "--budget", "600"), env=env)
+        self.benchmark("run", *TINY, "--budget", "0.1", "--resume", "run-measuring-130.json", "--output", "whole.json", env=env)
+        document = self.load("whole.json")
+        self.assertTrue(document["complete"])
+        self.assertEqual({row["status"] for row in document["results"]}, {"ok"})
+
+    def test_a_second_signal_ends_at_once(self):
+        process = self.start("run", *LONG, "--output", "twice.json", until="verifying")
+        process.send_signal(signal.SIGSTOP)  # so that both wait for it
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)
+        out, err = process.communicate(timeout=60)
+        self.assertIn(process.returncode, (130, 143))
+        self.assertEqual((out, err), ("", ""))
+        self.assertFalse((self.folder / "twice.json").exists())
+
+    def test_without_a_file_the_partial_results_are_printed(self):
+        process = self.start("run", *TINY, "--budget", "600", "--output", "-", until="measuring", env=layer())
+        process.send_signal(signal.SIGINT)
+        out, err = self.end(process, 130)
+        self.write("printed.json", out)
+        self.assertFalse(self.load("printed.json")["complete"])
+        self.assertNotIn("results are in", err)
+
+    def test_an_interrupted_listing_or_plan_leaves_no_trace(self):
+        process = self.popen("run", "--dry-run", *TINY, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+        self.assertIn(process.returncode, (0, -signal.SIGINT, 130))  # before, after or while it starts
+        self.assertEqual(sorted(os.listdir(self.folder))[:2], ["tiny-suite.json", "tiny.json"])
+
+    def test_a_killed_run_leaves_what_was_written(self):
+        process = self.start("run", *TINY, "--budget", "600", "--output", "killed.json", until="measuring", env=layer())
+        deadline = time.monotonic() + 60
+        while not (self.folder / "killed.json").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.kill()
+        self.assertEqual(process.wait(timeout=60), -signal.SIGKILL)
+        self.assertFalse(self.load("killed.json")["complete"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""What is shown on a terminal: progress on one line, colours, widths; and nothing of it elsewhere."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import struct
+import termios
+
+from harness import TINY, ProgramTest, layer, main
+
+ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+class TerminalTest(ProgramTest):
+    def on_terminal(self, *words, columns=80, env=None, both=True, code=0):
+        """Runs the program with standard error, and standard output if `both`, on a terminal of its own."""
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        null = os.open(os.devnull, os.O_WRONLY)
+        process = self.popen(*words, stdin=theirs, stdout=theirs if both else null, stderr=theirs,
+                             env={"TERM": "xterm", "LC_ALL": "C.UTF-8", **layer(), **(env or {})})
+        os.close(theirs)
+        os.close(null)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(ours, 65536)
+            except OSError:  # the other side is closed
+                break
+            if not piece:
+                break
+            shown += piece
+        os.close(ours)
+        self.assertEqual(process.wait(timeout=60), code, shown.decode())
+        return shown.decode().replace("\r\n", "\n")
+
+    def run_tiny_on_terminal(self, *words, **options):
+        return self.on_terminal("run", *TINY, "--budget", "0.1", "--output", "t.json", *words, **options)
+
+
+class Progress(TerminalTest):
+    def test_one_line_is_written_over_and_fits(self):
+        for columns in 80, 40, 20, 1:
+            shown = self.run_tiny_on_terminal(columns=columns, both=False)
+            last = shown.rindex("\r")
+            lines = shown[:last].split("\r")
+            self.assertGreater(len(lines), 3)
+            for line in lines[1:]:
+                self.assertTrue(line.startswith("\x1b[K"), repr(line))
+                text = ESCAPE.sub("", line)
+                self.assertNotIn("\n", text)
+                self.assertLess(len(text), max(columns, 2), repr(text))
+            self.assertEqual(ESCAPE.sub("", shown[last + 1:]), "benchmark: the results are in t.json\n")
+
+    def test_stages_and_counts(self):
+        shown = ESCAPE.sub("", self.run_tiny_on_terminal(columns=200, both=False))
+        for stage in "verifying", "warming up", "measuring":
+            self.assertRegex(shown, rf"\r{stage} \d+/\d+, .*\d+ s .*: \w+/")
+
+    def test_quiet(self):
+        self.assertEqual(self.run_tiny_on_terminal("--quiet", both=False), "")
+
+    def test_an_error_clears_the_line(self):
+        shown = self.on_terminal("run", *TINY, "--budget", "0.1", both=False, code=70, env=layer(fail="clCreateContext:1")) \
+            if False else self.on_terminal("run", "--suite", "quik", both=False, code=2)
+        self.assertRegex(shown, r"\Abenchmark: unknown suite 'quik'.*\n\Z")
+
+
+class Colour(TerminalTest):
+    """A row that failed is red."""
+
+    FAULT = {"BM_LAYER_SPOIL": "4"}
+
+    def verify(self, code=1, **options):
+        return self.on_terminal("verify", *TINY, "--quiet", code=code, **options)
+
+    def test_failed_rows_are_red_on_a_terminal(self):
+        self.assertIn("\x1b[31m", self.verify(env=self.FAULT))
+        self.assertNotIn("\x1b", self.verify(code=0))
+
+    def test_no_color_is_honoured(self):
+        self.assertNotIn("\x1b", self.verify(env={**self.FAULT, "NO_COLOR": "1"}))
+        self.assertIn("\x1b[31m", self.verify(env={**self.FAULT, "NO_COLOR": ""}))
+
+    def test_a_terminal_without_colours(self):
+        self.assertNotIn("\x1b", self.verify(env={**self.FAULT, "TERM": "dumb"}))
+
+    def test_no_escape_code_elsewhere(self):
+        for words in ("verify", *TINY), ("run", *TINY, "--budget", "0.1", "--output", "f.json"):
+            result = self.benchmark(*words, code=1, env={"TERM": "xterm", **layer(spoil=4)})
+            self.assertNotRegex(result.out + result.err, r"[\x1b\r]")
+
+
+class Width(TerminalTest):
+    def longest(self, text):
+        return max((len(ESCAPE.sub("", line)) for line in text.split("\n")), default=0)
+
+    def test_tables_fit_eighty_columns(self):
+        self.assertLessEqual(self.longest(self.run_tiny_on_terminal("--quiet")), 80)
+        for command in "models", "suites", "workloads":
+            self.assertLessEqual(self.longest(self.on_terminal(command)), 80, command)
+        self.assertLessEqual(self.longest(self.on_terminal("verify", *TINY, "--quiet")), 80)
+
+    def test_no_word_is_broken(self):
+        """Flags and names of operations are searched for: they stay whole, however narrow the terminal is."""
+        shown = ESCAPE.sub("", self.run_tiny_on_terminal("--quiet"))
+        document = json.loads((self.folder / "t.json").read_text())
+        flags = {flag for row in document["results"] for flag in row["flags"]}
+        self.assertTrue(flags)
+        for word in flags | {op for item in document["devices"][0]["summary"] for op in item["missing"]}:
+            self.assertRegex(shown, rf"\b{word}\b")
+
+    def test_a_wide_terminal_shows_the_same_rows(self):
+        shown = self.on_terminal("models", columns=300)
+        self.assertEqual(shown.split(), self.benchmark("models").out.split())
+
+    def test_json_is_the_same_on_a_terminal(self):
+        self.assertEqual(self.on_terminal("models", "--format", "json"), self.benchmark("models", "--format", "json").out)
+
+
+if __name__ == "__main__":
+    main()
