@@ -107,5 +107,5 @@ Test(devices, none) {
     write_devices(&inventory, false, 80);
     cr_expect_eq(text.length, 0);
     write_devices(&inventory, true, 80);
-    expect_text(&text, "{\n \"devices\": []\n}\n");
+    expect_text(&text, "{\n \"devices\": [],\n \"warnings\": []\n}\n");
 }
