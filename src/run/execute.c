@@ -107,7 +107,7 @@ static void prepare_item(struct bm_run *run, size_t i) {
     struct bm_parameters best;
     const struct bm_parameters *parameters = NULL;
     if (item->is_ceiling && !run->options->verify_only &&
-        bm_run_calibrate(backend, session, &item->the_case, &best))
+        bm_run_calibrate(backend, session, &item->the_case, run->plan->budget_s, &best))
         parameters = &best;
     enum bm_status status =
         backend->prepare(session, &item->the_case, parameters, &state->prepared, &state->error);

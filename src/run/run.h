@@ -51,7 +51,7 @@ void bm_run_describe_host(const struct bm_run *run, struct bm_results_host *host
 /* Times each candidate of a ceiling's workload briefly and writes the fastest; false: there are none, or all
  * fail. */
 bool bm_run_calibrate(const struct bm_backend *backend, struct bm_session *session,
-                      const struct bm_case *the_case, struct bm_parameters *best);
+                      const struct bm_case *the_case, double budget_s, struct bm_parameters *best);
 /* Reads options->resume. BM_INVALID also when it was measured on other hardware, with other kernels or
  * --cache. */
 enum bm_status bm_run_resume_open(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;

@@ -63,7 +63,8 @@ Test(devices, as_json) {
     json_t *list = json_object_get(root, "devices");
     cr_assert_eq(json_array_size(list), 3);
     cr_expect(json_is_array(json_object_get(root, "warnings")));
-    cr_expect_eq(json_array_size(json_object_get(root, "warnings")), 0, "of a machine that is only described");
+    cr_expect_eq(json_array_size(json_object_get(root, "warnings")), 0,
+                 "of a machine that is only described");
     json_t *cpu = json_array_get(list, 0), *gpu = json_array_get(list, 1), *other = json_array_get(list, 2);
     cr_expect_str_eq(text_at(cpu, "id"), "cpu0");
     cr_expect_str_eq(text_at(cpu, "kind"), "cpu");
