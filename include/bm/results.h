@@ -20,12 +20,50 @@ struct bm_results_cache {
     uint64_t bytes;
 };
 
+/* Of a switch that the system may not tell of. */
+enum bm_known { BM_UNKNOWN, BM_NO, BM_YES };
+
+/* A variable of the environment that changes results. */
+struct bm_results_variable {
+    char name[64], value[192];
+    bool withheld; /* it holds a path, and the results are anonymous */
+};
+/* What one sensor of bm/control.h saw. */
+struct bm_results_sensor {
+    const char *name;         /* borrowed */
+    bool available;           /* on this machine; detail says why not */
+    uint64_t checked, tagged; /* blocks judged by it, and tagged; may be 0 */
+    char detail[96];
+};
+#define BM_RESULTS_MAX_VARIABLES 24
+#define BM_RESULTS_MAX_WARNINGS  12
+#define BM_RESULTS_MAX_SENSORS   12
+/* The state of the machine at the start of the run, and what sensors saw during it. */
+struct bm_results_environment {
+    enum bm_known turbo, smt, numa_balancing, on_battery;
+    char huge_pages[16]; /* transparent ones: "always", "madvise", "never" */
+    double load_average; /* of the last minute; may be 0 */
+    double cpu_quota;    /* in CPUs, of the control group; 0: no limit is known */
+    uint64_t memory_limit_bytes;
+    char cpuset[128]; /* CPUs that the control group may use, "0-3,8" */
+    bool swap_known;
+    uint64_t swap_used_bytes; /* may be 0 */
+    char opencl_loader[64], hwloc[16], jansson[16];
+    struct bm_results_variable variables[BM_RESULTS_MAX_VARIABLES];
+    unsigned variable_count;
+    char warnings[BM_RESULTS_MAX_WARNINGS][160]; /* what spoils a run, and how to mend it */
+    unsigned warning_count;
+    struct bm_results_sensor sensors[BM_RESULTS_MAX_SENSORS]; /* none: nothing was timed */
+    unsigned sensor_count;
+};
+
 struct bm_results_host {
     char hostname[256], os[128], kernel[160], cpu_model[96], governor[32], virtualized[32];
     uint64_t memory_bytes;
     unsigned packages, cores, threads, numa_nodes;
     struct bm_results_cache caches[4];
     unsigned cache_count;
+    struct bm_results_environment environment;
 };
 
 struct bm_results_settings {

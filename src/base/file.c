@@ -93,14 +93,16 @@ static void set_default_mode(int fd) {
 static enum bm_status check_kind(const char *path, bool *straight, struct bm_error *error) {
     struct stat info;
     *straight = false;
-    if (stat(path, &info) != 0 || S_ISREG(info.st_mode))
+    size_t length = strlen(path);
+    bool folder = length > 0 && path[length - 1] == '/';
+    if (!folder && (stat(path, &info) != 0 || S_ISREG(info.st_mode)))
         return BM_OK;
-    if (S_ISDIR(info.st_mode))
+    if (folder || S_ISDIR(info.st_mode))
         return bm_fail_native(error, BM_IO, EISDIR, "open", "%s: is a folder, not a file", path);
     *straight = S_ISCHR(info.st_mode);
     return *straight
                ? BM_OK
-               : bm_fail_native(error, BM_IO, EINVAL, "open", "%s: is a pipe or a device, not a file", path);
+               : bm_fail_native(error, BM_IO, EINVAL, "open", "%s: is a pipe or a device, not a regular file", path);
 }
 
 static enum bm_status write_straight(const char *path, const char *data, size_t size,

@@ -42,6 +42,7 @@ static json_t *host_json(struct bm_json_writer *writer, const struct bm_results_
     bm_json_put_text(writer, object, "virtualized", host->virtualized);
     bm_json_put_text(writer, object, "governor", host->governor);
     bm_json_put(writer, object, "topology", topology_json(writer, host));
+    bm_json_put(writer, object, "environment", bm_results_environment_json(writer, &host->environment));
     return object;
 }
 

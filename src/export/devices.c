@@ -1,9 +1,25 @@
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "bm/control.h"
 #include "listing.h"
 #include "quantity.h"
 #include "wrap.h"
+
+/* What would spoil a run here; nothing is known of a machine that is only described. */
+static void read_environment(const struct bm_inventory *inventory, struct bm_results_host *host) {
+    struct bm_environment_options options = {.root = "", .variables = environ};
+    *host = (struct bm_results_host){0};
+    if (inventory->topology == NULL)
+        return;
+    const struct bm_machine *machine = bm_topology_machine_get(inventory->topology);
+    host->memory_bytes = machine->memory_bytes;
+    host->threads = machine->threads;
+    host->numa_nodes = machine->numa_nodes;
+    if (machine->is_this_machine)
+        bm_environment_read(&options, host);
+}
 
 /* ---- JSON ---- */
 
@@ -37,12 +53,15 @@ static json_t *device_json(const struct bm_device *device) {
         bm_listing_text(device->fingerprint));
 }
 
-static enum bm_status devices_json(const struct bm_inventory *inventory, struct bm_text *text,
+static enum bm_status devices_json(const struct bm_inventory *inventory,
+                                   const struct bm_results_environment *environment, struct bm_text *text,
                                    struct bm_error *error) {
-    json_t *devices = json_array();
+    json_t *devices = json_array(), *warnings = json_array();
+    for (unsigned i = 0; i < environment->warning_count; i++)
+        json_array_append_new(warnings, bm_listing_text(environment->warnings[i]));
     for (size_t i = 0; i < inventory->count; i++)
         json_array_append_new(devices, device_json(&inventory->devices[i]));
-    return bm_listing_json(json_pack("{s:o}", "devices", devices), text, error);
+    return bm_listing_json(json_pack("{s:o, s:o}", "devices", devices, "warnings", warnings), text, error);
 }
 
 /* ---- text ---- */
@@ -90,11 +109,15 @@ static void append_device(const struct bm_device *device, struct bm_text *text) 
 enum bm_status bm_export_devices(const struct bm_inventory *inventory, bool json,
                                  const struct bm_export_options *options, struct bm_text *text,
                                  struct bm_error *error) {
+    struct bm_results_host host;
     struct bm_text lines = {0};
+    read_environment(inventory, &host);
     if (json)
-        return devices_json(inventory, text, error);
+        return devices_json(inventory, &host.environment, text, error);
     for (size_t i = 0; i < inventory->count; i++)
         append_device(&inventory->devices[i], &lines);
+    for (unsigned i = 0; i < host.environment.warning_count; i++)
+        bm_text_append(&lines, "%s  %s\n", i == 0 ? "warnings\n" : "", host.environment.warnings[i]);
     for (char *line = lines.data; !lines.failed && line != NULL && *line != '\0';) {
         char *end = line + strcspn(line, "\n");
         *end = '\0';

@@ -84,12 +84,13 @@ void bm_series_estimate(const struct bm_series *series, unsigned without, struct
     }
     if (n > 0) {
         struct bm_interval interval = bm_stats_median_interval_serial(logs, n, 0.95);
+        /* All through the logarithm, so that equal times stay equal in the last digit. */
         *estimate = (struct bm_estimate){
             .rounds = n,
             .median_ns = exp(bm_stats_median(logs, n)),
-            .min_ns = bm_stats_percentile(times, n, 0),
-            .p5_ns = bm_stats_percentile(times, n, 0.05),
-            .p95_ns = bm_stats_percentile(times, n, 0.95),
+            .min_ns = exp(bm_stats_percentile(logs, n, 0)),
+            .p5_ns = exp(bm_stats_percentile(logs, n, 0.05)),
+            .p95_ns = exp(bm_stats_percentile(logs, n, 0.95)),
             .mad_ns = bm_stats_mad(times, n),
             .interval = {exp(interval.low), exp(interval.high), interval.confidence},
             .half_width = (interval.high - interval.low) / 2,

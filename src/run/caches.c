@@ -2,7 +2,7 @@
 #include "run.h"
 
 static size_t last_level(const struct bm_device *device, const struct bm_endpoint *endpoint,
-                     struct bm_run_cache caches[BM_RUN_CACHES]) {
+                         struct bm_run_cache caches[BM_RUN_CACHES]) {
     uint64_t bytes = endpoint->cache_bytes > 0 ? endpoint->cache_bytes : device->llc_bytes;
     caches[0] = (struct bm_run_cache){.resource = "llc_read", .bytes = bytes, .total_bytes = bytes};
     return bytes > 0 ? 1 : 0;

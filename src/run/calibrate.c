@@ -1,7 +1,7 @@
 #include "run.h"
 
 /* A trial block: as long as a block of the measurement. */
-enum { BLOCK_NS = 20000000, ROUNDS = 3, LAUNCHES_MOST = 1 << 20 };
+enum { BLOCK_NS = 20000000, ROUNDS = 3, LAUNCHES_MOST = 1 << 20, LEAST_BUDGET_S = 10 };
 
 /* One candidate on trial. */
 struct trial {
@@ -59,11 +59,11 @@ static void halve(const struct bm_backend *backend, struct trial *trials, size_t
 }
 
 bool bm_run_calibrate(const struct bm_backend *backend, struct bm_session *session,
-                      const struct bm_case *the_case, struct bm_parameters *best) {
+                      const struct bm_case *the_case, double budget_s, struct bm_parameters *best) {
     struct bm_parameters candidates[BM_RUN_CANDIDATES];
     struct trial trials[BM_RUN_CANDIDATES] = {0};
     const struct bm_workload *workload = the_case->workload;
-    if (workload->candidates == NULL)
+    if (workload->candidates == NULL || budget_s < LEAST_BUDGET_S)
         return false;
     size_t count = workload->candidates(the_case, backend->target(session), candidates, BM_RUN_CANDIDATES);
     count = count < BM_RUN_CANDIDATES ? count : BM_RUN_CANDIDATES;

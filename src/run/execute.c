@@ -35,6 +35,8 @@ double bm_run_seconds_since(uint64_t start_ns) {
 /* ---- the results file ---- */
 
 enum bm_status bm_run_refresh(struct bm_run *run, struct bm_error *error) {
+    if (run->control != NULL)
+        bm_control_report(run->control, &run->results.host.environment);
     enum bm_status status = bm_run_fill_rows(run, error);
     if (status == BM_OK)
         status = bm_run_fill_ceilings(run, error);
@@ -97,12 +99,6 @@ static void reserve_items(struct bm_run *run) {
     }
 }
 
-/* Trials of a ceiling's patterns take up to half a second: no part of verification, nor of a run of seconds. */
-static bool has_time_for_trials(const struct bm_run *run) {
-    enum { LEAST_BUDGET_S = 10 };
-    return !run->options->verify_only && run->plan->budget_s >= LEAST_BUDGET_S;
-}
-
 static void prepare_item(struct bm_run *run, size_t i) {
     const struct bm_run_item *item = &run->plan->items[i];
     const struct bm_backend *backend = bm_run_endpoint(run, item)->backend;
@@ -110,8 +106,8 @@ static void prepare_item(struct bm_run *run, size_t i) {
     struct bm_run_state *state = &run->states[i];
     struct bm_parameters best;
     const struct bm_parameters *parameters = NULL;
-    if (item->is_ceiling && has_time_for_trials(run) &&
-        bm_run_calibrate(backend, session, &item->the_case, &best))
+    if (item->is_ceiling && !run->options->verify_only &&
+        bm_run_calibrate(backend, session, &item->the_case, run->plan->budget_s, &best))
         parameters = &best;
     enum bm_status status =
         backend->prepare(session, &item->the_case, parameters, &state->prepared, &state->error);
@@ -243,6 +239,7 @@ void bm_run_destroy(struct bm_run *run) {
         if (run->rounds != NULL)
             free(run->rounds[i]);
     }
+    bm_control_destroy(run->control);
     bm_results_fini(&run->results);
     bm_saved_run_fini(&run->saved);
     free(run->sessions);

@@ -6,18 +6,6 @@
 
 #include "run.h"
 
-/* First line of a small system file without its newline, "" when there is none. */
-static void read_line(const char *path, char *line, size_t size) {
-    char *content;
-    size_t length;
-    line[0] = '\0';
-    if (bm_file_read(path, 1 << 20, &content, &length, NULL) != BM_OK)
-        return;
-    content[strcspn(content, "\n")] = '\0';
-    bm_string_set(line, size, content);
-    free(content);
-}
-
 static void read_os_name(char *name, size_t size) {
     static const char key[] = "\nPRETTY_NAME=\"";
     char *content;
@@ -32,22 +20,6 @@ static void read_os_name(char *name, size_t size) {
         bm_string_set(name, size, found);
     }
     free(content);
-}
-
-/* x86 processors tell that they run under a hypervisor; the firmware's vendor says which. */
-static void read_virtualization(char *text, size_t size) {
-    char *content, vendor[24];
-    size_t length;
-    text[0] = '\0';
-    if (bm_file_read("/proc/cpuinfo", 16 << 20, &content, &length, NULL) != BM_OK)
-        return;
-    bool x86 = strstr(content, "\nflags") != NULL, guest = strstr(content, " hypervisor") != NULL;
-    free(content);
-    read_line("/sys/class/dmi/id/sys_vendor", vendor, sizeof vendor);
-    if (x86 && !guest)
-        bm_string_set(text, size, "none");
-    else if (guest)
-        bm_string_set(text, size, vendor[0] != '\0' ? vendor : "hypervisor");
 }
 
 void bm_run_describe_host(const struct bm_run *run, struct bm_results_host *host) {
@@ -67,8 +39,9 @@ void bm_run_describe_host(const struct bm_run *run, struct bm_results_host *host
     if (machine->package_count > 0)
         bm_string_set(host->cpu_model, sizeof host->cpu_model, machine->packages[0].model);
     read_os_name(host->os, sizeof host->os);
-    read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", host->governor, sizeof host->governor);
-    read_virtualization(host->virtualized, sizeof host->virtualized);
+    struct bm_environment_options options = {
+        .root = "", .variables = environ, .anonymize = run->options->anonymize};
+    bm_environment_read(&options, host);
     for (size_t i = 0; i < machine->cache_count && i < BM_COUNT_OF(host->caches); i++)
         host->caches[host->cache_count++] =
             (struct bm_results_cache){.level = machine->caches[i].level,

@@ -2,6 +2,7 @@
 #ifndef BM_RUN_STATE_H
 #define BM_RUN_STATE_H
 
+#include "bm/control.h"
 #include "bm/measure.h"
 #include "bm/run.h"
 
@@ -26,6 +27,7 @@ struct bm_run {
     size_t *timed;                  /* item of each series */
     size_t timed_count;
     double *steady_ns;                /* one per item: per launch at the end of a long block, 0: not held */
+    struct bm_control *control;       /* NULL: nothing was timed */
     struct bm_results_round **rounds; /* one per item, owned copies for the results */
     char **command;                   /* for the report; the words are borrowed */
     struct bm_results results;
@@ -48,10 +50,10 @@ enum bm_status bm_run_start_results(struct bm_run *run, struct bm_error *error) 
 void bm_run_hide_paths(const struct bm_run *run, char *message, size_t size);
 void bm_run_describe_host(const struct bm_run *run, struct bm_results_host *host);
 #define BM_RUN_CANDIDATES 16
-/* Times each candidate of a ceiling's workload briefly, in turn, and writes the fastest; false: there are
- * none, or all fail. */
+/* Times each candidate of a ceiling's workload briefly, in turn, and writes the fastest. false: there are
+ * none, all fail, or trials would take a good part of the budget (below 10 s). */
 bool bm_run_calibrate(const struct bm_backend *backend, struct bm_session *session,
-                      const struct bm_case *the_case, struct bm_parameters *best);
+                      const struct bm_case *the_case, double budget_s, struct bm_parameters *best);
 /* A cache that has a ceiling. */
 struct bm_run_cache {
     const char *resource;        /* "l1_read", "l2_read", "llc_read" */

@@ -6,7 +6,12 @@ static enum bm_status run_block(void *context, size_t series, uint64_t launches,
                                 struct bm_error *error) {
     struct bm_run *run = context;
     const struct bm_run_item *item = &run->plan->items[run->timed[series]];
+    const struct bm_device *device = &run->inventory->devices[item->device];
     struct bm_block block;
+    char pci[16] = "";
+    if (device->has_pci)
+        bm_pci_format(&device->pci, pci);
+    bm_control_target(run->control, device->is_gpu, pci);
     enum bm_status status = bm_run_endpoint(run, item)->backend->run(run->states[run->timed[series]].prepared,
                                                                      launches, &block, error);
     *timing = (struct bm_timing){
@@ -54,9 +59,10 @@ static enum bm_status sample(struct bm_run *run, double budget_s, uint64_t elaps
     options.elapsed_ns = elapsed_ns;
     options.timer_resolution_ns = timer_resolution(run);
     struct bm_work work = {.run = run_block, .context = run};
+    struct bm_monitor monitor = bm_control_monitor(run->control);
     struct bm_observer observer = {.progress = on_block, .context = run};
-    enum bm_status status = bm_sampler_run(&options, &bm_clock_monotonic, &work, NULL, &observer, run->series,
-                                           run->timed_count, error);
+    enum bm_status status = bm_sampler_run(&options, &bm_clock_monotonic, &work, &monitor, &observer,
+                                           run->series, run->timed_count, error);
     if (run->write_error.status != BM_OK && error != NULL)
         *error = run->write_error; /* the observer stopped the sampler because of it */
     return run->write_error.status != BM_OK ? run->write_error.status : status;
@@ -85,8 +91,8 @@ enum bm_status bm_run_time(struct bm_run *run, struct bm_error *error) {
     for (size_t i = 0; i < run->plan->item_count; i++)
         if (run->plan->items[i].measured_as == i && run->states[i].status == BM_ROW_OK)
             run->timed[run->timed_count++] = i;
-    enum bm_status status = BM_OK;
-    if (run->options->resume != NULL)
+    enum bm_status status = bm_control_create(&bm_control_defaults, &run->control, error);
+    if (status == BM_OK && run->options->resume != NULL)
         status = bm_run_resume_rounds(run, &elapsed_ns, error);
     if (status == BM_OK)
         status =

@@ -15,8 +15,8 @@ Test(table, is_complete) {
         cr_expect_neq(backend->summary[0], '\0', "%s", backend->name);
         cr_expect(backend->list != NULL && backend->release != NULL && backend->open != NULL &&
                       backend->close != NULL && backend->reserve != NULL && backend->prepare != NULL &&
-                      backend->info != NULL && backend->verify != NULL && backend->run != NULL &&
-                      backend->discard != NULL,
+                      backend->target != NULL && backend->info != NULL && backend->verify != NULL &&
+                      backend->run != NULL && backend->discard != NULL,
                   "%s has every door", backend->name);
         for (size_t i = 0; i < count; i++)
             cr_expect_str_neq(bm_backend_get(i)->name, backend->name);
@@ -177,4 +177,44 @@ Test(conformance, cold_inputs_rotate_and_hot_ones_stay) {
             cr_expect_eq(rotated[2], 0, "fma reads nothing that rotates");
             endpoint->backend->close(session);
         }
+}
+
+/* A ceiling is searched among its candidates: each of them must be right, or be refused. */
+Test(conformance, candidates_are_used_as_given) {
+    for (size_t e = 0; endpoints_get(e) != NULL; e++) {
+        const struct bm_endpoint *endpoint = endpoints_get(e);
+        struct bm_session *session = session_open(endpoint, COLD_BYTES, 1, NULL);
+        struct bm_case ceilings[8];
+        size_t tried = 0, count = bm_ceiling_cases(1 << 20, ceilings, BM_COUNT_OF(ceilings));
+        for (size_t c = 0; c < count; c++)
+            cr_assert_eq(endpoint->backend->reserve(session, &ceilings[c], NULL), BM_OK);
+        for (size_t c = 0; c < count; c++) {
+            const struct bm_workload *workload = ceilings[c].workload;
+            struct bm_parameters candidates[32];
+            size_t offered = workload->candidates == NULL
+                                 ? 0
+                                 : workload->candidates(&ceilings[c], endpoint->backend->target(session),
+                                                        candidates, BM_COUNT_OF(candidates));
+            cr_assert_leq(offered, BM_COUNT_OF(candidates));
+            for (size_t i = 0; i < offered; i += 3, tried++) {
+                struct bm_prepared *prepared;
+                struct bm_prepared_info info;
+                struct bm_error error = {0};
+                char key[BM_KEY_SIZE];
+                bm_case_key(&ceilings[c], key);
+                cr_assert_eq(
+                    endpoint->backend->prepare(session, &ceilings[c], &candidates[i], &prepared, &error),
+                    BM_OK, "%s: %s", key, error.message);
+                endpoint->backend->info(prepared, &info);
+                cr_expect_str_eq(info.parameters_from, "tuned");
+                for (unsigned p = 0; p < candidates[i].count; p++)
+                    cr_expect_eq(bm_parameters_get(info.parameters, candidates[i].items[p].name, -1),
+                                 candidates[i].items[p].value, "%s: %s", key, candidates[i].items[p].name);
+                expect_correct(endpoint, prepared, &ceilings[c], 5, key);
+                endpoint->backend->discard(prepared);
+            }
+        }
+        cr_expect_gt(tried, 0);
+        endpoint->backend->close(session);
+    }
 }

@@ -130,6 +130,26 @@ Test(refusals, a_case_that_makes_no_sense) {
     }
 }
 
+Test(refusals, parameters_that_do_not_suit) {
+    static const char *const words[3] = {"gemv", "VEC"};
+    struct bm_case the_case = case_gemv("f32", 64, 64);
+    for (size_t e = 0; endpoints_get(e) != NULL; e++) {
+        const struct bm_endpoint *endpoint = endpoints_get(e);
+        struct bm_session *session = session_open(endpoint, COLD_BYTES, 1, NULL);
+        struct bm_parameters parameters = {0};
+        struct bm_prepared *prepared = (struct bm_prepared *)1;
+        struct bm_error error = {0};
+        bm_parameters_set(&parameters, "VEC", 3);
+        cr_assert_eq(endpoint->backend->reserve(session, &the_case, NULL), BM_OK);
+        cr_expect_eq(endpoint->backend->prepare(session, &the_case, &parameters, &prepared, &error),
+                     BM_INVALID);
+        cr_expect_null(prepared, "outputs are cleared");
+        expect_told(&error, BM_INVALID, words);
+        expect_usable(endpoint, session);
+        endpoint->backend->close(session);
+    }
+}
+
 Test(refusals, an_unusable_endpoint_does_not_open) {
     static const char *const words[3] = {"cannot run kernels", "its driver is a painting"};
     for (size_t e = 0; endpoints_get(e) != NULL; e++) {

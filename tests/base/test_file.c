@@ -144,6 +144,9 @@ Test(file, write_needs_a_folder_and_a_file) {
     error = (struct bm_error){0};
     cr_assert_eq(bm_file_write_atomic(fixture_folder, "x", 1, &error), BM_IO);
     fixture_check_message(&error, BM_IO, fixture_folder, "is a folder");
+    error = (struct bm_error){0};
+    cr_assert_eq(bm_file_write_atomic(place("none/"), "x", 1, &error), BM_IO);
+    fixture_check_message(&error, BM_IO, place("none/"), "is a folder");
     char name[5000];
     memset(name, 'n', sizeof name - 1);
     name[sizeof name - 1] = '\0';
@@ -189,7 +192,7 @@ Test(file, pipes_are_refused) {
     struct stat info;
     cr_assert_eq(mkfifo(place("pipe"), 0600), 0);
     cr_assert_eq(bm_file_check_writable(place("pipe"), 0, &error), BM_IO);
-    fixture_check_message(&error, BM_IO, place("pipe"), "not a file");
+    fixture_check_message(&error, BM_IO, place("pipe"), "not a regular file");
     cr_assert_eq(bm_file_write_atomic(place("pipe"), "x", 1, NULL), BM_IO);
     cr_assert_eq(stat(place("pipe"), &info), 0);
     cr_assert(S_ISFIFO(info.st_mode));

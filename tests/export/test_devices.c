@@ -62,6 +62,9 @@ Test(devices, as_json) {
     json_t *root = json_loadb(text.data, text.length, JSON_REJECT_DUPLICATES, NULL);
     json_t *list = json_object_get(root, "devices");
     cr_assert_eq(json_array_size(list), 3);
+    cr_expect(json_is_array(json_object_get(root, "warnings")));
+    cr_expect_eq(json_array_size(json_object_get(root, "warnings")), 0,
+                 "of a machine that is only described");
     json_t *cpu = json_array_get(list, 0), *gpu = json_array_get(list, 1), *other = json_array_get(list, 2);
     cr_expect_str_eq(text_at(cpu, "id"), "cpu0");
     cr_expect_str_eq(text_at(cpu, "kind"), "cpu");
@@ -105,5 +108,5 @@ Test(devices, none) {
     write_devices(&inventory, false, 80);
     cr_expect_eq(text.length, 0);
     write_devices(&inventory, true, 80);
-    expect_text(&text, "{\n \"devices\": []\n}\n");
+    expect_text(&text, "{\n \"devices\": [],\n \"warnings\": []\n}\n");
 }

@@ -15,12 +15,13 @@
  * own. "1" stands for "Second Platform". Its handles are the layer's own and are translated on entry;
  * contexts, queues and what follows are the driver's. Queries that lead back from those to a device
  * (clGetContextInfo, clGetCommandQueueInfo, clGetProgramInfo) tell the first platform's handle.
- *   BM_LAYER_TARGET=all|first|second   which of the two the rewriting (name, vendor, type, PCI, memory) is
- * for; all unless given. With TYPE=gpu and TARGET=second a machine without a GPU shows a CPU and a GPU.
- *   BM_LAYER_SPOIL=N[+][:WORD]   the data of the N-th clEnqueueReadBuffer (and later ones with +) comes back
- * wrong: the sign bit of each 4-byte word is flipped (each f32 changes its sign, of f16 every second value),
- * or of the one word numbered WORD from 0. To the program this is what a kernel that computed wrongly looks
- * like. Such a read is made blocking.
+ *   BM_LAYER_FROM=PATH      calls are counted, and fail, only from when this file exists: a test makes it
+ * when the program has come to the stage in question. BM_LAYER_TARGET=all|first|second   which of the two the
+ * rewriting (name, vendor, type, PCI, memory) is for; all unless given. With TYPE=gpu and TARGET=second a
+ * machine without a GPU shows a CPU and a GPU. BM_LAYER_SPOIL=N[+][:WORD]   the data of the N-th
+ * clEnqueueReadBuffer (and later ones with +) comes back wrong: the sign bit of each 4-byte word is flipped
+ * (each f32 changes its sign, of f16 every second value), or of the one word numbered WORD from 0. To the
+ * program this is what a kernel that computed wrongly looks like. Such a read is made blocking.
  *
  * A variable with a bad value stops the program at once (abort), so that no test passes for a wrong reason.
  */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fault.h"
 
@@ -30,6 +31,8 @@ static struct {
     bool onwards, one_word;
     size_t word;
 } spoil;
+
+static const char *from_path; /* calls count from when this file exists; NULL: from the start */
 
 struct plan bm_layer_plan;
 static atomic_long calls[FUNCTION_COUNT], live[KIND_COUNT];
@@ -150,6 +153,7 @@ void bm_layer_read_plan(void) {
         if (*at != '\0')
             stop("BM_LAYER_MEMORY", memory);
     }
+    from_path = getenv("BM_LAYER_FROM");
     read_failures(getenv("BM_LAYER_FAIL"));
     read_spoil(getenv("BM_LAYER_SPOIL"));
     for (unsigned i = 0; i < FUNCTION_COUNT; i++)
@@ -157,8 +161,10 @@ void bm_layer_read_plan(void) {
 }
 
 bool bm_layer_fails(enum function function, cl_int *code) {
-    long number = atomic_fetch_add(&calls[function], 1) + 1;
     *code = CL_SUCCESS;
+    if (from_path != NULL && access(from_path, F_OK) != 0)
+        return false;
+    long number = atomic_fetch_add(&calls[function], 1) + 1;
     for (unsigned i = 0; i < failure_count; i++)
         if (failures[i].function == function &&
             (number == failures[i].first || (failures[i].onwards && number > failures[i].first))) {

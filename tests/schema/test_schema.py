@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 SAMPLE = json.loads((HERE / "sample.json").read_text())
 GONE = object()
 ROW, SAME, WRONG, SKIPPED, CEILING_ROW = (("results", i) for i in range(5))
+STATE = ("host", "environment")
 CPU, GPU = ("devices", 0), ("devices", 1)
 
 # (path, new value or GONE, place that the problem is reported at, part of the message)
@@ -42,6 +43,17 @@ MISTAKES = [
     (("host", "user"), "root", "$.host", "'user' was unexpected"),
     (("host", "topology", "caches", 0, "level"), 0, "$.host.topology.caches[0].level", "less than the minimum"),
     (("host", "topology", "cores"), 1.5, "$.host.topology.cores", "not of type 'integer'"),
+    (STATE + ("turbo",), "on", "$.host.environment.turbo", "not of type 'boolean'"),
+    (STATE + ("load_average",), -0.1, "$.host.environment.load_average", "less than the minimum"),
+    (STATE + ("cpu_quota",), 0, "$.host.environment.cpu_quota", "minimum"),
+    (STATE + ("memory_limit_bytes",), 0, "$.host.environment.memory_limit_bytes", "less than the minimum"),
+    (STATE + ("libraries", "hwloc"), GONE, "$.host.environment.libraries", "'hwloc' is a required property"),
+    (STATE + ("variables", 0, "name"), "home=", "$.host.environment.variables[0].name", "does not match"),
+    (STATE + ("warnings", 0), "", "$.host.environment.warnings[0]", "too short|non-empty"),
+    (STATE + ("sensors", 0, "tagged"), -1, "$.host.environment.sensors[0].tagged", "less than the minimum"),
+    (STATE + ("sensors", 0, "tagged"), 813, "$.host.environment.sensors[0]", "more blocks tagged than checked"),
+    (STATE + ("sensors", 1, "checked"), 5, "$.host.environment.sensors[1]", "not available, but judged"),
+    (STATE + ("sensors", 1, "name"), "run_delay", "$.host.environment.sensors[1]", "stands twice"),
     (("settings", "cache"), "warm", "$.settings.cache", "not one of"),
     (("settings", "seed"), -1, "$.settings.seed", "less than the minimum"),
     (("settings", "target_half_width"), 0, "$.settings.target_half_width", "minimum"),

@@ -53,6 +53,17 @@ def interval_problems(path, middle, interval):
 
 def relation_problems(document):
     """Of a document that fits the schema."""
+    names = set()
+    for i, sensor in enumerate(document["host"]["environment"]["sensors"]):
+        path = f"$.host.environment.sensors[{i}]"
+        if sensor["name"] in names:
+            yield path, f"{sensor['name']} stands twice"
+        names.add(sensor["name"])
+        if sensor["tagged"] > sensor["checked"]:
+            yield path, "more blocks tagged than checked"
+        if sensor["checked"] and not sensor["available"]:
+            yield path, "not available, but judged"
+
     devices, ceilings = {}, {}
     for i, device in enumerate(document["devices"]):
         path = f"$.devices[{i}]"

@@ -41,8 +41,10 @@ enum bm_status bm_opencl_enqueue(struct bm_prepared *prepared, uint64_t slot, co
         if (status != BM_OK)
             return status;
         if (event != NULL && event == first && last != NULL && l + 1 == plan->launch_count) {
+            cl_int code = clRetainEvent(*first);
+            if (code != CL_SUCCESS)
+                return bm_cl_fail(error, code, "clRetainEvent");
             *last = *first;
-            clRetainEvent(*last);
         }
     }
     return BM_OK;
