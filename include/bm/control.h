@@ -26,14 +26,14 @@ extern const struct bm_control_options bm_control_defaults;
  *   calling thread only submits (it ran less than half as long as the busiest other), its own waits, and from
  *   those of the others what it ran itself.
  * - pressure (contaminated; CPU, GPU; every 4 s; only without run_delay): some thread of the system waited
- * for a CPU for more than half of the time since the last reading (/proc/pressure/cpu).
+ * for a CPU for a quarter of the time since the last reading (/proc/pressure/cpu).
  * - steal (contaminated; CPU; every 100 ms): of the last 100 or more ticks of CPU time that were wanted, the
  *   hypervisor kept at least 2 and more than 2 % (/proc/stat).
  * - cgroup_quota (throttled; CPU, GPU; every 50 ms): a control group of ours ran out of its CPU quota
  * (cpu.stat).
  * - thermal (throttled; CPU; every 100 ms): a core or package lowered its clock for heat (thermal_throttle).
- * - nvml (throttled; GPU; every 50 ms): right after the block the GPU's clock was held down by power, heat or
- *   the power brake (clocks event reasons).
+ * - nvidia (throttled; GPU; every 50 ms): right after the block the GPU's clock was held down by power, heat or
+ *   the power brake (NVML's clocks event reasons).
  * - arithmetic (contaminated; CPU): a fixed piece of dependent arithmetic on the calling thread, 0.2 ms
  * before and after the block, took more than 1.05 x its median over the run, and more than its spread
  * explains.

@@ -143,7 +143,7 @@ static void nvml_describe(const void *context, char detail[BM_DETAIL_SIZE]) {
 }
 
 const struct bm_sensor bm_sensor_nvml = {
-    .name = "nvml",
+    .name = "nvidia",
     .flag = BM_FLAG_THROTTLED,
     .gpu = true,
     .every_ns = 50000000, /* the driver refreshes its figures no faster */

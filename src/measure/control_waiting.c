@@ -213,7 +213,7 @@ static bool pressure_judge(void *context, const struct bm_control_block *block) 
     if (!read_total(state->fd, &total))
         return false;
     uint64_t waited_ns = 1000 * bm_counter_delta(state->total_us, total);
-    bool high = waited_ns > bm_counter_delta(state->read_ns, now) / 2;
+    bool high = waited_ns > bm_counter_delta(state->read_ns, now) / 4;
     state->total_us = total;
     state->read_ns = now;
     return high;

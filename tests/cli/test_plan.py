@@ -141,7 +141,7 @@ class Listings(ProgramTest):
         text, parsed = self.benchmark(command), self.benchmark(command, "--format", "json")
         self.assertEqual((text.err, parsed.err), ("", ""))
         document = json.loads(parsed.out)
-        self.assertEqual(list(document), [command])
+        self.assertEqual(list(document), [command] + (["warnings"] if command == "devices" else []))
         for item in document[command]:
             name = item["name" if command in ("workloads", "suites") else "id"]
             self.assertRegex(text.out, rf"(?m)^{re.escape(name)}\b")
@@ -179,6 +179,14 @@ class Listings(ProgramTest):
         self.assertEqual((pocl["id"], pocl["usable"], pocl["reason"]), ("opencl/pocl", True, None))
         self.assertLessEqual(pocl["max_allocation_bytes"], pocl["memory_bytes"])
         self.assertIn("backend    opencl/pocl, driver ", text)
+
+    def test_warnings_name_the_mend(self):
+        """What spoils a run differs from machine to machine; text and JSON say the same kinds of it."""
+        text = self.benchmark("devices").out
+        warnings = json.loads(self.benchmark("devices", "--format", "json").out)["warnings"]
+        for line in warnings:
+            self.assertRegex(line, r": .")
+            self.assertIn("  " + line.split()[0], text.partition("\nwarnings\n")[2])
 
     def test_no_driver_at_all(self):
         nothing = {"OCL_ICD_VENDORS": "/nonexistent"}

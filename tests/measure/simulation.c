@@ -22,6 +22,8 @@ struct bm_clock sim_clock(struct sim *sim) {
 }
 
 static double round_factor(struct sim *sim, struct sim_item *item) {
+    if (item->trace != NULL)
+        return item->trace[item->trace_at++ % item->trace_count];
     item->state = item->rho * item->state + sqrt(1 - item->rho * item->rho) * bm_random_normal(&sim->random);
     double factor = exp(item->noise * item->state);
     factor *= 1 + item->drift * (double)sim->now_ns / 1e9;

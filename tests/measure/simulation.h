@@ -7,13 +7,15 @@
 enum { SIM_ITEMS = 8 };
 
 struct sim_item {
-    double launch_ns;           /* true time of one launch */
-    double noise;               /* standard deviation of the logarithm of a round */
-    double rho;                 /* lag-1 autocorrelation of the noise */
-    double drift;               /* relative change a second */
-    double second_level;        /* relative; every other round by coin */
-    double settle;              /* relative excess at first, halving every 10 blocks */
-    size_t fail_at;             /* block that fails, from 1; 0: never */
+    double launch_ns;    /* true time of one launch */
+    double noise;        /* standard deviation of the logarithm of a round */
+    double rho;          /* lag-1 autocorrelation of the noise */
+    double drift;        /* relative change a second */
+    double second_level; /* relative; every other round by coin */
+    double settle;       /* relative excess at first, halving every 10 blocks */
+    size_t fail_at;      /* block that fails, from 1; 0: never */
+    const double *trace; /* recorded times, relative to their median, instead of noise; NULL: none */
+    size_t trace_count, trace_at;
     unsigned contaminate_every; /* every n-th block is contaminated; 0: never */
     size_t blocks;
     double state;

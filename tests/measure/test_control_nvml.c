@@ -58,8 +58,8 @@ static void check_reasons(const char *variable) {
         cr_expect_eq(gpu_block(control, first_gpu), cases[i].throttled ? (unsigned)BM_FLAG_THROTTLED : 0u,
                      "%#llx", cases[i].reasons);
     }
-    cr_expect_eq(system_report(control, "nvml").checked, BM_COUNT_OF(cases));
-    cr_expect_eq(system_report(control, "nvml").tagged, 6u);
+    cr_expect_eq(system_report(control, "nvidia").checked, BM_COUNT_OF(cases));
+    cr_expect_eq(system_report(control, "nvidia").tagged, 6u);
     bm_control_destroy(control);
     cr_expect_eq(fake->opened, 1);
     cr_expect_eq(fake->closed, 1);
@@ -90,14 +90,14 @@ Test(nvml, a_block_is_judged_by_its_own_gpu) {
 Test(nvml, clocks_and_limits_are_told) {
     struct bm_control *control = system_control(getenv("FAKE_NVML"));
     gpu_block(control, first_gpu);
-    cr_expect_str_eq(system_report(control, "nvml").detail, "SM clock 1980 to 1980 MHz");
+    cr_expect_str_eq(system_report(control, "nvidia").detail, "SM clock 1980 to 1980 MHz");
     fake->mhz[0] = 1410;
     fake->reasons[0] = POWER_CAP | HARDWARE_HEAT;
     gpu_block(control, first_gpu);
     fake->mhz[0] = 1755;
     fake->reasons[0] = 0;
     gpu_block(control, first_gpu);
-    cr_expect_str_eq(system_report(control, "nvml").detail,
+    cr_expect_str_eq(system_report(control, "nvidia").detail,
                      "SM clock 1410 to 1980 MHz; limited by power heat");
     bm_control_destroy(control);
 }
@@ -107,13 +107,13 @@ Test(nvml, calls_that_fail_tag_nothing) {
     fake->reasons[0] = POWER_CAP;
     fake->reasons_code = fake->clock_code = 15; /* NVML_ERROR_GPU_IS_LOST */
     cr_expect_eq(gpu_block(control, first_gpu), 0u);
-    cr_expect_str_eq(system_report(control, "nvml").detail, "");
+    cr_expect_str_eq(system_report(control, "nvidia").detail, "");
     bm_control_destroy(control);
 }
 
 static void check_not_available(const char *library, const char *part) {
     struct bm_control *control = system_control(library);
-    struct bm_results_sensor sensor = system_report(control, "nvml");
+    struct bm_results_sensor sensor = system_report(control, "nvidia");
     cr_expect_not(sensor.available);
     cr_expect_not_null(strstr(sensor.detail, part), "'%s' lacks %s", sensor.detail, part);
     cr_expect_eq(gpu_block(control, first_gpu), 0u);
