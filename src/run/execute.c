@@ -187,6 +187,7 @@ static enum bm_status execute(struct bm_run *run, struct bm_error *error) {
         status = bm_file_check_writable(run->options->output, RESERVE_BYTES, error);
     if (status != BM_OK)
         return status;
+    run->measured = true;
     bind_near(run);
     open_sessions(run);
     reserve_items(run);
@@ -195,8 +196,11 @@ static enum bm_status execute(struct bm_run *run, struct bm_error *error) {
         status = bm_run_time(run, error);
     run->results.complete = status == BM_OK;
     if (status == BM_OK || status == BM_INTERRUPTED) {
-        enum bm_status written = bm_run_write(run, error);
-        if (status == BM_OK || written != BM_OK)
+        struct bm_error write_error = {0};
+        enum bm_status written = bm_run_write(run, &write_error);
+        if (written != BM_OK && error != NULL)
+            *error = write_error; /* also after an interrupt: the file is not what the user thinks */
+        if (status == BM_OK)
             status = written;
     }
     return status;
@@ -215,7 +219,7 @@ enum bm_status bm_run_execute(const struct bm_run_options *options, const struct
     run->observer = observer;
     run->start_ns = run->last_write_ns = bm_clock_now(&bm_clock_monotonic);
     enum bm_status status = execute(run, error);
-    if (status == BM_OK || status == BM_INTERRUPTED)
+    if (run->measured)
         *run_out = run;
     else
         bm_run_destroy(run);

@@ -31,6 +31,7 @@ struct bm_run {
     struct bm_results_round **rounds; /* one per item, owned copies for the results */
     char **command;                   /* for the report; the words are borrowed */
     struct bm_results results;
+    bool measured; /* begun at least: there are results */
     uint64_t start_ns, last_write_ns;
     struct bm_error write_error;
     struct bm_saved_run saved; /* of --resume */
