@@ -56,9 +56,9 @@ Test(notes, are_grouped) {
 Test(notes, are_wrapped) {
     struct bm_notes notes = {0};
     struct bm_text text = {0};
-    char name[16];
+    char name[24];
     for (int i = 0; i < 40; i++) {
-        snprintf(name, sizeof name, "operation_%02d", i);
+        snprintf(name, sizeof name, "operation_%02d", i % 100);
         bm_notes_add(&notes, name, "not_converged");
     }
     cr_assert_eq(bm_notes_append(&notes, 40, &text, NULL), BM_OK);
