@@ -6,14 +6,14 @@ import subprocess
 from harness import LAYER, MIB, OPS, TINY, ProgramTest, layer, main, statuses
 
 GPU = {"type": "gpu", "pci": "0000:3b:00.0", "device_name": "NVIDIA Test 9000", "vendor": "NVIDIA Corporation"}
-CASES = 3 + 4 * len(OPS)
+CASES = 4 + 4 * len(OPS)
 
 
 class Wrong(ProgramTest):
     """A kernel that computes wrongly is found before it is timed."""
 
     def test_one_spoiled_result(self):
-        result, document = self.run_tiny(code=1, env=layer(spoil=4))  # the read of the first matrix product's output
+        result, document = self.run_tiny(code=1, env=layer(spoil=5))  # the read of the first matrix product's output
         failed = [row for row in document["results"] if row["status"] != "ok"]
         (row,) = failed
         self.assertEqual(row["key"], "gemm/tiny/prefill/qkv/f32/m16n64k32")
@@ -30,7 +30,7 @@ class Wrong(ProgramTest):
     def test_one_wrong_word(self):
         """Of the outputs that are compared, one differs: the 16 x 64 outputs follow guard bytes."""
         for word, code in ((0, 1), (10 ** 9, 0)):
-            result = self.benchmark("verify", *TINY, "--dtype", "f32", "--workload", "gemm", env=layer(spoil=f"4+:{word}"), code=code)
+            result = self.benchmark("verify", *TINY, "--dtype", "f32", "--workload", "gemm", env=layer(spoil=f"5+:{word}"), code=code)
             self.assertIn("0 failed" if code == 0 else "4 failed", result.out)
 
     def test_every_result_spoiled(self):
@@ -42,7 +42,7 @@ class Wrong(ProgramTest):
             self.assertEqual((item["ops"], item["tokens_per_s"], item["roofline_efficiency"]), ([], None, None))
 
     def test_a_shared_measurement_fails_for_all_its_rows(self):
-        _, document = self.run_tiny("--dtype", "f32", "--workload", "gemv", code=1, env=layer(spoil=4))  # prefill's lm_head
+        _, document = self.run_tiny("--dtype", "f32", "--workload", "gemv", code=1, env=layer(spoil=5))  # prefill's lm_head
         failed = {row["key"]: row["measured_as"] for row in document["results"] if row["status"] == "failed"}
         first = "gemv/tiny/prefill/lm_head/f32/m1n128k32"
         self.assertEqual(failed, {first: None, "gemv/tiny/decode/lm_head/f32/m1n128k32": first,
@@ -155,10 +155,10 @@ class Disguised(ProgramTest):
         self.assertEqual([backend["id"] for backend in self.devices(env)[0]["backends"]], ["opencl/pocl", "opencl/second-platform"])
         _, document = self.run_tiny("--phase", "decode", "--dtype", "f16", env=env)
         (device,) = document["devices"]
-        self.assertEqual([ceiling["backend"] for ceiling in device["ceilings"]], ["opencl/pocl"] * 3 + ["opencl/second-platform"] * 3)
+        self.assertEqual([ceiling["backend"] for ceiling in device["ceilings"]], ["opencl/pocl"] * 4 + ["opencl/second-platform"] * 4)
         self.assertEqual([item["backend"] for item in device["summary"]], ["opencl/pocl", "opencl/second-platform"])
         self.assertEqual(set(statuses(document).values()), {"ok"})
-        self.assertEqual(len(statuses(document)), 2 * (3 + len(OPS)))
+        self.assertEqual(len(statuses(document)), 2 * (4 + len(OPS)))
 
     def test_ceilings_come_from_both_whatever_backend_is_selected(self):
         _, document = self.run_tiny("--backend", "opencl/pocl", "--phase", "decode", "--dtype", "f16", env=layer(256 * MIB, two_platforms=1))
