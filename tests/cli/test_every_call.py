@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from harness import MIB, TINY, ProgramTest, layer, main, statuses
 
 SMALL = (*TINY, "--dtype", "f16", "--phase", "decode", "--workload", "attention")  # one row beside the ceilings; two kernels
-MEMORY = 16 * MIB  # so little that fma, which takes longest, is skipped
+MEMORY = 16 * MIB  # little, for speed: a ceiling that needs more is skipped
 # A failure of these is survived: queries with an answer of "unknown", and releases, which have released all the same.
 SURVIVED = ("clGetPlatformInfo", "clGetDeviceInfo", "clGetEventProfilingInfo", "clRelease")
 WORKERS = 2
@@ -23,8 +23,10 @@ class EveryCall(ProgramTest):
 
     def count(self, command, *words):
         self.benchmark(command, *SMALL, *words, "--output", "whole.json", env=layer(MEMORY, count="whole.txt"))
-        self.expected = statuses(self.load("whole.json", rows=4))
-        self.assertEqual(sorted(self.expected.values()), ["ok", "ok", "ok", "skipped"])
+        self.expected = statuses(self.load("whole.json"))
+        sound = {key.split("/")[0] for key, status in self.expected.items() if status == "ok"}
+        self.assertLessEqual({"stream", "attention"}, sound)
+        self.assertLessEqual(set(self.expected.values()), {"ok", "skipped"})
         calls, left = self.counts("whole.txt")
         self.assertEqual(left, {})
         return calls
@@ -44,7 +46,7 @@ class EveryCall(ProgramTest):
             self.assertEqual(result.out, "", result)
             return result.code, "one line"
         self.assertEqual(lines, [], result)
-        document = self.load(f"{name}.json", rows=4)
+        document = self.load(f"{name}.json", rows=len(self.expected))
         self.assertTrue(document["complete"])
         bad = [row for row, expected in zip(document["results"], self.expected.values()) if row["status"] != expected]
         self.assertEqual(result.code, 1 if any(row["status"] == "failed" for row in bad) else 0, result)
