@@ -10,7 +10,9 @@ if(BM_WERROR)
   target_compile_options(bm_settings INTERFACE -Werror)
 endif()
 if(BM_SANITIZE)
-  target_compile_options(bm_settings INTERFACE -fsanitize=${BM_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_compile_options(bm_settings INTERFACE -fsanitize=${BM_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer
+    # gcc loses the ranges of values in instrumented code, and then warns of what cannot be.
+    -Wno-format-truncation)
   target_link_options(bm_settings INTERFACE -fsanitize=${BM_SANITIZE})
 endif()
 if(BM_COVERAGE)

@@ -23,20 +23,21 @@ extern const struct bm_control_options bm_control_defaults;
  *
  * - run_delay (contaminated; CPU, GPU): a thread of ours was ready but waited for a CPU for more than 2 % of
  *   the block (/proc/self/task/ID/schedstat). Not counted are 50 us for each time it got one, and, where the
- *   calling thread only submits (it ran less than half as long as the busiest other), its own waits, and from
- *   those of the others what it ran itself.
+ *   calling thread only submits (it ran less than half as long as the busiest other), its own waits, and
+ *   from those of the others what it ran itself.
  * - pressure (contaminated; CPU, GPU; every 4 s; only without run_delay): some thread of the system waited
- * for a CPU for a quarter of the time since the last reading (/proc/pressure/cpu).
+ *   for a CPU for more than a quarter of the time since the last reading (/proc/pressure/cpu).
  * - steal (contaminated; CPU; every 100 ms): of the last 100 or more ticks of CPU time that were wanted, the
  *   hypervisor kept at least 2 and more than 2 % (/proc/stat).
  * - cgroup_quota (throttled; CPU, GPU; every 50 ms): a control group of ours ran out of its CPU quota
- * (cpu.stat).
- * - thermal (throttled; CPU; every 100 ms): a core or package lowered its clock for heat (thermal_throttle).
- * - nvidia (throttled; GPU; every 50 ms): right after the block the GPU's clock was held down by power, heat or
- *   the power brake (NVML's clocks event reasons).
+ *   (nr_throttled of cpu.stat rose).
+ * - thermal (throttled; CPU; every 100 ms): a core or package lowered its clock for heat (a count of
+ *   thermal_throttle rose).
+ * - nvidia (throttled; GPU; every 50 ms): right after the block the GPU's clock was held down by power, heat
+ *   or the power brake (NVML's clocks event reasons).
  * - arithmetic (contaminated; CPU): a fixed piece of dependent arithmetic on the calling thread, 0.2 ms
- * before and after the block, took more than 1.05 x its median over the run, and more than its spread
- * explains.
+ *   before and after the block, took more than 1.05 x its median over the run, and more than its spread
+ *   explains.
  * - bandwidth (contaminated; CPU): before the pass, reading 32 MiB took more than 1.15 x its median over the
  *   run, and more than its spread explains; at most every 250 ms, and again while it is slow.
  *

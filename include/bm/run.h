@@ -86,7 +86,8 @@ struct bm_run; /* opaque */
 
 /* Executes the plan and writes options->output as it goes: atomically, at most every 2 s, and at the end.
  * BM_INTERRUPTED: results hold what was measured, complete is false, and the file is on disk. Other errors:
- * nothing was measured, or the file could not be written. Failures of single cases are rows, not errors. */
+ * nothing was measured and *run is NULL, or the file could not be written and *run holds what was measured.
+ * Failures of single cases are rows, not errors. */
 enum bm_status bm_run_execute(const struct bm_run_options *options, const struct bm_inventory *inventory,
                               const struct bm_run_plan *plan, const struct bm_run_observer *observer,
                               struct bm_run **run, struct bm_error *error) BM_CHECK_RESULT;

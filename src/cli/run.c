@@ -58,7 +58,10 @@ static enum exit_code execute(const struct bm_inventory *inventory, const struct
     struct bm_error output_error = {0};
     enum exit_code code = exit_code_of(status);
     enum bm_status printed = print_results(bm_run_results_get(run), json, &output_error);
-    if (settings.run.output != NULL && !settings.quiet)
+    bool written = error->status == BM_OK || error->status == BM_INTERRUPTED;
+    if (!written)
+        report_error(error);
+    else if (settings.run.output != NULL && !settings.quiet)
         fprintf(stderr, "benchmark: %s results are in %s\n", status == BM_OK ? "the" : "interrupted: partial",
                 settings.run.output);
     if (status == BM_OK)

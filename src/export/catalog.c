@@ -37,9 +37,9 @@ static void add_model(const struct bm_model *model, struct bm_table *table) {
 
 enum bm_status bm_export_models(bool json, const struct bm_export_options *options, struct bm_text *text,
                                 struct bm_error *error) {
-    static const struct bm_column columns[] = {{"MODEL", BM_ALIGN_LEFT},       {"RELEASED", BM_ALIGN_LEFT},
+    static const struct bm_column columns[] = {{"MODEL", BM_ALIGN_LEFT},   {"RELEASED", BM_ALIGN_LEFT},
                                                {"PARAMS", BM_ALIGN_RIGHT}, {"ACTIVE", BM_ALIGN_RIGHT},
-                                               {"LAYERS", BM_ALIGN_RIGHT},     {"CONTEXT", BM_ALIGN_RIGHT},
+                                               {"LAYERS", BM_ALIGN_RIGHT}, {"CONTEXT", BM_ALIGN_RIGHT},
                                                {"KIND", BM_ALIGN_WRAP}};
     struct bm_model *models;
     struct bm_table *table = NULL;

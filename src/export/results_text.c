@@ -70,6 +70,7 @@ static enum bm_status append_ceilings(const struct bm_results *results,
         bm_quantity_number(steady, ceiling->steady > 0 ? ceiling->steady : (double)NAN);
         write_half_width(width, ceiling->value, ceiling->low, ceiling->high, ceiling->confidence);
         snprintf(about, sizeof about, "%s %s", name, ceiling->backend);
+        notes.rows++;
         add_flags(results, ceiling->flags, about, &notes);
         const char *cells[] = {name, ceiling->backend, rate, ceiling->unit, width, burst, steady};
         bm_table_add(table, cells);
@@ -132,6 +133,7 @@ static void add_row(const struct bm_results *results, const struct bm_results_ro
         bm_table_add_alarm(table, cells);
     else
         bm_table_add(table, cells);
+    notes->rows++;
     add_notes(results, row, shape, notes);
 }
 
@@ -211,6 +213,7 @@ static enum bm_status append_summary(const struct bm_results_device *device,
                                mfu,
                                mbu};
         bm_table_add(table, cells + skipped);
+        notes.rows++;
         add_missing(summary, skipped == 0, &notes);
     }
     return render(table, &notes, options, status, text, error);

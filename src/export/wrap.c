@@ -42,6 +42,7 @@ void bm_wrap_append(struct bm_text *text, const char *line, unsigned width, unsi
 
 struct bm_note {
     struct bm_text note, about;
+    size_t subjects;
     char last[192]; /* of about: rows of equal name are named once */
 };
 
@@ -65,6 +66,7 @@ void bm_notes_add(struct bm_notes *notes, const char *about, const char *note) {
         return;
     bm_text_append(&item->about, "%s%s", item->about.length > 0 ? ", " : "", about);
     bm_string_set(item->last, sizeof item->last, about);
+    item->subjects++;
 }
 
 enum bm_status bm_notes_append(struct bm_notes *notes, unsigned width, struct bm_text *text,
@@ -75,7 +77,8 @@ enum bm_status bm_notes_append(struct bm_notes *notes, unsigned width, struct bm
         struct bm_text line = {0};
         failed |= note->note.failed || note->about.failed;
         if (!failed)
-            bm_text_append(&line, "%s (%s)", note->note.data, note->about.data);
+            bm_text_append(&line, "%s (%s)", note->note.data,
+                           notes->rows > 2 && note->subjects == notes->rows ? "all" : note->about.data);
         failed |= line.failed;
         if (!failed)
             bm_wrap_append(text, line.data, width, 2);

@@ -75,9 +75,10 @@ static void choose_steps(struct arithmetic *state) {
 
 static void *arithmetic_open(const struct bm_control_options *options, char detail[BM_DETAIL_SIZE]) {
     struct arithmetic *state = bm_alloc(1, sizeof *state);
-    (void)detail;
-    if (state == NULL)
+    if (state == NULL) {
+        bm_string_set(detail, BM_DETAIL_SIZE, "out of memory");
         return NULL;
+    }
     state->canary.clock = *options->clock;
     choose_steps(state);
     return state;
@@ -155,7 +156,7 @@ static void *bandwidth_open(const struct bm_control_options *options, char detai
         free(words);
         return NULL;
     }
-    for (size_t i = 0; i < PIECES * PIECE_WORDS; i++)
+    for (size_t i = 0; i < BUFFER_BYTES / sizeof *words; i++)
         words[i] = i; /* zeroed pages would all be one page */
     state->canary.clock = *options->clock;
     state->words = words;

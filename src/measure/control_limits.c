@@ -37,9 +37,10 @@ static void counters_close(void *context) {
     free(counters);
 }
 
-static void *counters_or_null(struct counters *counters) {
+static void *counters_or_null(struct counters *counters, const char *missing, char detail[BM_DETAIL_SIZE]) {
     if (counters->count > 0)
         return counters;
+    bm_string_set(detail, BM_DETAIL_SIZE, missing);
     counters_close(counters);
     return NULL;
 }
@@ -68,7 +69,6 @@ static bool read_throttled(int fd, uint64_t *times) {
 static void *cgroup_open(const struct bm_control_options *options, char detail[BM_DETAIL_SIZE]) {
     struct counters *counters = bm_alloc(1, sizeof *counters);
     struct bm_cgroup group;
-    (void)detail;
     if (counters == NULL)
         return NULL;
     counters->read = read_throttled;
@@ -78,7 +78,7 @@ static void *cgroup_open(const struct bm_control_options *options, char detail[B
         snprintf(path, sizeof path, "%s/cpu.stat", group.folders[i]);
         counters_add(counters, options->root, path);
     }
-    return counters_or_null(counters);
+    return counters_or_null(counters, "no control group with a CPU controller", detail);
 }
 
 const struct bm_sensor bm_sensor_cgroup = {
@@ -110,13 +110,11 @@ static void *thermal_open(const struct bm_control_options *options, char detail[
     char path[PATH_MAX];
     struct bm_names names = {0};
     struct counters *counters = bm_alloc(1, sizeof *counters);
-    (void)detail;
-    if (counters == NULL || !bm_system_path(options->root, folder, path) ||
-        bm_folder_list(path, "", &names, NULL) != BM_OK) {
-        free(counters);
+    if (counters == NULL)
         return NULL;
-    }
     counters->read = read_count;
+    if (!bm_system_path(options->root, folder, path) || bm_folder_list(path, "", &names, NULL) != BM_OK)
+        names.count = 0;
     size_t step = names.count * BM_COUNT_OF(files) / COUNTERS + 1;
     for (size_t i = 0, cpu = 0; i < names.count; i++)
         if (is_cpu(names.items[i]) && cpu++ % step == 0)
@@ -125,7 +123,7 @@ static void *thermal_open(const struct bm_control_options *options, char detail[
                 counters_add(counters, options->root, path);
             }
     bm_names_fini(&names);
-    return counters_or_null(counters);
+    return counters_or_null(counters, "the processor counts none (thermal_throttle)", detail);
 }
 
 const struct bm_sensor bm_sensor_thermal = {

@@ -37,13 +37,13 @@ static bool read_ticks(int fd, struct reading *reading) {
 }
 
 static void *steal_open(const struct bm_control_options *options, char detail[BM_DETAIL_SIZE]) {
-    (void)detail;
     struct reading first;
     int fd = bm_counter_open(options->root, "/proc/stat");
     struct steal *state = read_ticks(fd, &first) ? bm_alloc(1, sizeof *state) : NULL;
     if (state == NULL) {
         if (fd >= 0)
             close(fd);
+        bm_string_set(detail, BM_DETAIL_SIZE, "no /proc/stat that tells it");
         return NULL;
     }
     *state = (struct steal){.fd = fd, .readings = {first}, .next = 1, .count = 1};

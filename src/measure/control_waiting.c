@@ -86,6 +86,7 @@ static void *run_delay_open(const struct bm_control_options *options, char detai
     struct run_delay *state = bm_alloc(1, sizeof *state);
     if (state == NULL || !bm_system_path(options->root, "/proc/self/task", path) ||
         (state->tasks = opendir(path)) == NULL) {
+        bm_string_set(detail, BM_DETAIL_SIZE, "no /proc/self/task");
         free(state);
         return NULL;
     }
@@ -192,13 +193,13 @@ static bool read_total(int fd, uint64_t *total_us) {
 }
 
 static void *pressure_open(const struct bm_control_options *options, char detail[BM_DETAIL_SIZE]) {
-    (void)detail;
     uint64_t total;
     int fd = bm_counter_open(options->root, "/proc/pressure/cpu");
     struct pressure *state = read_total(fd, &total) ? bm_alloc(1, sizeof *state) : NULL;
     if (state == NULL) {
         if (fd >= 0)
             close(fd);
+        bm_string_set(detail, BM_DETAIL_SIZE, "no /proc/pressure/cpu (CONFIG_PSI)");
         return NULL;
     }
     *state = (struct pressure){

@@ -28,7 +28,7 @@ static void describe_loader(char *text, size_t size) {
     ask_loader(ask, LOADER_VERSION, version);
     ask_loader(ask, LOADER_VENDOR, vendor);
     if (version[0] != '\0')
-        snprintf(text, size, "%s %s (%s)", name, version, vendor);
+        snprintf(text, size, "%.20s %.15s (%.20s)", name, version, vendor);
 }
 
 void bm_environment_libraries(struct bm_results_environment *environment) {

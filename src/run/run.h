@@ -31,6 +31,7 @@ struct bm_run {
     struct bm_results_round **rounds; /* one per item, owned copies for the results */
     char **command;                   /* for the report; the words are borrowed */
     struct bm_results results;
+    bool measured; /* begun at least: there are results */
     uint64_t start_ns, last_write_ns;
     struct bm_error write_error;
     struct bm_saved_run saved; /* of --resume */
@@ -44,6 +45,11 @@ const struct bm_run_state *bm_run_state_of(const struct bm_run *run, size_t item
 /* The series of an item, or NULL when it was not timed. */
 const struct bm_series *bm_run_series_of(const struct bm_run *run, size_t item);
 
+/* Before timing: a session for every endpoint used, room for every case, then buffers, programs and
+ * verification. What cannot run is said in its state. BM_INTERRUPTED: a signal came between two cases. */
+void bm_run_open_sessions(struct bm_run *run);
+void bm_run_reserve_items(struct bm_run *run);
+enum bm_status bm_run_prepare_items(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
 /* Everything in the results that is known before anything is measured. */
 enum bm_status bm_run_start_results(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
 /* With --anonymize: replaces paths in a message by "<path>". */

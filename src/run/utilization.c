@@ -58,9 +58,11 @@ static double working_set(const struct bm_run *run, size_t item, const struct bm
 
 /* ---- rows ---- */
 
-/* A row faster than its ceiling: one of the two is wrong, and neither is a record. */
+/* A row faster than its ceiling: one of the two is wrong, and neither is a record. Told only of intervals
+ * that are worth the name. */
 static void guard(struct bm_results_row *row, double rate, const struct bm_results_ceiling *ceiling) {
-    if (ceiling == NULL || rate <= 1.03 * ceiling->high)
+    if (ceiling == NULL || rate <= 1.03 * ceiling->high || row->time.confidence < 0.9 ||
+        ceiling->confidence < 0.9)
         return;
     row->status = BM_ROW_INVALID;
     snprintf(row->reason, sizeof row->reason,

@@ -67,3 +67,15 @@ Test(notes, are_wrapped) {
         strstr(text.data, "\n  operation_39)\n") != NULL ? text.data : strstr(text.data, "operation_39)\n"));
     bm_text_fini(&text);
 }
+
+Test(notes, one_about_every_row_says_all) {
+    struct bm_text text = {0};
+    struct bm_notes notes = {.rows = 3};
+    bm_notes_add(&notes, "qkv", "drift");
+    bm_notes_add(&notes, "attn", "drift");
+    bm_notes_add(&notes, "attn", "unstable");
+    bm_notes_add(&notes, "lm_head", "drift");
+    cr_assert_eq(bm_notes_append(&notes, 0, &text, NULL), BM_OK);
+    cr_expect_str_eq(text.data, "drift (all)\nunstable (attn)\n");
+    bm_text_fini(&text);
+}

@@ -3,7 +3,7 @@
 
     tests/measure/make_traces.py RESULTS.json... > tests/measure/traces.h
 
-Takes every series of 40 rounds or more: start in ms since the start of the run, and the time of a launch relative to
+Takes every series of 24 rounds or more: start in ms since the start of the run, and the time of a launch relative to
 the series' median. Files of one machine, quiet or not; the more different the cases the better.
 """
 import json
@@ -16,7 +16,7 @@ def traces(paths):
         with open(path, encoding="utf-8") as file:
             results = json.load(file)
         for row in results["results"]:
-            if len(row["rounds"]) >= 40:
+            if len(row["rounds"]) >= 24:
                 times = [r["ns"] / r["launches"] for r in row["rounds"]]
                 middle = statistics.median(times)
                 starts = [r["start_ns"] // 1000000 for r in row["rounds"]]

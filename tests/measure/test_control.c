@@ -27,6 +27,7 @@ Test(control, an_empty_system_has_the_canaries_alone) {
         cr_expect_eq(sensor->available, canary, "%s", sensor->name);
         cr_expect_eq(sensor->checked, canary ? 100u : 0u, "%s", sensor->name);
         cr_expect_eq(sensor->tagged, 0u, "%s", sensor->name);
+        cr_expect(sensor->available || sensor->detail[0] != '\0', "%s is not explained", sensor->name);
         for (unsigned k = 0; k < i; k++)
             cr_expect_str_neq(sensor->name, environment.sensors[k].name);
     }

@@ -1,0 +1,94 @@
+#include <stdlib.h>
+
+#include "run.h"
+
+static struct bm_session **session_of(const struct bm_run *run, const struct bm_run_item *item) {
+    return &run->sessions[bm_run_endpoint(run, item) - run->inventory->endpoints];
+}
+
+void bm_run_open_sessions(struct bm_run *run) {
+    for (size_t i = 0; i < run->plan->item_count; i++) {
+        const struct bm_run_item *item = &run->plan->items[i];
+        const struct bm_endpoint *endpoint = bm_run_endpoint(run, item);
+        size_t index = (size_t)(endpoint - run->inventory->endpoints);
+        if (run->sessions[index] != NULL || run->session_error[index].status != BM_OK)
+            continue;
+        struct bm_session_options options = {
+            .cold_bytes = bm_run_cold_bytes(&run->inventory->devices[item->device], endpoint),
+            .seed = run->options->seed,
+            .kernels_folder = run->options->kernels_folder,
+        };
+        (void)!endpoint->backend->open(endpoint, &options, &run->sessions[index], &run->session_error[index]);
+    }
+}
+
+/* What the device cannot hold or do is skipped; anything else that goes wrong is a failure. */
+static void give_up(struct bm_run_state *state) {
+    bool cannot = state->error.status == BM_UNSUPPORTED || state->error.status == BM_NO_MEMORY;
+    state->status = cannot ? BM_ROW_SKIPPED : BM_ROW_FAILED;
+}
+
+void bm_run_reserve_items(struct bm_run *run) {
+    for (size_t i = 0; i < run->plan->item_count; i++) {
+        const struct bm_run_item *item = &run->plan->items[i];
+        const struct bm_endpoint *endpoint = bm_run_endpoint(run, item);
+        struct bm_run_state *state = &run->states[i];
+        struct bm_session *session = *session_of(run, item);
+        if (item->measured_as != i)
+            continue;
+        if (session == NULL)
+            state->error = run->session_error[endpoint - run->inventory->endpoints];
+        else if (endpoint->backend->reserve(session, &item->the_case, &state->error) == BM_OK)
+            continue;
+        give_up(state);
+    }
+}
+
+static void prepare_item(struct bm_run *run, size_t i) {
+    const struct bm_run_item *item = &run->plan->items[i];
+    const struct bm_backend *backend = bm_run_endpoint(run, item)->backend;
+    struct bm_session *session = *session_of(run, item);
+    struct bm_run_state *state = &run->states[i];
+    struct bm_parameters best;
+    const struct bm_parameters *parameters = NULL;
+    if (item->is_ceiling && !run->options->verify_only &&
+        bm_run_calibrate(backend, session, &item->the_case, run->plan->budget_s, &best))
+        parameters = &best;
+    enum bm_status status =
+        backend->prepare(session, &item->the_case, parameters, &state->prepared, &state->error);
+    if (status == BM_OK) {
+        backend->info(state->prepared, &state->info);
+        status =
+            backend->verify(state->prepared, run->options->seed + i, &state->verification, &state->error);
+    }
+    if (status != BM_OK) {
+        give_up(state);
+    } else if (state->verification.status == BM_VERIFICATION_FAILED) {
+        state->status = BM_ROW_FAILED;
+        bm_fail(&state->error, BM_INVALID, "verification failed: %s", state->verification.problem);
+    }
+}
+
+enum bm_status bm_run_prepare_items(struct bm_run *run, struct bm_error *error) {
+    size_t total = run->plan->item_count;
+    for (size_t i = 0; i < total; i++) {
+        struct bm_run_state *state = &run->states[i];
+        if (bm_run_stop_requested(run))
+            return bm_fail(error, BM_INTERRUPTED, "interrupted");
+        if (run->plan->items[i].measured_as == i && state->status == BM_ROW_OK)
+            prepare_item(run, i);
+        if (run->observer == NULL)
+            continue;
+        char key[BM_KEY_SIZE];
+        bm_case_key(&run->plan->items[i].the_case, key);
+        struct bm_run_progress progress = {
+            .stage = BM_STAGE_VERIFY,
+            .done = i + 1,
+            .total = total,
+            .key = key,
+            .seconds_left = run->plan->budget_s - bm_run_seconds_since(run->start_ns),
+        };
+        run->observer->progress(run->observer->context, &progress);
+    }
+    return BM_OK;
+}
