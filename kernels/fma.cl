@@ -152,7 +152,6 @@ fma_chains(global const float *restrict seeds, global float *restrict results, c
 #pragma unroll
     for (uint c = 0; c < CHAINS; c++)
         x[c] = START(load_seeds(seeds, (c * items + item) * VEC, lanes));
-#pragma unroll 4
     for (uint step = 0; step < steps; step += AT_ONCE)
 #pragma unroll
         for (uint c = 0; c < CHAINS; c++)

@@ -87,10 +87,8 @@ static void safe_parameters(const struct bm_case *c, const struct bm_target *tar
 
 static size_t candidates(const struct bm_case *c, const struct bm_target *target, struct bm_parameters *out,
                          size_t capacity) {
-    static const int64_t cpu[][BM_COUNT_OF(tunables)] = {
-        {4, 16, 1}, {8, 16, 1}, {16, 16, 1}, {16, 8, 1}, {16, 4, 1}};
-    static const int64_t gpu[][BM_COUNT_OF(tunables)] = {{1, 4, 256}, {2, 4, 256}, {4, 4, 128},
-                                                         {4, 4, 64},  {8, 1, 256}, {4, 2, 256}};
+    static const int64_t cpu[][BM_COUNT_OF(tunables)] = {{8, 16, 1}, {16, 16, 1}, {16, 8, 1}, {16, 4, 1}};
+    static const int64_t gpu[][BM_COUNT_OF(tunables)] = {{1, 4, 256}, {2, 4, 256}, {4, 4, 64}, {8, 1, 256}};
     (void)c;
     if (!target->is_gpu)
         return bm_tunables_candidates(tunables, BM_COUNT_OF(tunables), cpu[0], BM_COUNT_OF(cpu), out,

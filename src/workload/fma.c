@@ -111,15 +111,12 @@ static void safe_parameters(const struct bm_case *c, const struct bm_target *tar
 static size_t candidates(const struct bm_case *c, const struct bm_target *target, struct bm_parameters *out,
                          size_t capacity) {
     enum { WIDTH = BM_COUNT_OF(tunables) };
-    static const int64_t cpu[][WIDTH] = {{8, 16, 1, 0},  {12, 16, 1, 0}, {16, 16, 1, 0},
-                                         {24, 16, 1, 0}, {12, 8, 1, 0},  {24, 4, 1, 0}};
-    static const int64_t cpu_f64[][WIDTH] = {{8, 8, 1, 0},  {12, 8, 1, 0}, {16, 8, 1, 0},
-                                             {24, 8, 1, 0}, {12, 4, 1, 0}, {24, 2, 1, 0}};
-    static const int64_t gpu[][WIDTH] = {{8, 1, 256, 0}, {16, 1, 256, 0}, {4, 1, 256, 0},
-                                         {4, 2, 256, 0}, {4, 4, 256, 0},  {8, 2, 128, 0}};
-    static const int64_t gpu_f16[][WIDTH] = {{8, 2, 256, 0}, {16, 2, 256, 0}, {4, 2, 256, 0},
-                                             {8, 1, 256, 0}, {4, 4, 256, 0},  {4, 8, 256, 0}};
-    static const int64_t cpu_dot[][WIDTH] = {{8, 16, 1, 0}, {12, 16, 1, 0}, {12, 8, 1, 0}, {24, 4, 1, 0}};
+    static const int64_t cpu[][WIDTH] = {{12, 16, 1, 0}, {16, 16, 1, 0}, {12, 8, 1, 0}, {24, 4, 1, 0}};
+    static const int64_t cpu_f64[][WIDTH] = {{12, 8, 1, 0}, {16, 8, 1, 0}, {12, 4, 1, 0}, {24, 2, 1, 0}};
+    static const int64_t gpu[][WIDTH] = {
+        {8, 1, 256, 0}, {16, 1, 256, 0}, {4, 1, 256, 0}, {4, 2, 256, 0}, {4, 4, 256, 0}};
+    static const int64_t gpu_f16[][WIDTH] = {
+        {8, 2, 256, 0}, {16, 2, 256, 0}, {4, 2, 256, 0}, {8, 1, 256, 0}, {4, 4, 256, 0}};
     static const int64_t gpu_dot[][WIDTH] = {
         {8, 1, 256, 0}, {16, 1, 256, 0}, {8, 1, 256, 1}, {16, 1, 256, 1}};
 #define OFFER(rows)                                                                                          \
@@ -129,8 +126,6 @@ static size_t candidates(const struct bm_case *c, const struct bm_target *target
         return 0;
     if (pipe == I8_DOT && target->is_gpu)
         OFFER(gpu_dot);
-    if (pipe == I8_DOT)
-        OFFER(cpu_dot);
     if (pipe == F16 && target->is_gpu)
         OFFER(gpu_f16);
     if (target->is_gpu)
