@@ -3,7 +3,7 @@
  * Prints one JSON object. By hand: see tests/perf/README.md.
  *
  * usage: intrinsics [SECONDS [MIB]]    seconds for each of the two figures (2), size of the set that is read
- * (0: 8 x the last-level cache) */
+ * (256) */
 #define _GNU_SOURCE
 #include <immintrin.h>
 #include <pthread.h>
@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #define AVX512       __attribute__((target("avx512f")))
 #define AVX2         __attribute__((target("avx2,fma")))
@@ -176,8 +175,7 @@ static void measure(const char *name, const struct way *ways, size_t count, doub
 
 int main(int argc, char **argv) {
     const double seconds = argc > 1 ? atof(argv[1]) : 2;
-    long cache = sysconf(_SC_LEVEL3_CACHE_SIZE);
-    size_t bytes = (size_t)(argc > 2 ? atol(argv[2]) : 0) << 20;
+    const size_t bytes = (size_t)(argc > 2 ? atol(argv[2]) : 256) << 20;
     cpu_set_t allowed;
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
         fprintf(stderr, "intrinsics: this processor has no AVX2 with FMA\n");
@@ -188,8 +186,6 @@ int main(int argc, char **argv) {
     for (int processor = 0; processor < CPU_SETSIZE && threads < THREADS_MOST; processor++)
         if (CPU_ISSET(processor, &allowed))
             shares[threads++].processor = processor;
-    if (bytes == 0)
-        bytes = 8 * (size_t)(cache > 0 ? cache : 32 << 20);
     const size_t part = bytes / threads / 4096 * 4096;
     float *data = aligned_alloc(4096, part * threads);
     if (!data)
