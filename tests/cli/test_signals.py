@@ -58,6 +58,18 @@ class Signals(ProgramTest):
             self.assertEqual(row["status"], "ok" if done else "skipped", row)
         self.assertIn("skipped", {row["status"] for row in rows})
 
+    def test_what_fails_because_of_the_signal_is_no_failure(self):
+        """LLVM's own handler removes the file that it is writing, and the build fails. Here the layer fails the launch
+        after the build that, with nothing cached, the signal most likely meets."""
+        env = {"POCL_CACHE_DIR": str(self.folder), **layer(**{"from": "signalled", "fail": "clEnqueueNDRangeKernel:1+"})}
+        process = self.start("verify", *TINY, "--output", "failing.json", until="verifying", env=env)
+        process.send_signal(signal.SIGSTOP)
+        (self.folder / "signalled").touch()
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGCONT)
+        self.end(process, 130)
+        self.assertLessEqual({row["status"] for row in self.load("failing.json")["results"]}, {"ok", "skipped"})
+
     def test_while_warming_up(self):
         rows = self.interrupted(signal.SIGTERM, 143, "warming")
         self.assertEqual({row["verification"]["status"] for row in rows}, {"passed"})
