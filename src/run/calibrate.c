@@ -1,3 +1,5 @@
+#include <math.h>
+
 #include "run.h"
 
 /* A trial block is as long as one of the measurement. Trials of a ceiling end at a share of the budget, which
@@ -73,9 +75,10 @@ static void halve(struct race *race) {
 }
 
 static void run_race(struct race *race) {
-    time_round(race); /* compiles, touches pages and finds the length of a block */
-    for (size_t i = 0; i < race->count && race->left_ns > 0; i++)
-        race->trials[i].best_ns = 0;
+    double time_for_trials = race->left_ns;
+    race->left_ns = (double)INFINITY;
+    time_round(race); /* compiles, touches pages and finds the length of a block: none of the trials' time */
+    race->left_ns = time_for_trials;
     for (int round = 0; round < ROUNDS && race->left_ns > 0; round++) {
         time_round(race);
         if (round == 0)

@@ -189,13 +189,13 @@ Test(calibrate, blocks_are_long_and_few) {
     cr_expect_gt(now_ns, prepared_count * 20e6, "a block of 20 ms for each at least");
 }
 
-/* A device of half a second a launch: trials end at a fortieth of the budget, with what they saw. */
+/* A device of half a second a launch: after a launch of each, trials end at a fortieth of the budget. */
 Test(calibrate, slow_launches_are_tried_once) {
     for (size_t streams = 0; streams < BM_COUNT_OF(device.ns); streams++)
         device.ns[streams] = 5e8;
     device.ns[2] = 4e8;
     cr_expect_eq(streams_kept(45), 2);
-    cr_expect_lt(now_ns, 2e9, "%g s", (double)now_ns / 1e9);
+    cr_expect_lt(now_ns, 5e9, "%g s", (double)now_ns / 1e9);
 }
 
 Test(calibrate, nothing_in_a_run_of_seconds_or_without_a_choice) {
