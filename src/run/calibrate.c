@@ -1,7 +1,10 @@
+#include <math.h>
+
 #include "run.h"
 
-/* A trial block: as long as a block of the measurement. */
-enum { BLOCK_NS = 20000000, ROUNDS = 3, LAUNCHES_MOST = 1 << 20, LEAST_BUDGET_S = 10 };
+/* A trial block is as long as one of the measurement. Trials of a ceiling end at a share of the budget, which
+ * only launches of hundreds of milliseconds reach. */
+enum { BLOCK_NS = 20000000, ROUNDS = 3, LAUNCHES_MOST = 1 << 20, LEAST_BUDGET_S = 10, BUDGET_SHARE = 40 };
 
 /* One candidate on trial. */
 struct trial {
@@ -11,21 +14,29 @@ struct trial {
     double best_ns; /* per launch, 0: not timed yet */
 };
 
-static void drop(const struct bm_backend *backend, struct trial *trial) {
-    backend->discard(trial->prepared);
+struct race {
+    const struct bm_backend *backend;
+    struct trial trials[BM_RUN_CANDIDATES];
+    size_t count;
+    double left_ns; /* of the time for trials */
+};
+
+static void drop(struct race *race, struct trial *trial) {
+    race->backend->discard(trial->prepared);
     trial->prepared = NULL;
 }
 
 /* Every candidate gets a block; the shortest time per launch over the rounds counts, as foreign work only
  * adds to it. */
-static void time_round(const struct bm_backend *backend, struct trial *trials, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        struct trial *trial = &trials[i];
+static void time_round(struct race *race) {
+    for (size_t i = 0; i < race->count && race->left_ns > 0; i++) {
+        struct trial *trial = &race->trials[i];
         struct bm_block block;
         if (trial->prepared == NULL)
             continue;
-        if (backend->run(trial->prepared, trial->launches, &block, NULL) != BM_OK || block.host_ns == 0) {
-            drop(backend, trial);
+        if (race->backend->run(trial->prepared, trial->launches, &block, NULL) != BM_OK ||
+            block.host_ns == 0) {
+            drop(race, trial);
             continue;
         }
         double ns = (double)block.host_ns / (double)trial->launches;
@@ -33,57 +44,67 @@ static void time_round(const struct bm_backend *backend, struct trial *trials, s
             trial->best_ns = ns;
         if (block.host_ns < BLOCK_NS && trial->launches < LAUNCHES_MOST)
             trial->launches *= BLOCK_NS / block.host_ns + 1;
+        race->left_ns -= (double)block.host_ns;
     }
 }
 
-static struct trial *fastest(struct trial *trials, size_t count) {
+static bool is_timed(const struct trial *trial) {
+    return trial->prepared != NULL && trial->best_ns > 0;
+}
+
+static struct trial *fastest(struct race *race) {
     struct trial *best = NULL;
-    for (size_t i = 0; i < count; i++)
-        if (trials[i].prepared != NULL && (best == NULL || trials[i].best_ns < best->best_ns))
-            best = &trials[i];
+    for (size_t i = 0; i < race->count; i++)
+        if (is_timed(&race->trials[i]) && (best == NULL || race->trials[i].best_ns < best->best_ns))
+            best = &race->trials[i];
     return best;
 }
 
 /* Leaves the faster half in the race. */
-static void halve(const struct bm_backend *backend, struct trial *trials, size_t count) {
+static void halve(struct race *race) {
     size_t left = 0;
-    for (size_t i = 0; i < count; i++)
-        left += trials[i].prepared != NULL;
+    for (size_t i = 0; i < race->count; i++)
+        left += is_timed(&race->trials[i]);
     for (size_t keep = (left + 1) / 2; left > keep; left--) {
         struct trial *slowest = NULL;
-        for (size_t i = 0; i < count; i++)
-            if (trials[i].prepared != NULL && (slowest == NULL || trials[i].best_ns > slowest->best_ns))
-                slowest = &trials[i];
-        drop(backend, slowest);
+        for (size_t i = 0; i < race->count; i++)
+            if (is_timed(&race->trials[i]) && (slowest == NULL || race->trials[i].best_ns > slowest->best_ns))
+                slowest = &race->trials[i];
+        drop(race, slowest);
+    }
+}
+
+static void run_race(struct race *race) {
+    double time_for_trials = race->left_ns;
+    race->left_ns = (double)INFINITY;
+    time_round(race); /* compiles, touches pages and finds the length of a block: none of the trials' time */
+    race->left_ns = time_for_trials;
+    for (int round = 0; round < ROUNDS && race->left_ns > 0; round++) {
+        time_round(race);
+        if (round == 0)
+            halve(race);
     }
 }
 
 bool bm_run_calibrate(const struct bm_backend *backend, struct bm_session *session,
                       const struct bm_case *the_case, double budget_s, struct bm_parameters *best) {
     struct bm_parameters candidates[BM_RUN_CANDIDATES];
-    struct trial trials[BM_RUN_CANDIDATES] = {0};
+    struct race race = {.backend = backend, .left_ns = budget_s * 1e9 / BUDGET_SHARE};
     const struct bm_workload *workload = the_case->workload;
     if (workload->candidates == NULL || budget_s < LEAST_BUDGET_S)
         return false;
-    size_t count = workload->candidates(the_case, backend->target(session), candidates, BM_RUN_CANDIDATES);
-    count = count < BM_RUN_CANDIDATES ? count : BM_RUN_CANDIDATES;
-    for (size_t i = 0; i < count; i++) {
-        trials[i] = (struct trial){.parameters = &candidates[i], .launches = 1};
-        if (backend->prepare(session, the_case, &candidates[i], &trials[i].prepared, NULL) != BM_OK)
-            trials[i].prepared = NULL;
+    race.count = workload->candidates(the_case, backend->target(session), candidates, BM_RUN_CANDIDATES);
+    race.count = race.count < BM_RUN_CANDIDATES ? race.count : BM_RUN_CANDIDATES;
+    for (size_t i = 0; i < race.count; i++) {
+        race.trials[i] = (struct trial){.parameters = &candidates[i], .launches = 1};
+        if (backend->prepare(session, the_case, &candidates[i], &race.trials[i].prepared, NULL) != BM_OK)
+            race.trials[i].prepared = NULL;
     }
-    time_round(backend, trials, count); /* compiles, touches pages and finds the length of a block */
-    for (size_t i = 0; i < count; i++)
-        trials[i].best_ns = 0;
-    for (int round = 0; round < ROUNDS; round++) {
-        time_round(backend, trials, count);
-        if (round == 0)
-            halve(backend, trials, count);
-    }
-    const struct trial *winner = fastest(trials, count);
+    run_race(&race);
+    const struct trial *winner = fastest(&race);
     if (winner != NULL)
         *best = *winner->parameters;
-    for (size_t i = 0; i < count; i++)
-        backend->discard(trials[i].prepared);
+    for (size_t i = 0; i < race.count; i++)
+        backend->discard(race.trials[i].prepared);
     return winner != NULL;
 }

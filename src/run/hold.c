@@ -37,15 +37,15 @@ static void tell(const struct bm_run *run, size_t item, double seconds_left) {
 }
 
 /* A failing block leaves the figure unknown: the ceiling itself was measured before. */
-static enum bm_status hold(struct bm_run *run, size_t item, const struct bm_series *series,
-                           struct bm_error *error) {
+static enum bm_status hold(struct bm_run *run, const struct bm_clock *clock, size_t item,
+                           const struct bm_series *series, struct bm_error *error) {
     const struct bm_backend *backend = bm_run_endpoint(run, &run->plan->items[item])->backend;
-    const uint64_t start = bm_clock_now(&bm_clock_monotonic);
+    const uint64_t start = bm_clock_now(clock);
     struct bm_estimate estimate;
     uint64_t ns = 0, total = 0;
     bm_series_estimate(series, 0, &estimate);
     uint64_t launches = (uint64_t)fmin(fmax(PIECE_NS / estimate.median_ns, 1), LAUNCHES_MOST);
-    for (double seconds = 0; seconds < HOLD_S; seconds = bm_run_seconds_since(start)) {
+    for (double seconds = 0; seconds < HOLD_S; seconds = (double)(bm_clock_now(clock) - start) / 1e9) {
         struct bm_block block;
         if (bm_run_stop_requested(run))
             return bm_fail(error, BM_INTERRUPTED, "interrupted");
@@ -61,12 +61,12 @@ static enum bm_status hold(struct bm_run *run, size_t item, const struct bm_seri
     return BM_OK;
 }
 
-enum bm_status bm_run_hold(struct bm_run *run, struct bm_error *error) {
+enum bm_status bm_run_hold(struct bm_run *run, const struct bm_clock *clock, struct bm_error *error) {
     enum bm_status status = BM_OK;
     if (bm_run_hold_seconds(run) == 0)
         return BM_OK;
     for (size_t i = 0; status == BM_OK && i < run->timed_count; i++)
         if (is_held(run, run->timed[i]) && !run->series[i].failed && run->series[i].count > 0)
-            status = hold(run, run->timed[i], &run->series[i], error);
+            status = hold(run, clock, run->timed[i], &run->series[i], error);
     return status;
 }

@@ -85,7 +85,8 @@ enum bm_status bm_run_fill_summaries(struct bm_run *run, struct bm_error *error)
 enum bm_status bm_run_time(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
 /* Runs the ceilings of memory_read and f32 arithmetic for some seconds each without a pause: the rates that
  * remain under power and heat go to run->steady_ns. Nothing when the plan has no time for it. */
-enum bm_status bm_run_hold(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
+enum bm_status bm_run_hold(struct bm_run *run, const struct bm_clock *clock,
+                           struct bm_error *error) BM_CHECK_RESULT;
 /* Seconds of the budget that bm_run_hold takes; 0: it does nothing. */
 double bm_run_hold_seconds(const struct bm_run *run);
 bool bm_run_stop_requested(const struct bm_run *run);

@@ -105,5 +105,5 @@ enum bm_status bm_run_time(struct bm_run *run, struct bm_error *error) {
         status =
             sample(run, run->plan->budget_s / 12, elapsed_ns, error); /* within a tenth over the budget */
     }
-    return status == BM_OK ? bm_run_hold(run, error) : status;
+    return status == BM_OK ? bm_run_hold(run, &bm_clock_monotonic, error) : status;
 }

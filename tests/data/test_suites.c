@@ -21,6 +21,7 @@ Test(suites, quick_is_the_documented_one) {
     struct bm_error error = {0};
     cr_assert_eq(bm_suite_load("quick", &suite, &error), BM_OK, "%s", error.message);
     cr_expect_float_eq(suite.budget_s, 45.0, 1e-9);
+    cr_expect_eq(suite.judging_ceilings, 1, "its time belongs to the rows");
     cr_assert_eq(suite.entry_count, 1);
     const struct bm_suite_entry *entry = &suite.entries[0];
     cr_assert_eq(entry->model_count, 1);
@@ -102,6 +103,12 @@ Test(broken_suites, the_unbroken_one_loads_by_its_path) {
     cr_expect_str_eq(suite.entries[0].models[1], "./my model.json");
     cr_expect_eq(suite.entries[0].batches[1], 2);
     cr_expect_eq(suite.entries[0].context_count, 0);
+    cr_expect_eq(suite.judging_ceilings, 0, "all of them, unless it says otherwise");
+    char *text = fixture_replace(suite_text, "\"entries\"", "\"ceilings\": \"judging\", \"entries\"");
+    cr_assert_eq(bm_suite_load(fixture_write("s.json", text, SIZE_MAX), &suite, &error), BM_OK, "%s",
+                 error.message);
+    cr_expect_eq(suite.judging_ceilings, 1);
+    free(text);
 }
 
 Test(broken_suites, name_the_file_and_the_place) {
@@ -120,6 +127,7 @@ Test(broken_suites, name_the_file_and_the_place) {
         {"[128]", "[128.5]", "$.entries[0].tokens[0]: must be a whole number from 1 to 268435456 (is 128.5)"},
         {"[\"f16\"]", "[\"../f16\"]", "$.entries[0].dtypes[0]: must be of a-z"},
         {"\"budget_s\": 10", "\"budget_s\": -1", "$.budget_s: must be a number from 1 to 1e+06 (is -1)"},
+        {"\"budget_s\"", "\"ceilings\": \"some\", \"budget_s\"", "$.ceilings: "},
         {"\"budget_s\"", "\"budgets\"", "$.budgets: unknown key; did you mean 'budget_s'?"},
         {"\"entries\": [", "\"entries\": [7, ", "$.entries[0]: must be an object (is 7)"},
         {"\"description\": \"d\", ", "", "$.description: is missing"},

@@ -308,6 +308,73 @@ Test(plan, hot_is_part_of_the_key) {
     }
 }
 
+/* ---- ceilings by the caches that there are ---- */
+
+static size_t count_op(size_t device, const char *op, uint64_t *working_set) {
+    size_t found = 0;
+    for (size_t i = 0; i < plan.item_count; i++)
+        if (plan.items[i].device == device && strcmp(plan.items[i].the_case.op, op) == 0) {
+            *working_set = plan.items[i].the_case.working_set;
+            found++;
+        }
+    return found;
+}
+
+static void open_topology(const char *description) {
+    struct bm_error fault = {0};
+    cr_assert_eq(bm_topology_open(description, &inventory.topology, &fault), BM_OK, "%s", fault.message);
+}
+
+static void close_topology(void) {
+    bm_topology_close(inventory.topology);
+    inventory.topology = NULL;
+}
+
+Test(plan, ceilings_of_the_caches_that_there_are) {
+    uint64_t set = 0;
+    open_topology("package:1 l3:1(size=33554432) l2:4(size=1048576) l1d:1(size=49152) core:1 pu:1");
+    options.devices = NAMES("cpu0");
+    options.backends = NAMES("opencl/pocl");
+    create();
+    cr_expect_eq(count_op(0, "llc_read", &set), 2, "through each backend");
+    cr_expect_eq(set, 16 << 20);
+    cr_expect_eq(count_op(0, "l2_read", &set), 0, "cold rows need none");
+    options.hot = true;
+    create();
+    cr_expect_eq(count_op(0, "l2_read", &set), 2);
+    cr_expect_eq(set, 512 << 10);
+    cr_expect_eq(count_op(0, "l1_read", &set), 2);
+    cr_expect_eq(set, 24 << 10);
+    options.hot = false;
+    options.suite = "standard";
+    create();
+    cr_expect_eq(count_op(0, "l1_read", &set), 2, "a suite that asks for all");
+    cr_expect_eq(count_op(0, "f64_vector", &set), 2);
+    cr_expect_eq(count_op(0, "from_device", &set), 2);
+    cr_expect_eq(count(0, 0, true), 15);
+    close_topology();
+    open_topology("package:1 l2:1(size=2097152) l1d:2(size=32768) core:1 pu:1");
+    create();
+    cr_expect_eq(count_op(0, "llc_read", &set), 2, "the second level is the last");
+    cr_expect_eq(set, 1 << 20);
+    cr_expect_eq(count_op(0, "l2_read", &set), 0);
+    close_topology();
+}
+
+Test(plan, a_gpu_has_one_cache) {
+    uint64_t set = 0;
+    open_topology("package:1 l3:1(size=33554432) l2:4(size=1048576) l1d:1(size=49152) core:1 pu:1");
+    endpoints[2].cache_bytes = 50 << 20;
+    select_one_endpoint();
+    options.hot = true;
+    create();
+    cr_expect_eq(count_op(1, "llc_read", &set), 1);
+    cr_expect_eq(set, 25 << 20);
+    cr_expect_eq(count_op(1, "l2_read", &set) + count_op(1, "l1_read", &set), 0);
+    endpoints[2].cache_bytes = 0;
+    close_topology();
+}
+
 /* 8 x the last-level cache, at least 64 MiB, within half of an allocation and an eighth of the memory. */
 Test(plan, the_cold_set) {
     const uint64_t mib = 1 << 20;

@@ -201,6 +201,76 @@ Test(utilization, shares_of_the_datasheet) {
     expect_unknown(row_of(item)->utilization.memory_of_datasheet);
 }
 
+/* ---- rows that a cache holds ---- */
+
+static void add_cache_ceiling(int endpoint, const char *op, double gbs) {
+    struct bm_case cache = hand_ceiling("cache", op, 65536);
+    cache.hot = true;
+    hand_time(hand_add(endpoint, &cache), cache.workload->bytes(&cache) / gbs, 0);
+}
+
+/* The GPU's one cache is of 1 MiB, its memory gives 20 GB/s; a row takes 557056 bytes when it is hot. */
+static size_t add_on_gpu(double gbs, uint64_t rotated) {
+    hand_inventory.endpoints[HAND_NVIDIA].cache_bytes = 1 << 20;
+    hand_ceilings(HAND_NVIDIA, 20, 100000);
+    add_cache_ceiling(HAND_NVIDIA, "llc_read", 200);
+    size_t item = add_gemm(HAND_NVIDIA, "f32", BYTES / gbs, 0);
+    hand.states[item].info.cold_bytes = rotated;
+    hand_fill();
+    return item;
+}
+
+Test(cached, a_hot_row_is_judged_by_the_cache, .init = hand_begin, .fini = hand_end) {
+    size_t item = add_on_gpu(100, 0);
+    cr_expect_str_eq(row_of(item)->utilization.memory_ceiling, "llc_read/opencl/nvidia");
+    expect_near(row_of(item)->utilization.memory_of_ceiling, BYTES / row_of(item)->time.median / 200);
+    cr_expect_str_eq(row_of(item)->utilization.bound, "memory");
+    cr_expect_eq(row_of(item)->status, BM_ROW_OK, "five times memory, and no wonder");
+}
+
+Test(cached, a_cold_row_is_judged_by_memory, .init = hand_begin, .fini = hand_end) {
+    size_t item = add_on_gpu(19, 8 << 20);
+    cr_expect_str_eq(row_of(item)->utilization.memory_ceiling, "memory_read/opencl/nvidia");
+    expect_near(row_of(item)->utilization.memory_of_ceiling, BYTES / row_of(item)->time.median / 20);
+}
+
+/* Rotated over less than eight caches, a row may find a part of it there: no record, and no mistake. */
+Test(cached, what_a_cache_may_hold_in_part_is_not_accused, .init = hand_begin, .fini = hand_end) {
+    size_t item = add_on_gpu(60, 4 << 20);
+    cr_expect_str_eq(row_of(item)->utilization.memory_ceiling, "memory_read/opencl/nvidia");
+    cr_expect_eq(row_of(item)->status, BM_ROW_OK, "%s", row_of(item)->reason);
+}
+
+Test(cached, but_beyond_the_cache_it_is, .init = hand_begin, .fini = hand_end) {
+    size_t item = add_on_gpu(210, 4 << 20);
+    cr_expect_eq(row_of(item)->status, BM_ROW_INVALID);
+    cr_expect_not_null(strstr(row_of(item)->reason, "the ceiling llc_read"), "%s", row_of(item)->reason);
+}
+
+Test(cached, a_cold_row_above_memory_is_accused, .init = hand_begin, .fini = hand_end) {
+    size_t item = add_on_gpu(60, 8 << 20);
+    cr_expect_eq(row_of(item)->status, BM_ROW_INVALID);
+    cr_expect_not_null(strstr(row_of(item)->reason, "the ceiling memory_read"), "%s", row_of(item)->reason);
+}
+
+/* Of a CPU, the innermost cache that holds the set; one without a ceiling accuses nobody. */
+Test(cached, the_innermost_cache_that_holds_the_set, .init = hand_begin, .fini = hand_end) {
+    struct bm_error error = {0};
+    const char *machine = "package:1 l3:1(size=33554432) l2:2(size=524288) l1d:1(size=49152) core:1 pu:1";
+    cr_assert_eq(bm_topology_open(machine, &hand_inventory.topology, &error), BM_OK, "%s", error.message);
+    hand_ceilings(HAND_POCL, 20, 100000);
+    add_cache_ceiling(HAND_POCL, "llc_read", 100);
+    size_t item = add_gemm(HAND_POCL, "f32", BYTES / 150.0, 0); /* the two second levels hold 1 MiB */
+    hand_fill();
+    cr_expect_str_eq(row_of(item)->utilization.memory_ceiling, "memory_read/opencl/pocl");
+    cr_expect_eq(row_of(item)->status, BM_ROW_OK, "no ceiling of the second level: %s", row_of(item)->reason);
+    add_cache_ceiling(HAND_POCL, "l2_read", 300);
+    hand_fill();
+    cr_expect_str_eq(row_of(item)->utilization.memory_ceiling, "l2_read/opencl/pocl");
+    bm_topology_close(hand_inventory.topology);
+    hand_inventory.topology = NULL;
+}
+
 /* ---- the plausibility guard: nothing is faster than its ceiling ---- */
 
 static void expect_invalid(size_t item, const char *words) {
