@@ -94,5 +94,6 @@ enum bm_status bm_run_prepare_items(struct bm_run *run, struct bm_error *error) 
         };
         run->observer->progress(run->observer->context, &progress);
     }
-    return BM_OK;
+    /* The last case too may have been left unverified by a signal: nothing may be timed then. */
+    return bm_run_stop_requested(run) ? bm_fail(error, BM_INTERRUPTED, "interrupted") : BM_OK;
 }
