@@ -162,6 +162,7 @@ TestSuite(calibrate, .init = begin, .fini = hand_end);
 Test(calibrate, the_fastest_is_kept) {
     static const int64_t offered[] = {1, 2, 4, 8};
     for (size_t i = 0; i < BM_COUNT_OF(offered); i++) {
+        hand_end();
         begin();
         device.ns[offered[i]] = 8e6;
         device.first_factor = 100; /* compiling says nothing */
