@@ -40,9 +40,8 @@ static double flops(const struct bm_case *c) {
 
 static double bytes(const struct bm_case *c) {
     const double m = (double)c->m, n = (double)c->n, k = (double)c->k;
-    return n * k * (double)bm_element_bytes(c->dtype->weight) +
-           m * k * (double)bm_element_bytes(c->dtype->activation) +
-           m * n * (double)bm_element_bytes(c->dtype->output);
+    return bm_dtype_weight_bytes(c->dtype, c->n, c->k) + m * k * bm_element_bytes_each(c->dtype->activation) +
+           m * n * bm_element_bytes_each(c->dtype->output);
 }
 
 static void safe_parameters(const struct bm_case *c, const struct bm_target *target,
@@ -66,6 +65,8 @@ static enum bm_status plan_gemm(const struct bm_case *c, const struct bm_target 
 
     *plan = (struct bm_plan){0};
     enum bm_status status = validate(c, error);
+    if (!status)
+        status = bm_dtype_check_plain("gemm", c->dtype, BM_ELEMENT_F16, error);
     if (status)
         return status;
     safe_parameters(c, target, &safe);

@@ -39,10 +39,9 @@ static double flops(const struct bm_case *c) {
 }
 
 static double bytes(const struct bm_case *c) {
-    const double n = (double)c->n, k = (double)c->k;
-    return n * k * (double)bm_element_bytes(c->dtype->weight) +
-           k * (double)bm_element_bytes(c->dtype->activation) +
-           n * (double)bm_element_bytes(c->dtype->output);
+    return bm_dtype_weight_bytes(c->dtype, c->n, c->k) +
+           (double)c->k * bm_element_bytes_each(c->dtype->activation) +
+           (double)c->n * bm_element_bytes_each(c->dtype->output);
 }
 
 static void safe_parameters(const struct bm_case *c, const struct bm_target *target,
@@ -66,6 +65,8 @@ static enum bm_status plan_gemv(const struct bm_case *c, const struct bm_target 
 
     *plan = (struct bm_plan){0};
     enum bm_status status = validate(c, error);
+    if (!status)
+        status = bm_dtype_check_plain("gemv", c->dtype, BM_ELEMENT_F16, error);
     if (status)
         return status;
     safe_parameters(c, target, &safe);

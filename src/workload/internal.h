@@ -17,9 +17,18 @@ extern const struct bm_workload bm_workload_gemm, bm_workload_gemv, bm_workload_
 #define BM_HEADS_MAX     (UINT32_C(1) << 12)
 #define BM_HEAD_DIM_MAX  1024u
 
-/* Unit roundoff of f32 and f16. */
-#define BM_F32_ROUNDOFF 0x1p-24
-#define BM_F16_ROUNDOFF 0x1p-11
+/* Unit roundoff of f32, f16 and bf16. */
+#define BM_F32_ROUNDOFF  0x1p-24
+#define BM_F16_ROUNDOFF  0x1p-11
+#define BM_BF16_ROUNDOFF 0x1p-8
+/* Half a unit in the last place of an output that is stored in fewer bits than it is computed in; 0 for f32.
+ */
+static inline double bm_output_roundoff(enum bm_element output) {
+    return output == BM_ELEMENT_F16 ? BM_F16_ROUNDOFF : output == BM_ELEMENT_BF16 ? BM_BF16_ROUNDOFF : 0;
+}
+/* BM_UNSUPPORTED unless weights and activations are of one float format, among those up to `last`. */
+enum bm_status bm_dtype_check_plain(const char *workload, const struct bm_dtype *dtype, enum bm_element last,
+                                    struct bm_error *error) BM_CHECK_RESULT;
 
 /* ---- tunables ---- */
 

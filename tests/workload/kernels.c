@@ -56,6 +56,11 @@ static void run(const struct bm_case *c, const struct tuning *tuning, const stru
     bm_case_key(c, key);
     runs++;
     enum bm_status status = c->workload->plan(c, &target, &parameters, &plan, &error);
+    if (status == BM_UNSUPPORTED && c->dtype && strcmp(c->dtype->name, "f32") != 0 &&
+        strcmp(c->dtype->name, "f16") != 0) {
+        runs--; /* no kernel for this format */
+        return;
+    }
     if (!status)
         status = harness_run(&harness, c, &plan, fault, 1, &result, &error);
     if (status)

@@ -19,8 +19,20 @@ static const struct bm_target tiny_gpu = {.is_gpu = true,
                                           .local_bytes = 1024,
                                           .max_allocation_bytes = UINT64_C(1) << 30};
 
-static struct bm_case cases[16];
+static struct bm_case cases[64];
 static size_t case_count;
+
+/* Unless its workload has no kernel for the format; all have those of f32 and f16. */
+static void add(struct bm_case c) {
+    struct bm_error error = {0};
+    struct bm_plan plan;
+    const enum bm_status status = c.workload->plan(&c, &cpu, NULL, &plan, &error);
+    cr_assert_lt(case_count, BM_COUNT_OF(cases));
+    if (status == BM_UNSUPPORTED && strcmp(c.dtype->name, "f32") != 0 && strcmp(c.dtype->name, "f16") != 0)
+        return;
+    cr_assert_eq(status, BM_OK, "%s", error.message);
+    cases[case_count++] = c;
+}
 
 static void make_cases(void) {
     case_count = 0;
@@ -32,10 +44,10 @@ static void make_cases(void) {
         c.m = 128;
         c.n = 4099;
         c.k = 1021;
-        cases[case_count++] = c;
+        add(c);
         c.workload = bm_workload_find("gemv");
         c.m = 1;
-        cases[case_count++] = c;
+        add(c);
         c = base;
         c.workload = bm_workload_find("attention");
         c.batch = 2;
@@ -44,12 +56,12 @@ static void make_cases(void) {
         c.head_dim = 192;
         c.v_dim = 128;
         c.tokens = 100;
-        cases[case_count++] = c;
+        add(c);
         c.phase = BM_PHASE_DECODE;
         c.context = 1000;
-        cases[case_count++] = c;
+        add(c);
         c.head_dim = c.v_dim = 1024;
-        cases[case_count++] = c;
+        add(c);
     }
     case_count += bm_ceiling_cases(1 << 24, cases + case_count, BM_COUNT_OF(cases) - case_count);
 }
@@ -209,6 +221,26 @@ Test(plan, says_what_does_not_fit_the_device) {
     cr_assert_eq(c.workload->plan(&c, &tiny_gpu, NULL, &plan, &error), BM_UNSUPPORTED);
     cr_assert_str_eq(error.message,
                      "keys and values need 1.20 GiB, the device allocates at most 1.00 GiB at once");
+}
+
+Test(plan, attention_runs_under_the_contract_of_its_activations) {
+    struct bm_case c = {.workload = bm_workload_find("attention"),
+                        .phase = BM_PHASE_DECODE,
+                        .batch = 1,
+                        .heads = 4,
+                        .kv_heads = 4,
+                        .head_dim = 64,
+                        .v_dim = 64,
+                        .context = 100};
+    for (size_t d = 0; bm_dtype_get(d); d++) {
+        struct bm_error error = {0};
+        struct bm_plan plan;
+        c.dtype = bm_dtype_get(d);
+        if (bm_dtype_of_activations(c.dtype) == c.dtype)
+            continue;
+        cr_assert_eq(c.workload->plan(&c, &cpu, NULL, &plan, &error), BM_UNSUPPORTED, "%s", c.dtype->name);
+        cr_assert_not_null(strstr(error.message, c.dtype->name), "%s", error.message);
+    }
 }
 
 Test(plan, gemm_orders_groups_that_share_weights_next_to_each_other) {
