@@ -1,8 +1,9 @@
 /* Arithmetic ceilings, one per pipe: n lanes (0: LANES) repeat a step of one multiply and one add k times (0:
- * STEPS); in i8_dot of four each.
+ * STEPS); in pipes of dot products and matrices of several each.
  *
- * F = 2 n k (i8_dot: 8 n k), operations on integers counted like those on reals; B = 8 n: a seed read and a
- * result written. kernels/fma.cl has the steps. */
+ * F = 2 d n k, d products in a step (1; i8_dot 4, bf16_dot 2, bf16_matrix 32, i8_matrix 64), operations on
+ * integers counted like those on reals; B = 8 n: a seed read and a result written. kernels/fma.cl has the
+ * steps; those of plain plans are the same for the vector pipes, and in fma_dot.c for the others. */
 #include <math.h>
 #include <string.h>
 
@@ -27,7 +28,8 @@ enum { I8_STARTS = 4 };
 #define I8_FEATURE "dot product of 8-bit integers (cl_khr_integer_dot_product)"
 static const int32_t i8_weights[4] = {-101, 79, -77, 109};
 
-enum pipe { F32, F64, F16, I32, I8_DOT }; /* as kernels/fma.cl numbers them */
+/* As kernels/fma.cl numbers them, then those that only a backend's own kernels reach. */
+enum pipe { F32, F64, F16, I32, I8_DOT, BF16_DOT, BF16_MATRIX, I8_MATRIX };
 static const struct {
     const char *name;
     double operations;     /* of a step and lane */
@@ -38,6 +40,9 @@ static const struct {
     [F16] = {"f16_vector", 2, {1, F16_ADDEND, F16_OTHER}},
     [I32] = {"i32_vector", 2, {I32_FACTOR, I32_ADDEND}},
     [I8_DOT] = {"i8_dot", 8, {0}},
+    [BF16_DOT] = {"bf16_dot", 4, {0}},
+    [BF16_MATRIX] = {"bf16_matrix", 64, {0}},
+    [I8_MATRIX] = {"i8_matrix", 128, {0}},
 };
 
 static const struct bm_tunable tunables[] = {
@@ -72,7 +77,8 @@ static uint64_t steps_of(const struct bm_case *c) {
 static enum bm_status validate(const struct bm_case *c, struct bm_error *error) {
     if (find_pipe(c->op) == BM_COUNT_OF(pipes))
         return bm_fail(error, BM_INVALID,
-                       "fma has no op '%s', only f32_vector, f64_vector, f16_vector, i32_vector and i8_dot",
+                       "fma has no op '%s', only f32_vector, f64_vector, f16_vector, i32_vector, i8_dot, "
+                       "bf16_dot, bf16_matrix and i8_matrix",
                        c->op);
     if (c->n > BM_DIMENSION_MAX || c->k > STEPS)
         return bm_fail(error, BM_INVALID, "fma: at most %llu lanes and %d steps",
@@ -137,6 +143,8 @@ static size_t candidates(const struct bm_case *c, const struct bm_target *target
 }
 
 static enum bm_status check_target(enum pipe pipe, const struct bm_target *target, struct bm_error *error) {
+    if (pipe > I8_DOT)
+        return bm_fail(error, BM_UNSUPPORTED, "OpenCL C has no instruction for %s", pipes[pipe].name);
     if (pipe == F64 && !target->has_fp64)
         return bm_fail(error, BM_UNSUPPORTED, "the device has no double precision (cl_khr_fp64)");
     if (pipe == F16 && !target->has_fp16)
@@ -189,6 +197,25 @@ static enum bm_status plan_fma(const struct bm_case *c, const struct bm_target *
     if (status)
         *plan = (struct bm_plan){0};
     return status;
+}
+
+/* The tensors alone. */
+static enum bm_status plain_fma(const struct bm_case *c, struct bm_plan *plan, struct bm_error *error) {
+    const struct bm_parameters none = {0};
+    *plan = (struct bm_plan){0};
+    enum bm_status status = validate(c, error);
+    if (status)
+        return status;
+    bm_plan_begin(plan, NULL, "plain", pipes[pipe_of(c)].name, &none);
+    plan->plain = true;
+    bm_plan_tensor(plan, "seeds", BM_ELEMENT_F32, BM_ROLE_HOT, lanes_of(c));
+    bm_plan_tensor(plan, "results", BM_ELEMENT_F32, BM_ROLE_OUTPUT, lanes_of(c));
+    return BM_OK;
+}
+
+void bm_fma_size(const struct bm_case *c, uint64_t *lanes, uint64_t *steps) {
+    *lanes = lanes_of(c);
+    *steps = steps_of(c);
 }
 
 /* ---- reference: each lane's steps in closed form, or simulated where there is none ---- */
@@ -270,7 +297,10 @@ static enum bm_status check_fma(const struct bm_case *c, const struct bm_plan *p
     check->count = (unsigned)(left < BM_CHECK_OUTPUTS ? left : BM_CHECK_OUTPUTS);
     bm_values_gather(operands->values[SEEDS], operands->start[SEEDS] + check->first, 1, check->count,
                      check->expected);
-    expect[pipe_of(c)](steps_of(c), check);
+    if (pipe_of(c) > I8_DOT || (plan->plain && pipe_of(c) == I8_DOT))
+        bm_fma_expect_dot((unsigned)pipes[pipe_of(c)].operations / 2, steps_of(c), check);
+    else
+        expect[pipe_of(c)](steps_of(c), check);
     return BM_OK;
 }
 
@@ -288,6 +318,9 @@ static double tolerance(const struct bm_case *c) {
     case F16:
     case I32:
     case I8_DOT:
+    case BF16_DOT:
+    case BF16_MATRIX:
+    case I8_MATRIX:
         break;
     }
     return 0;
@@ -305,6 +338,7 @@ const struct bm_workload bm_workload_fma = {
     .safe_parameters = safe_parameters,
     .candidates = candidates,
     .plan = plan_fma,
+    .plain = plain_fma,
     .check_count = check_count,
     .check = check_fma,
     .tolerance = tolerance,

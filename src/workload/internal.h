@@ -93,6 +93,10 @@ uint64_t bm_sample(uint64_t seed, uint64_t index, uint64_t bound);
 enum bm_status bm_check_begin(struct bm_check *check, uint64_t index, uint64_t count,
                               struct bm_error *error) BM_CHECK_RESULT;
 
+/* From the seeds in check->expected, first lane check->first, to what steps of `depth` products each make of
+ * them (see fma_dot.c). */
+void bm_fma_expect_dot(unsigned depth, uint64_t steps, struct bm_check *check);
+
 /* ---- attention: a plan's tensors and layout, shared by its three files ---- */
 
 enum { BM_ATTENTION_Q, BM_ATTENTION_K, BM_ATTENTION_V, BM_ATTENTION_OUT, BM_ATTENTION_PARTIALS };

@@ -11,7 +11,8 @@ static struct bm_inventory inventory;
 
 static void open_inventory(const char *source) {
     struct bm_error error = {0};
-    cr_assert_eq(bm_inventory_open(source, &inventory, &error), BM_OK, "%s", error.message);
+    const struct bm_inventory_options options = {.topology_source = source};
+    cr_assert_eq(bm_inventory_open(&options, &inventory, &error), BM_OK, "%s", error.message);
 }
 
 static void open_recorded(void) {
@@ -97,7 +98,8 @@ Test(inventory, without_any_driver_says_what_to_install) {
 Test(inventory, of_a_bad_topology_is_refused) {
     struct bm_error error = {0};
     memset(&inventory, 0x5a, sizeof inventory);
-    cr_assert_eq(bm_inventory_open("xml:/nowhere.xml", &inventory, &error), BM_NOT_FOUND);
+    const struct bm_inventory_options options = {.topology_source = "xml:/nowhere.xml"};
+    cr_assert_eq(bm_inventory_open(&options, &inventory, &error), BM_NOT_FOUND);
     cr_assert(bm_string_contains(error.message, "/nowhere.xml"));
     cr_assert_null(inventory.devices);
     cr_assert_null(inventory.topology);
