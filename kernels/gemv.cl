@@ -1,12 +1,14 @@
 /* gemv.cl - outputs[n] = weights[n,k] x activations[k], accumulated in f32, or in i32 where weights and
  * activations are int8. OpenCL C 1.2, no extension.
  *
- * Weights are row-major, rows `stride` elements apart, k rounded up to 32, so that every row is aligned. Of
- * int4 the 32 elements of a group lie in 16 bytes: element i < 16 in the low nibble of byte i, element 16 + i
- * in its high one; its f16 scales are row-major too. A group of LANES work-items reads ROWS rows at once,
- * each a stream of its own, STRIP elements at a time; the lanes' sums meet in local memory.
+ * Weights are row-major, rows `stride` elements apart, so that every row is aligned. Of int4 the 32 elements
+ * of a group lie in 16 bytes: element i < 16 in the low nibble of byte i, element 16 + i in its high one; its
+ * f16 scales are row-major too, rows padded to 16. A group of LANES work-items reads ROWS rows at once, the
+ * number of groups apart: groups that follow each other go on where the last one's streams ended. The lanes'
+ * sums meet in local memory. Narrow formats take more instructions a byte, so that a core looks less far
+ * ahead: PREFETCH calls for what follows.
  * int8 x int8 takes the f32 pipe: products are below 2^14, so sums of up to 1024 of them are exact.
- * Range: {LANES x blocks of ROWS rows}. */
+ * Range: {LANES x groups of ROWS rows}. */
 #define F32  0
 #define F16  1
 #define BF16 2
@@ -28,6 +30,9 @@
 #ifndef VEC /* elements of one vector; of int4 at most 16 */
 #define VEC 16
 #endif
+#ifndef STRIPS /* vectors, of int4 groups of 32, of a row at once: unrolled */
+#define STRIPS 1
+#endif
 #ifndef LANES
 #define LANES 1
 #endif
@@ -42,6 +47,9 @@
 #define SCALED_GROUPS (WEIGHT == I4) /* an f16 scale for every 32 k of a row */
 #define SCALED_ROW    (WEIGHT == I8) /* an f32 scale for every row */
 #define STRIP         (SCALED_GROUPS ? GROUP_K : VEC)
+#define STEP          (STRIP * STRIPS)
+#define STORED(k)     (WEIGHT == I4 ? (k) / 2 : (k)) /* a row's first k elements, in weight_t */
+#define CACHE_LINE    64
 
 /* Compilers that know wider vectors but avoid them would halve the rate. */
 #ifdef __has_attribute
@@ -142,6 +150,18 @@ static float sum_of(const floatv v) {
 #endif
 }
 
+#if SCALED_GROUPS
+/* Rows of scales are aligned: `stride` elements have whole vectors of them. */
+#define SCALE_STRIDE ((stride / GROUP_K + 15) / 16 * 16)
+#if STRIPS < 2
+#define SCALES             1
+#define LOAD_SCALES(p, to) (*(to) = vload_half(0, p))
+#else
+#define SCALES             STRIPS
+#define LOAD_SCALES(p, to) JOIN(vstore, STRIPS)(JOIN(vloada_half, STRIPS)(0, p), 0, to)
+#endif
+#endif
+
 /* VEC weights of a row from element j on, a multiple of VEC; of int4 without their scale. */
 static floatv load_weights(global const weight_t *row, const uint j) {
 #if WEIGHT == F32
@@ -222,7 +242,8 @@ gemv(global const weight_t *restrict weights, const ulong weights_offset,
      global const float *restrict activation_scale,
 #endif
      global activation_t *restrict outputs, const uint n, const uint k, const uint stride) {
-    const uint lane = get_local_id(0), first_row = get_group_id(0) * ROWS, whole = k / STRIP * STRIP;
+    const uint lane = get_local_id(0), whole = k / STEP * STEP;
+    const uint groups = get_num_groups(0), group = get_group_id(0);
     global const weight_t *row[ROWS];
     floatv sum[ROWS];
     float total[ROWS];
@@ -237,40 +258,46 @@ gemv(global const weight_t *restrict weights, const ulong weights_offset,
 #pragma unroll
     for (uint r = 0; r < ROWS; r++) {
         /* Rows past the last repeat it; their outputs are dropped. */
-        const ulong from = min(first_row + r, n - 1);
-        row[r] =
-            weights + weights_offset / (WEIGHT == I4 ? 2 : 1) + from * (WEIGHT == I4 ? stride / 2 : stride);
+        const ulong from = min(group + r * groups, n - 1);
+        row[r] = weights + weights_offset / (WEIGHT == I4 ? 2 : 1) + from * STORED(stride);
         sum[r] = 0.0f;
 #if SCALED_GROUPS
-        scale[r] = scales + scales_offset + from * (stride / GROUP_K);
+        scale[r] = scales + scales_offset + from * SCALE_STRIDE;
 #endif
 #if QUANTISE
         exact[r] = 0;
 #endif
     }
-    for (uint j = lane * STRIP; j < whole; j += LANES * STRIP) {
-#if PREFETCH
-#pragma unroll
-        for (uint r = 0; r < ROWS; r++)
-            __builtin_prefetch((const char *)(ulong)(row[r] + (WEIGHT == I4 ? j / 2 : j)) + PREFETCH, 0, 3);
-#endif
-#if SCALED_GROUPS
+    for (uint j = lane * STEP; j < whole; j += LANES * STEP) {
 #pragma unroll
         for (uint r = 0; r < ROWS; r++) {
-            floatv part = 0.0f;
+#if PREFETCH
 #pragma unroll
-            for (uint i = 0; i < STRIP; i += VEC)
-                part += LOAD_INPUTS(activations + j + i) * load_weights(row[r], j + i);
-            sum[r] += vload_half(j / GROUP_K, scale[r]) * part;
-        }
-#else
-        const floatv activation = LOAD_INPUTS(activations + j);
-#pragma unroll
-        for (uint r = 0; r < ROWS; r++)
-            sum[r] += activation * load_weights(row[r], j);
+            for (uint byte = 0; byte < STORED(STEP) * sizeof(weight_t); byte += CACHE_LINE)
+                __builtin_prefetch((const char *)(ulong)(row[r] + STORED(j)) + PREFETCH + byte, 0, 3);
 #endif
+#if SCALED_GROUPS
+            float factor[STRIPS];
+#pragma unroll
+            for (uint strip = 0; strip < STRIPS; strip += SCALES)
+                LOAD_SCALES(scale[r] + j / GROUP_K + strip, factor + strip);
+#endif
+#pragma unroll
+            for (uint strip = 0; strip < STRIPS; strip++) {
+                const uint at = j + strip * STRIP;
+#if SCALED_GROUPS
+                floatv part = LOAD_INPUTS(activations + at) * load_weights(row[r], at);
+#pragma unroll
+                for (uint i = VEC; i < STRIP; i += VEC)
+                    part += LOAD_INPUTS(activations + at + i) * load_weights(row[r], at + i);
+                sum[r] += factor[strip] * part;
+#else
+                sum[r] += LOAD_INPUTS(activations + at) * load_weights(row[r], at);
+#endif
+            }
+        }
 #if QUANTISE
-        if (++steps % (1024 / VEC) == 0) {
+        if (++steps % (1024 / VEC / STRIPS) == 0) {
 #pragma unroll
             for (uint r = 0; r < ROWS; r++) {
                 exact[r] += convert_int(sum_of(sum[r]));
@@ -306,12 +333,12 @@ gemv(global const weight_t *restrict weights, const ulong weights_offset,
                 part[r * LANES + lane] += part[r * LANES + lane + half_lanes];
     }
     barrier(CLK_LOCAL_MEM_FENCE);
-    for (uint r = lane; r < ROWS && first_row + r < n; r += LANES)
-        store_one(part[r * LANES] * SCALE(first_row + r), outputs + first_row + r);
+    for (uint r = lane; r < ROWS && group + r * groups < n; r += LANES)
+        store_one(part[r * LANES] * SCALE(group + r * groups), outputs + group + r * groups);
 #else
 #pragma unroll
     for (uint r = 0; r < ROWS; r++)
-        if (first_row + r < n)
-            store_one(LANE_TOTAL(r) * SCALE(first_row + r), outputs + first_row + r);
+        if (group + r * groups < n)
+            store_one(LANE_TOTAL(r) * SCALE(group + r * groups), outputs + group + r * groups);
 #endif
 }

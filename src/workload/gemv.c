@@ -3,18 +3,18 @@
  * F = 2 n k; B = n k e_w + scales + k e_a + n e_o, unpadded, e bytes an element (DESIGN "Formulas" with m =
  * 1). Weights are row-major: element (n, k) is number n * stride + k, stride being k rounded up to 16 so that
  * every row is aligned; of I4 to whole groups of 32, in which k and k + 16 share a byte: element k < 16 is
- * number 2 k, element 16 + k number 2 k + 1. */
+ * number 2 k, element 16 + k number 2 k + 1. Scales of groups are row-major, rows padded to 16. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "internal.h"
 
 enum { WEIGHTS, ACTIVATIONS, OUTPUTS };
-enum { ROW_ALIGNMENT = 16, GROUP_K = 32 };
+enum { ROW_ALIGNMENT = 16, GROUP_K = 32, SCALE_ALIGNMENT = 16 };
 
 static const struct bm_tunable tunables[] = {
-    {"ROWS", 1, 16, false},        {"VEC", 1, 16, true},          {"LANES", 1, 1024, true},
-    {"PREFETCH", 0, 16384, false}, {"PACK_LANES", 1, 1024, true},
+    {"ROWS", 1, 16, false},   {"VEC", 1, 16, true},          {"STRIPS", 1, 16, true},
+    {"LANES", 1, 1024, true}, {"PREFETCH", 0, 16384, false}, {"PACK_LANES", 1, 1024, true},
 };
 
 static enum bm_status validate(const struct bm_case *c, struct bm_error *error) {
@@ -51,6 +51,7 @@ static void safe_parameters(const struct bm_case *c, const struct bm_target *tar
     *parameters = (struct bm_parameters){0};
     bm_parameters_set(parameters, "ROWS", 4);
     bm_parameters_set(parameters, "VEC", grouped ? 4 : 16);
+    bm_parameters_set(parameters, "STRIPS", 1);
     bm_parameters_set(parameters, "LANES", grouped ? 32 : 1);
     bm_parameters_set(parameters, "PREFETCH", 0);
     bm_parameters_set(parameters, "PACK_LANES", grouped ? 32 : 1);
@@ -59,6 +60,13 @@ static void safe_parameters(const struct bm_case *c, const struct bm_target *tar
 static uint64_t stride_of(const struct bm_case *c) {
     const uint64_t alignment = c->dtype->weight == BM_ELEMENT_I4 ? GROUP_K : ROW_ALIGNMENT;
     return bm_ceil_div(c->k, alignment) * alignment;
+}
+
+/* Scales of one row, with padding. */
+static uint64_t scale_stride_of(const struct bm_case *c) {
+    if (c->dtype->weight != BM_ELEMENT_I4)
+        return c->dtype->scale_group ? 1 : 0;
+    return bm_ceil_div(stride_of(c) / GROUP_K, SCALE_ALIGNMENT) * SCALE_ALIGNMENT;
 }
 
 /* And the tensors of some formats only: the weights' scales, one a row or row-major; quantised activations
@@ -78,8 +86,7 @@ static void add_launches(const struct bm_case *c, uint64_t rows, uint64_t lanes,
         bm_launch_uint(quantise, c->k);
     }
     if (c->dtype->scale_group)
-        scales = bm_plan_tensor(plan, "scales", c->dtype->scale, BM_ROLE_COLD,
-                                bm_dtype_scale_count(c->dtype, c->n, c->k));
+        scales = bm_plan_tensor(plan, "scales", c->dtype->scale, BM_ROLE_COLD, c->n * scale_stride_of(c));
     struct bm_launch *launch = bm_plan_launch(plan, "gemv", 1);
     launch->local[0] = lanes;
     launch->global[0] = bm_ceil_div(c->n, rows) * lanes;
@@ -131,22 +138,18 @@ static enum bm_status plan_gemv(const struct bm_case *c, const struct bm_target 
     return status;
 }
 
-/* All rows where that is cheap, else one of every ROWS, those that a work-item or group handles together.
- * Many cheap rows go into one check. */
-struct rows {
-    uint64_t block; /* rows that one sampled row stands for */
-    uint64_t run;   /* rows of a check when all are computed */
-};
-
-static struct rows rows_of(const struct bm_case *c, const struct bm_plan *plan) {
+/* All rows where that is cheap, RUN of them a check; else one of those that each work-item or group handles
+ * together, which are the number of groups apart. */
+enum { RUN = 64 };
+static uint64_t groups_of(const struct bm_case *c, const struct bm_plan *plan) {
     if (c->n * c->k <= UINT64_C(1) << 28)
-        return (struct rows){.block = 1, .run = 64};
-    return (struct rows){.block = (uint64_t)bm_parameters_get(&plan->parameters, "ROWS", 1), .run = 1};
+        return 0;
+    return bm_ceil_div(c->n, (uint64_t)bm_parameters_get(&plan->parameters, "ROWS", 1));
 }
 
 static uint64_t check_count(const struct bm_case *c, const struct bm_plan *plan) {
-    const struct rows rows = rows_of(c, plan);
-    return bm_ceil_div(c->n, rows.block * rows.run);
+    const uint64_t groups = groups_of(c, plan);
+    return groups ? groups : bm_ceil_div(c->n, RUN);
 }
 
 /* Activations in the order in which int4 weights are stored. */
@@ -161,17 +164,15 @@ static void order_as_nibbles(double *x, size_t count) {
 
 static double dot_row(const struct bm_case *c, const struct bm_operands *operands, unsigned scales,
                       uint64_t row, uint64_t stride, const double *x) {
-    const struct bm_dtype *dtype = c->dtype;
-    const uint64_t grouped = dtype->scale_group && dtype->scale_group != BM_SCALE_CHANNEL,
-                   groups = stride / GROUP_K;
+    const uint64_t scale_stride = scale_stride_of(c);
     double sum = 0;
 
-    if (!grouped) {
+    if (scale_stride <= 1) {
         sum = bm_values_dot(operands, WEIGHTS, row * stride, x, (size_t)stride);
-        return dtype->scale_group ? sum * bm_values_sum(operands, scales, row, 1) : sum;
+        return scale_stride ? sum * bm_values_sum(operands, scales, row, 1) : sum;
     }
-    for (uint64_t g = 0; g < groups; g++)
-        sum += bm_values_sum(operands, scales, row * groups + g, 1) *
+    for (uint64_t g = 0; g < stride / GROUP_K; g++)
+        sum += bm_values_sum(operands, scales, row * scale_stride + g, 1) *
                bm_values_dot(operands, WEIGHTS, row * stride + g * GROUP_K, x + g * GROUP_K, GROUP_K);
     return sum;
 }
@@ -179,8 +180,7 @@ static double dot_row(const struct bm_case *c, const struct bm_operands *operand
 static enum bm_status check_gemv(const struct bm_case *c, const struct bm_plan *plan,
                                  const struct bm_operands *operands, uint64_t seed, uint64_t index,
                                  struct bm_check *check, struct bm_error *error) {
-    const struct rows rows = rows_of(c, plan);
-    const uint64_t first = index * rows.block * rows.run, stride = stride_of(c);
+    const uint64_t groups = groups_of(c, plan), stride = stride_of(c);
     enum bm_status status = bm_check_begin(check, index, check_count(c, plan), error);
     if (status)
         return status;
@@ -193,11 +193,12 @@ static enum bm_status check_gemv(const struct bm_case *c, const struct bm_plan *
         bm_matmul_quantise(x, (size_t)c->k);
     if (c->dtype->weight == BM_ELEMENT_I4)
         order_as_nibbles(x, (size_t)stride);
-    const uint64_t left = c->n - first;
-    check->first = first;
-    if (rows.block > 1)
-        check->first += bm_sample(seed, index, left < rows.block ? left : rows.block);
-    check->count = (unsigned)(left < rows.run ? left : rows.run);
+    check->first = index * RUN;
+    check->count = (unsigned)(c->n - index * RUN < RUN ? c->n - index * RUN : RUN);
+    if (groups) {
+        check->first = index + groups * bm_sample(seed, index, bm_ceil_div(c->n - index, groups));
+        check->count = 1;
+    }
     for (unsigned i = 0; i < check->count; i++)
         check->expected[i] = dot_row(c, operands, plan->tensor_count - 1, check->first + i, stride, x);
     check->scale = bm_matmul_scale(c);

@@ -81,8 +81,8 @@ Test(planted, the_copies_are_right_before) {
 }
 
 Test(planted, wrong_results) {
-    static const struct mistake sign = {"a wrong sign", "gemv.cl", "sum[r] += activation",
-                                        "sum[r] -= activation", "output 0 differs"},
+    static const struct mistake sign = {"a wrong sign", "gemv.cl", "sum[r] += LOAD_INPUTS",
+                                        "sum[r] -= LOAD_INPUTS", "output 0 differs"},
                                 bound = {"a lost last term", "gemm.cl", "+ i] = value;",
                                          "+ i] = k0 + j + 1 < k ? value : 0;", "differs"},
                                 scale = {"a factor of two", "stream.cl",
@@ -103,7 +103,7 @@ Test(planted, wrong_results) {
 /* The error of one wrong output among many, however small its place. */
 Test(planted, one_wrong_output) {
     static const struct mistake mistake = {"a wrong row", "gemv.cl", "store_one(LANE_TOTAL(r) *",
-                                           "store_one((first_row + r == 23 ? 0.0f : LANE_TOTAL(r)) *",
+                                           "store_one((group + r * groups == 23 ? 0.0f : LANE_TOTAL(r)) *",
                                            "output 23 differs"};
     struct bm_case the_case = case_gemv("f32", 37, 64);
     for (size_t e = 0; endpoints_get(e) != NULL; e++)
@@ -123,16 +123,16 @@ Test(planted, not_a_number) {
 }
 
 Test(planted, outputs_left_out) {
-    static const struct mistake mistake = {"a missing last output", "gemv.cl", "first_row + r < n",
-                                           "first_row + r + 1 < n", "output 36 was never written"};
+    static const struct mistake mistake = {"a missing last output", "gemv.cl", "group + r * groups < n",
+                                           "group + r * groups + 1 < n", "output 36 was never written"};
     struct bm_case f32 = case_gemv("f32", 37, 64), f16 = case_gemv("f16", 37, 64);
     expect_found(&mistake, &f32);
     expect_found(&mistake, &f16);
 }
 
 Test(planted, outputs_too_many) {
-    static const struct mistake mistake = {"one output too many", "gemv.cl", "first_row + r < n",
-                                           "first_row + r <= n",
+    static const struct mistake mistake = {"one output too many", "gemv.cl", "group + r * groups < n",
+                                           "group + r * groups <= n",
                                            "output 36 is followed by bytes that the kernel must not write"};
     struct bm_case f32 = case_gemv("f32", 37, 64), f16 = case_gemv("f16", 37, 64);
     expect_found(&mistake, &f32);
@@ -140,8 +140,8 @@ Test(planted, outputs_too_many) {
 }
 
 Test(planted, outputs_shifted_down) {
-    static const struct mistake mistake = {"outputs one place early", "gemv.cl", "outputs + first_row + r",
-                                           "outputs + first_row + r - 1",
+    static const struct mistake mistake = {"outputs one place early", "gemv.cl",
+                                           "outputs + group + r * groups", "outputs + group + r * groups - 1",
                                            "output 0 is preceded by bytes that the kernel must not write"};
     struct bm_case the_case = case_gemv("f32", 37, 64);
     expect_found(&mistake, &the_case);

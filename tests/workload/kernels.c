@@ -136,10 +136,10 @@ static void run_gemm(bool small) {
 static void run_gemv(bool small) {
     static const struct tuning tunings[] = {
         {true, false, "ROWS=4 VEC=4"},
-        {false, false, "ROWS=8 PREFETCH=512"},
-        {false, false, "ROWS=1 VEC=8"},
+        {false, false, "ROWS=8 STRIPS=4 PREFETCH=512"},
+        {false, false, "ROWS=1 VEC=8 STRIPS=16"},
         {false, false, "ROWS=7 VEC=1"},
-        {true, true, "ROWS=2 LANES=8 PACK_LANES=4"},
+        {true, true, "ROWS=2 LANES=8 STRIPS=2 PACK_LANES=4"},
         {false, true, "ROWS=2 LANES=128 VEC=8"},
         {false, true, "ROWS=3 LANES=32 VEC=2"},
     };
