@@ -41,8 +41,8 @@ struct bm_dtype {
     /* Activations enter in `activation` and are quantised to I8 row by row within the timed region: scale =
      * max |x| / 127, q = x / scale rounded to nearest even. */
     bool quantised_activations;
-    const char
-        *pipes[4]; /* units that may serve it, best first, NULL-terminated (DESIGN: "Which pipes ...") */
+    const char *pipes[5]; /* units that may serve it, best first, NULL-terminated (DESIGN: "Which pipes ...");
+                             f32 vectors serve int8 too, as sums of up to 1024 products are exact in them */
 };
 const struct bm_dtype *bm_dtype_find(const char *name); /* NULL: unknown */
 const struct bm_dtype *bm_dtype_get(size_t index);      /* NULL past the end: for listings */

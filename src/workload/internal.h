@@ -97,6 +97,31 @@ enum bm_status bm_check_begin(struct bm_check *check, uint64_t index, uint64_t c
  * them (see fma_dot.c). */
 void bm_fma_expect_dot(unsigned depth, uint64_t steps, struct bm_check *check);
 
+/* ---- matmul: what gemm and gemv share ---- */
+
+/* The number by which their kernels know a format. */
+int64_t bm_matmul_format(enum bm_element element);
+/* WEIGHT, ACTIVATION and QUANTISE of the build. */
+void bm_matmul_define(const struct bm_dtype *dtype, struct bm_plan *plan);
+/* What quantising a row to int8 makes of it, in the kernels' own f32 arithmetic. */
+void bm_matmul_quantise(double *x, size_t count);
+/* The standard deviation of an output: elements of weights are normal with 1, of I8 32, of I4 2.5; their
+ * scales and activations are unit normals. */
+double bm_matmul_scale(const struct bm_case *c);
+/* Adding k products in f32 rounds each partial sum, of size sqrt(j) after j terms, by up to u = 2^-24 of it;
+ * independent roundings make u / sqrt(3) * sqrt(1 + 2 + ... + k) = 0.41 u k, which is 0.41 u sqrt(k) of the
+ * scale. 8 u sqrt(k) leaves twenty standard deviations and is still far below one lost term, about
+ * 1 / sqrt(k). An output of fewer bits adds half a unit in its last place.
+ * int8 x int8 is exact but for the quantising: where x / scale lies within its rounding of a half, a device
+ * may round the other way, which changes the output by max |x| / 127 = 0.04 of one term; two such flips. */
+double bm_matmul_tolerance(const struct bm_case *c);
+/* The plain plan of a valid case and its checks (see matmul_plain.c). */
+void bm_matmul_plain(const struct bm_case *c, struct bm_plan *plan);
+uint64_t bm_matmul_plain_check_count(const struct bm_case *c);
+enum bm_status bm_matmul_plain_check(const struct bm_case *c, const struct bm_operands *operands,
+                                     uint64_t seed, uint64_t index, struct bm_check *check,
+                                     struct bm_error *error) BM_CHECK_RESULT;
+
 /* ---- attention: a plan's tensors and layout, shared by its three files ---- */
 
 enum { BM_ATTENTION_Q, BM_ATTENTION_K, BM_ATTENTION_V, BM_ATTENTION_OUT, BM_ATTENTION_PARTIALS };
