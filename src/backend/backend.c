@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct bm_backend *const backends[] = {&bm_backend_opencl, &bm_backend_native};
+static const struct bm_backend *const backends[] = {&bm_backend_opencl, &bm_backend_native,
+                                                    &bm_backend_onednn};
 
 const struct bm_backend *bm_backend_get(size_t index) {
     return index < BM_COUNT_OF(backends) ? backends[index] : NULL;

@@ -1,6 +1,12 @@
-"""The CPU as it is reached without OpenCL: ceilings by its own instructions."""
+"""The CPU as it is reached without OpenCL: ceilings by its own instructions, oneDNN's matrix products."""
 
+import json
+import os
+import signal
+import subprocess
+import time
 import unittest
+from pathlib import Path
 
 from harness import TINY, ProgramTest, main
 
@@ -47,6 +53,109 @@ class Native(ProgramTest):
 
     def test_unknown_backend(self):
         self.refused("run", *TINY, "--backend", "nativ", says="no backend matches 'nativ'", env=NATIVE)
+
+    def test_a_backend_that_is_not_built_says_so(self):
+        """Its worker is looked for beside the program, then beside the data; a lone copy of the program has neither."""
+        (self.folder / "bin").mkdir()
+        alone = self.folder / "bin" / "benchmark"
+        alone.write_bytes(Path(os.environ["BM_PROGRAM"]).read_bytes())
+        alone.chmod(0o755)
+        (self.folder / "share").mkdir()
+        (self.folder / "share" / "benchmark").symlink_to(Path(os.environ["BM_SOURCE_DIR"]))
+        environment = {**self.environment, "BENCHMARK_BACKENDS": "onednn", "BENCHMARK_DATA_DIR": str(self.folder / "share/benchmark")}
+        done = subprocess.run([alone, "devices", "--format", "json"], env=environment, capture_output=True, text=True, timeout=60)
+        (backend,) = json.loads(done.stdout)["devices"][0]["backends"]
+        self.assertEqual((backend["id"], backend["usable"]), ("onednn", False))
+        self.assertRegex(backend["reason"], "benchmark-onednn is not installed|built without oneDNN")
+
+
+def has_onednn():
+    done = subprocess.run([os.environ["BM_PROGRAM"], "devices", "--format", "json"], capture_output=True, check=True,
+                          env={**os.environ, "BENCHMARK_BACKENDS": "onednn"})
+    backends = [backend for device in json.loads(done.stdout)["devices"] for backend in device["backends"]]
+    return any(backend["id"] == "onednn" and backend["usable"] for backend in backends)
+
+
+def children_of(parent):
+    """The fourth field of /proc/PID/stat, counted from behind the name, which may hold anything."""
+    pids = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if int(path.read_text().rpartition(")")[2].split()[1]) == parent:
+                pids.append(int(path.parent.name))
+        except OSError:
+            pass  # it ended meanwhile
+    return pids
+
+
+ONEDNN = {"BENCHMARK_BACKENDS": "native,onednn"}
+DTYPES = ("--dtype", "f32,bf16,f16,int8,int8af32")
+
+
+@unittest.skipUnless(has_onednn(), "built without oneDNN")
+class OneDnn(ProgramTest):
+    def test_rows_are_run_or_skipped_with_a_reason(self):
+        _, document = self.run_tiny(*DTYPES, env=ONEDNN)
+        rows = [row for row in document["results"] if row["backend"] == "onednn"]
+        by_status = {}
+        for row in rows:
+            by_status.setdefault(row["status"], []).append(row)
+        self.assertEqual(set(by_status) - {"ok", "skipped"}, set(), [row["reason"] for row in rows])
+        self.assertTrue({"f32"} <= {row["case"]["dtype"] for row in by_status["ok"]})
+        for row in by_status["ok"]:
+            self.assertIn(row["case"]["workload"], ("gemm", "gemv"))
+            self.assertRegex(row["kernel"]["variant"], "brg|gemm|ref")
+            self.assertEqual(row["kernel"]["parameters"], {})
+        for row in by_status["skipped"]:
+            self.assertRegex(row["reason"], "oneDNN|onednn")
+        self.assertEqual({row["status"] for row in rows if row["case"]["workload"] == "attention"}, {"skipped"})
+        (device,) = document["devices"]
+        self.assertEqual({ceiling["backend"] for ceiling in device["ceilings"]}, {"native"}, "it has no ceilings of its own")
+        self.assertIn("attn", device["summary"][0]["missing"])
+
+    def test_the_pipe_is_one_that_the_cpu_showed(self):
+        """A row in bf16 or int8 names the unit that did it, and that unit has a ceiling in the same run."""
+        _, document = self.run_tiny("--dtype", "bf16,int8", "--workload", "gemm", env=ONEDNN)
+        pipes = {ceiling["pipe"] for ceiling in document["devices"][0]["ceilings"]}
+        for row in document["results"]:
+            if row["backend"] == "onednn" and row["status"] == "ok":
+                self.assertIn(row["kernel"]["pipe"], pipes)
+                self.assertIsNotNone(row["utilization"]["compute_of_ceiling"], row["key"])
+
+    def test_verify(self):
+        result = self.benchmark("verify", *TINY, "--dtype", "f32,int8", "--workload", "gemm,gemv", env=ONEDNN)
+        self.assertRegex(result.out, r"[0-9]+ passed, 0 failed")
+
+    def test_an_interrupt_meets_program_and_worker(self):
+        """A terminal sends it to both; the worker stays until the program is done with it."""
+        process = self.popen("run", *TINY, "--budget", "20", "--dtype", "f32", "--output", "int.json", env=ONEDNN,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        for line in process.stderr:
+            if "warming up" in line or "measuring" in line:
+                break
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, err)
+        document = self.load("int.json")
+        self.assertFalse(document["complete"])
+        self.assertEqual({row["status"] for row in document["results"]} - {"ok", "skipped"}, set(),
+                         [row["reason"] for row in document["results"]])
+
+    def test_workers_end_with_the_program(self):
+        process = self.popen("run", *TINY, "--budget", "20", "--dtype", "f32", "--output", "kill.json", env=ONEDNN,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        for line in process.stderr:
+            if "warming up" in line:
+                break
+        pids = children_of(process.pid)
+        self.assertTrue(pids)
+        process.kill()
+        process.wait()
+        process.stderr.close()
+        deadline = time.monotonic() + 20
+        while any(os.path.exists(f"/proc/{pid}") for pid in pids) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertEqual([pid for pid in pids if os.path.exists(f"/proc/{pid}")], [])
 
 
 if __name__ == "__main__":
