@@ -38,7 +38,7 @@ void bm_run_reserve_items(struct bm_run *run) {
             continue;
         if (session == NULL)
             state->error = run->session_error[endpoint - run->inventory->endpoints];
-        else if (endpoint->backend->reserve(session, &item->the_case, &state->error) == BM_OK)
+        else if (endpoint->backend->reserve(session, &item->the_case, NULL, &state->error) == BM_OK)
             continue;
         give_up(state);
     }
