@@ -22,6 +22,8 @@ struct bm_gemm_layout {
 };
 struct bm_gemm_layout bm_gemm_layout(const struct bm_case *c, const struct bm_parameters *parameters);
 
+enum { BM_GEMM_TUNABLE_COUNT = 10 };
+extern const struct bm_tunable bm_gemm_tunables[BM_GEMM_TUNABLE_COUNT];
 void bm_gemm_safe_parameters(const struct bm_case *c, const struct bm_target *target,
                              struct bm_parameters *parameters);
 enum bm_status bm_gemm_plan(const struct bm_case *c, const struct bm_target *target,

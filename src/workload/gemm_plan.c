@@ -3,7 +3,7 @@
 
 enum { GROUP_K = 32, EXACT_SUM = 1024 }; /* as in the kernel */
 
-static const struct bm_tunable tunables[] = {
+const struct bm_tunable bm_gemm_tunables[BM_GEMM_TUNABLE_COUNT] = {
     {"GROUPED", 0, 1, false},      {"PANEL_N", 1, 1024, false}, {"TILE_N", 1, 256, false},
     {"TILE_M", 1, 32, false},      {"BLOCK_M", 1, 4096, false}, {"BLOCK_K", 4, EXACT_SUM, true},
     {"VEC", 1, 16, true},          {"STAGE", 0, 1, false},      {"PREFETCH", 0, 8, false},
@@ -14,13 +14,12 @@ void bm_gemm_safe_parameters(const struct bm_case *c, const struct bm_target *ta
                              struct bm_parameters *parameters) {
     /* Groups of 64 work-items and 10 KiB of local memory, where the device has them. */
     const bool grouped = target->is_gpu && target->max_group_items >= 64 && target->local_bytes >= 16384;
-    const int64_t tile_m = grouped || c->m <= 4 ? 4 : 8;
-
+    (void)c;
     *parameters = (struct bm_parameters){0};
     bm_parameters_set(parameters, "GROUPED", grouped);
     bm_parameters_set(parameters, "PANEL_N", grouped ? 64 : 32);
     bm_parameters_set(parameters, "TILE_N", grouped ? 4 : 32);
-    bm_parameters_set(parameters, "TILE_M", tile_m);
+    bm_parameters_set(parameters, "TILE_M", grouped ? 4 : 8);
     bm_parameters_set(parameters, "BLOCK_M", grouped ? 16 : 128);
     bm_parameters_set(parameters, "BLOCK_K", grouped ? 16 : 256);
     bm_parameters_set(parameters, "VEC", grouped ? 4 : 16);
@@ -126,6 +125,17 @@ static void add_launches(const struct bm_case *c, const struct tiling *t, unsign
     bm_launch_uint(launch, c->k);
 }
 
+/* As many tiles as TILE_M asks for, but of equal height, so that few rows are computed in vain; and no block
+ * taller than all of them. */
+static void fit_rows(uint64_t m, struct tiling *t, struct bm_parameters *parameters) {
+    const uint64_t tiles = bm_ceil_div(m, t->tile_m), in_block = t->block_m / t->tile_m;
+
+    t->tile_m = bm_ceil_div(m, tiles);
+    t->block_m = t->tile_m * (in_block < tiles ? in_block : tiles);
+    bm_parameters_set(parameters, "TILE_M", (int64_t)t->tile_m);
+    bm_parameters_set(parameters, "BLOCK_M", (int64_t)t->block_m);
+}
+
 enum bm_status bm_gemm_plan(const struct bm_case *c, const struct bm_target *target,
                             const struct bm_parameters *given, struct bm_plan *plan, struct bm_error *error) {
     struct bm_parameters safe, parameters;
@@ -136,18 +146,16 @@ enum bm_status bm_gemm_plan(const struct bm_case *c, const struct bm_target *tar
     if (status)
         return status;
     bm_gemm_safe_parameters(c, target, &safe);
-    status = bm_tunables_resolve("gemm", tunables, BM_COUNT_OF(tunables), &safe, given, &parameters, error);
+    status = bm_tunables_resolve("gemm", bm_gemm_tunables, BM_GEMM_TUNABLE_COUNT, &safe, given, &parameters,
+                                 error);
     if (status)
         return status;
-    /* A block taller than the activations would only cost memory. */
     struct tiling t = tiling_of(&parameters);
-    if (!t.grouped && t.tile_m && t.block_m > bm_ceil_div(c->m, t.tile_m) * t.tile_m) {
-        t.block_m = bm_ceil_div(c->m, t.tile_m) * t.tile_m;
-        bm_parameters_set(&parameters, "BLOCK_M", (int64_t)t.block_m);
-    }
     status = check_tiling(&t, target, error);
     if (status)
         return status;
+    if (!t.grouped)
+        fit_rows(c->m, &t, &parameters);
     const struct bm_gemm_layout layout = bm_gemm_layout(c, &parameters);
     const struct bm_dtype *dtype = c->dtype;
     const uint64_t tile = t.grouped ? t.block_m : t.tile_m, rows = bm_ceil_div(c->m, tile) * tile;

@@ -32,11 +32,6 @@ enum bm_status bm_dtype_check_plain(const char *workload, const struct bm_dtype 
 
 /* ---- tunables ---- */
 
-struct bm_tunable {
-    const char *name;
-    int64_t minimum, maximum;
-    bool power_of_two;
-};
 /* Fills *resolved with `given`, and with `safe` where given says nothing. BM_INVALID for a name that is not
  * in the table and for a value out of range. */
 enum bm_status bm_tunables_resolve(const char *workload, const struct bm_tunable *tunables, size_t count,
@@ -121,6 +116,8 @@ static inline uint64_t bm_attention_context(const struct bm_case *c) {
 static inline uint64_t bm_attention_tokens(const struct bm_case *c) {
     return c->phase == BM_PHASE_DECODE ? 1 : c->tokens;
 }
+enum { BM_ATTENTION_TUNABLES = 12 };
+extern const struct bm_tunable bm_attention_tunables[BM_ATTENTION_TUNABLES];
 void bm_attention_safe_parameters(const struct bm_case *c, const struct bm_target *target,
                                   struct bm_parameters *parameters);
 enum bm_status bm_attention_plan(const struct bm_case *c, const struct bm_target *target,
