@@ -9,23 +9,52 @@
 
 /* ---- number formats ---- */
 
-enum bm_element { BM_ELEMENT_F32, BM_ELEMENT_F16 };
-size_t bm_element_bytes(enum bm_element element);
+/* I8 and I4 are signed. I4, -8 to 7, is stored as q + 8 in a nibble, two a byte: element e lies in byte e /
+ * 2, in the low nibble where e is even. */
+enum bm_element { BM_ELEMENT_F32, BM_ELEMENT_F16, BM_ELEMENT_BF16, BM_ELEMENT_I8, BM_ELEMENT_I4 };
+enum { BM_ELEMENT_COUNT = BM_ELEMENT_I4 + 1 };
+const char *bm_element_name(enum bm_element element); /* "f32", "bf16", "i4" */
+/* Bytes of `count` packed elements, a last half byte counted whole. */
+uint64_t bm_element_size(enum bm_element element, uint64_t count);
+/* Whole elements that lie in so many bytes. */
+uint64_t bm_element_fit(enum bm_element element, uint64_t bytes);
+double bm_element_bytes_each(enum bm_element element); /* 0.5 for I4: for formulas */
 /* IEEE 754 binary16, round to nearest even; exact for every value both ways, infinities and NaN included. */
 uint16_t bm_half_from_float(float value);
 float bm_half_to_float(uint16_t bits);
-/* Reads element index of packed data in the given format. */
+/* bfloat16, the upper half of a binary32: round to nearest even; a NaN stays one, and is quiet. */
+uint16_t bm_bfloat_from_float(float value);
+float bm_bfloat_to_float(uint16_t bits);
+/* Reads and writes element index of packed data in the given format. A store rounds to nearest even, and
+ * clamps to the range of an integer format (NaN gives 0); of an I4 it leaves the other nibble alone. */
 float bm_element_load(enum bm_element element, const void *data, uint64_t index);
+void bm_element_store(enum bm_element element, void *data, uint64_t index, float value);
 
-/* A contract: what weights and activations are stored as. Accumulation is f32 in both. */
+/* A contract: what weights and activations are stored as (DESIGN "Number formats"). Accumulation is f32, for
+ * int8 i32. A weight is its element times its scale; weights [n, k] have scales [n, k / scale_group]. */
+#define BM_SCALE_CHANNEL UINT32_MAX
 struct bm_dtype {
-    const char *name;
+    const char *name, *summary;
     enum bm_element weight, activation, output, kv;
-    const char
-        *pipes[4]; /* units that may serve it, best first, NULL-terminated (DESIGN: "Which pipes ...") */
+    enum bm_element scale; /* of the weights, where scale_group is not 0 */
+    uint32_t scale_group;  /* consecutive weights along k that share a scale; BM_SCALE_CHANNEL: all of an
+                              output  channel; 0: no scales */
+    /* Activations enter in `activation` and are quantised to I8 row by row within the timed region: scale =
+     * max |x| / 127, q = x / scale rounded to nearest even. */
+    bool quantised_activations;
+    const char *pipes[5]; /* units that may serve it, best first, NULL-terminated (DESIGN: "Which pipes ...");
+                             f32 vectors serve int8 too, as sums of up to 1024 products are exact in them */
 };
 const struct bm_dtype *bm_dtype_find(const char *name); /* NULL: unknown */
 const struct bm_dtype *bm_dtype_get(size_t index);      /* NULL past the end: for listings */
+/* "f32, f16, ... or int4af16": all of them, for messages. Static. */
+const char *bm_dtype_names(void);
+/* The contract of ops without weights, such as attention and norms: f32, f16 or bf16 by the activations. */
+const struct bm_dtype *bm_dtype_of_activations(const struct bm_dtype *dtype);
+/* Scales of a matrix [n, k]: 0, n, or n ceil(k / scale_group). */
+uint64_t bm_dtype_scale_count(const struct bm_dtype *dtype, uint64_t n, uint64_t k);
+/* Bytes of a matrix [n, k] with its scales, unpadded: n k e_w + scales e_s. */
+double bm_dtype_weight_bytes(const struct bm_dtype *dtype, uint64_t n, uint64_t k);
 
 /* ---- cases ---- */
 
@@ -120,9 +149,9 @@ struct bm_target {
 
 /* ---- input values and checking ---- */
 
-/* Seeded normal values, |x| >= 2^-10 so that no format stores a denormal, rounded to the format. Element i of
- * a tensor that starts at `start` is values[(start + i) % period]: period is prime, so shifted copies differ.
- */
+/* Seeded values x of a normal distribution, |x| >= 2^-10 so that no format stores a denormal, rounded to the
+ * format; I8: 32 x, rounded and kept within +-127; I4: 2.5 x, within -8 to 7. Element i of a tensor that
+ * starts at `start` is values[(start + i) % period]: period is prime, so shifted copies differ. */
 struct bm_values {
     enum bm_element element;
     size_t period;

@@ -104,6 +104,8 @@ void bm_pass_attention(struct bm_pass *pass, const char *name, uint64_t count, u
                    (uint64_t)model->heads * model->head_dim);
     if (pass->status == BM_OK)
         set_case(pass, op, "attention", decode ? 1 : length);
+    /* It has no weights: all contracts with the same activations share one measurement. */
+    op->the_case.dtype = bm_dtype_of_activations(pass->request->dtype);
     op->the_case.context = decode ? length : 0;
     op->the_case.heads = model->heads;
     op->the_case.kv_heads = model->kv_heads;

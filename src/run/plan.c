@@ -149,9 +149,8 @@ static enum bm_status add_dtypes(struct planner *planner, const struct bm_suite_
         const char *name = given->count > 0 ? given->items[d] : entry->dtypes[d];
         const struct bm_dtype *dtype = bm_dtype_find(name);
         if (dtype == NULL) /* those of options are known to be right */
-            return bm_fail(error, BM_INVALID,
-                           "%s: $.entries[%u].dtypes[%zu]: '%s' is unknown: use f32 or f16", planner->suite,
-                           planner->entry, d, name);
+            return bm_fail(error, BM_INVALID, "%s: $.entries[%u].dtypes[%zu]: '%s' is unknown: use %s",
+                           planner->suite, planner->entry, d, name, bm_dtype_names());
         status = add_phase(planner, entry, model, phase, dtype, error);
     }
     return status;
@@ -266,8 +265,8 @@ static enum bm_status check_selectors(const struct bm_run_options *options,
                            options->phases.items[i]);
     for (size_t i = 0; i < options->dtypes.count; i++)
         if (bm_dtype_find(options->dtypes.items[i]) == NULL)
-            return bm_fail(error, BM_INVALID, "dtype '%s' is unknown: use f32 or f16",
-                           options->dtypes.items[i]);
+            return bm_fail(error, BM_INVALID, "dtype '%s' is unknown: use %s", options->dtypes.items[i],
+                           bm_dtype_names());
     for (size_t i = 0; i < options->models.count; i++) {
         struct bm_model model;
         enum bm_status status = bm_model_load(options->models.items[i], &model, error);

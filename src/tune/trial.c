@@ -19,7 +19,7 @@ static bool plan_case(const struct tune_trial *trial, const struct bm_parameters
     if (trial->the_case->workload->plan(trial->the_case, target, parameters, plan, NULL) != BM_OK)
         return false;
     for (unsigned t = 0; t < plan->tensor_count; t++)
-        *bytes += plan->tensors[t].count * bm_element_bytes(plan->tensors[t].element);
+        *bytes += bm_element_size(plan->tensors[t].element, plan->tensors[t].count);
     return true;
 }
 

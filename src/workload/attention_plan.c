@@ -197,6 +197,8 @@ enum bm_status bm_attention_plan(const struct bm_case *c, const struct bm_target
 
     *plan = (struct bm_plan){0};
     enum bm_status status = bm_workload_attention.validate(c, error);
+    if (!status)
+        status = bm_dtype_check_plain("attention", c->dtype, BM_ELEMENT_F16, error);
     if (status)
         return status;
     bm_attention_safe_parameters(c, target, &safe);

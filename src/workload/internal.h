@@ -17,9 +17,18 @@ extern const struct bm_workload bm_workload_gemm, bm_workload_gemv, bm_workload_
 #define BM_HEADS_MAX     (UINT32_C(1) << 12)
 #define BM_HEAD_DIM_MAX  1024u
 
-/* Unit roundoff of f32 and f16. */
-#define BM_F32_ROUNDOFF 0x1p-24
-#define BM_F16_ROUNDOFF 0x1p-11
+/* Unit roundoff of f32, f16 and bf16. */
+#define BM_F32_ROUNDOFF  0x1p-24
+#define BM_F16_ROUNDOFF  0x1p-11
+#define BM_BF16_ROUNDOFF 0x1p-8
+/* Half a unit in the last place of an output that is stored in fewer bits than it is computed in; 0 for f32.
+ */
+static inline double bm_output_roundoff(enum bm_element output) {
+    return output == BM_ELEMENT_F16 ? BM_F16_ROUNDOFF : output == BM_ELEMENT_BF16 ? BM_BF16_ROUNDOFF : 0;
+}
+/* BM_UNSUPPORTED unless weights and activations are of one float format, among those up to `last`. */
+enum bm_status bm_dtype_check_plain(const char *workload, const struct bm_dtype *dtype, enum bm_element last,
+                                    struct bm_error *error) BM_CHECK_RESULT;
 
 /* ---- tunables ---- */
 
@@ -78,6 +87,25 @@ uint64_t bm_sample(uint64_t seed, uint64_t index, uint64_t bound);
 /* Clears *check and bounds count. */
 enum bm_status bm_check_begin(struct bm_check *check, uint64_t index, uint64_t count,
                               struct bm_error *error) BM_CHECK_RESULT;
+
+/* ---- matmul: what gemm and gemv share ---- */
+
+/* The number by which their kernels know a format. */
+int64_t bm_matmul_format(enum bm_element element);
+/* WEIGHT, ACTIVATION and QUANTISE of the build. */
+void bm_matmul_define(const struct bm_dtype *dtype, struct bm_plan *plan);
+/* What quantising a row to int8 makes of it, in the kernels' own f32 arithmetic. */
+void bm_matmul_quantise(double *x, size_t count);
+/* The standard deviation of an output: elements of weights are normal with 1, of I8 32, of I4 2.5; their
+ * scales and activations are unit normals. */
+double bm_matmul_scale(const struct bm_case *c);
+/* Adding k products in f32 rounds each partial sum, of size sqrt(j) after j terms, by up to u = 2^-24 of it;
+ * independent roundings make u / sqrt(3) * sqrt(1 + 2 + ... + k) = 0.41 u k, which is 0.41 u sqrt(k) of the
+ * scale. 8 u sqrt(k) leaves twenty standard deviations and is still far below one lost term, about
+ * 1 / sqrt(k). An output of fewer bits adds half a unit in its last place.
+ * int8 x int8 is exact but for the quantising: where x / scale lies within its rounding of a half, a device
+ * may round the other way, which changes the output by max |x| / 127 = 0.04 of one term; two such flips. */
+double bm_matmul_tolerance(const struct bm_case *c);
 
 /* ---- attention: a plan's tensors and layout, shared by its three files ---- */
 

@@ -56,12 +56,13 @@ enum bm_status bm_plan_fits(const struct bm_plan *plan, const struct bm_target *
                             struct bm_error *error) {
     enum bm_status status = BM_OK;
 
-    for (enum bm_element element = BM_ELEMENT_F32; !status && element <= BM_ELEMENT_F16; element++) {
+    for (unsigned e = 0; !status && e < BM_ELEMENT_COUNT; e++) {
+        const enum bm_element element = (enum bm_element)e;
         struct bm_text names = {0};
         uint64_t cold = 0;
         for (unsigned i = 0; !status && i < plan->tensor_count; i++) {
             const struct bm_tensor *tensor = &plan->tensors[i];
-            const uint64_t bytes = tensor->count * bm_element_bytes(element);
+            const uint64_t bytes = bm_element_size(element, tensor->count);
             if (tensor->element != element)
                 continue;
             if (tensor->role == BM_ROLE_COLD) {

@@ -144,7 +144,7 @@ class Listings(ProgramTest):
         text, parsed = self.benchmark(command), self.benchmark(command, "--format", "json")
         self.assertEqual((text.err, parsed.err), ("", ""))
         document = json.loads(parsed.out)
-        self.assertEqual(list(document), [command] + (["warnings"] if command == "devices" else []))
+        self.assertEqual(list(document), [command] + {"devices": ["warnings"], "workloads": ["dtypes"]}.get(command, []))
         for item in document[command]:
             name = item["name" if command in ("workloads", "suites") else "id"]
             self.assertRegex(text.out, rf"(?m)^{re.escape(name)}\b")
@@ -167,7 +167,10 @@ class Listings(ProgramTest):
             self.assertIn(f"budget {suite['budget_s']:.0f} s", self.benchmark("run", "--dry-run", "--suite", suite["name"]).out)
 
     def test_workloads(self):
-        workloads, _ = self.listing("workloads")
+        workloads, text = self.listing("workloads")
+        for dtype in "f32", "f16", "bf16", "int8", "int8af32", "int8af16", "int4af32", "int4af16":
+            self.assertRegex(text, rf"(?m)^{dtype} ")
+            self.benchmark("run", "--dry-run", *TINY, "--dtype", dtype)
         kinds = {workload["name"]: workload["kind"] for workload in workloads}
         self.assertEqual(kinds, {"gemm": "operation", "gemv": "operation", "attention": "operation", "stream": "ceiling", "cache": "ceiling", "fma": "ceiling",
                                  "launch": "ceiling", "transfer": "ceiling"})

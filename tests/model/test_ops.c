@@ -66,6 +66,17 @@ static void expect_uncovered(const char *name, double times) {
     cr_expect_null(op->the_case.workload);
 }
 
+/* Weights that are quantised change nothing of what has none: one measurement serves all such contracts. */
+Test(ops, attention_runs_in_the_format_of_the_activations) {
+    static const char *const dtypes[][2] = {{"f32", "f32"},      {"bf16", "bf16"},    {"int8", "f32"},
+                                            {"int8af16", "f16"}, {"int4af32", "f32"}, {"int4af16", "f16"}};
+    for (size_t i = 0; i < BM_COUNT_OF(dtypes); i++) {
+        list("llama2-7b", BM_PHASE_DECODE, dtypes[i][0], 1, 1000);
+        cr_expect_str_eq(find("qkv")->the_case.dtype->name, dtypes[i][0]);
+        cr_expect_str_eq(find("attn")->the_case.dtype->name, dtypes[i][1]);
+    }
+}
+
 /* ---- dense models, by hand ---- */
 
 Test(ops, prefill_of_llama2_7b) {

@@ -3,7 +3,7 @@
 #include "session.h"
 
 static uint64_t tensor_bytes(const struct bm_tensor *tensor) {
-    return tensor->count * bm_element_bytes(tensor->element);
+    return bm_element_size(tensor->element, tensor->count);
 }
 
 static uint64_t larger(uint64_t a, uint64_t b) {
@@ -23,8 +23,7 @@ static void add_up(const struct bm_session *session, const struct bm_plan *plan,
     for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++) {
         need->arena[e] = larger(session->arenas[e].largest, region[e]);
         if (need->arena[e] > 0)
-            need->total +=
-                session->options.cold_bytes + need->arena[e] * bm_element_bytes((enum bm_element)e);
+            need->total += session->options.cold_bytes + bm_element_size((enum bm_element)e, need->arena[e]);
     }
     need->staging = session->staging.largest;
     for (unsigned t = 0; t < plan->tensor_count; t++)
@@ -51,7 +50,7 @@ static enum bm_status check_single_allocations(const struct bm_session *session,
     for (unsigned t = 0; t < plan->tensor_count; t++) {
         const struct bm_tensor *tensor = &plan->tensors[t];
         bool cold = tensor->role == BM_ROLE_COLD;
-        uint64_t bytes = cold ? region[tensor->element] * bm_element_bytes(tensor->element)
+        uint64_t bytes = cold ? bm_element_size(tensor->element, region[tensor->element])
                               : tensor_bytes(tensor) + 2 * BM_GUARD_BYTES;
         if (bytes > limit)
             return bm_fail(error, BM_UNSUPPORTED,
@@ -127,14 +126,15 @@ enum bm_status bm_opencl_hot_get(struct bm_session *session, const struct bm_pla
                                  struct bm_operands *operands, cl_mem *buffer, struct bm_error *error) {
     enum bm_element element = plan->tensors[t].element;
     struct bm_pool *pool = &session->hot[t][element];
-    size_t width = bm_element_bytes(element), bytes = (size_t)pool->largest;
+    const size_t bytes = (size_t)pool->largest;
     enum bm_status status = bm_opencl_values_get(session, element, &operands->values[t], error);
     *buffer = NULL;
     if (status != BM_OK)
         return status;
     operands->start[t] = bm_opencl_hot_start(t);
     if (pool->buffer == NULL) {
-        void *packed = bm_opencl_pack(operands->values[t], operands->start[t], bytes / width);
+        void *packed =
+            bm_opencl_pack(operands->values[t], operands->start[t], bm_element_fit(element, bytes));
         if (packed == NULL)
             return bm_fail(error, BM_NO_MEMORY, "out of memory for input values");
         status = bm_cl_buffer_create(&session->queue, bytes, &pool->buffer, error);

@@ -54,7 +54,7 @@ static enum bm_status build(struct bm_prepared *prepared, struct bm_error *error
 static enum bm_status create_window(struct bm_prepared *prepared, unsigned t, struct bm_error *error) {
     const struct bm_tensor *tensor = &prepared->plan.tensors[t];
     cl_buffer_region window = {.origin = BM_GUARD_BYTES,
-                               .size = tensor->count * bm_element_bytes(tensor->element)};
+                               .size = bm_element_size(tensor->element, tensor->count)};
     cl_mem shared;
     cl_int code;
     enum bm_status status = bm_opencl_written_get(prepared->session, t, &shared, error);

@@ -139,7 +139,7 @@ static void info(const struct bm_prepared *prepared, struct bm_prepared_info *ou
     };
     for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++)
         if (prepared->slots > 1)
-            out->cold_bytes += prepared->region[e] * prepared->slots * bm_element_bytes((enum bm_element)e);
+            out->cold_bytes += bm_element_size((enum bm_element)e, prepared->region[e] * prepared->slots);
 }
 
 static const struct bm_target *target(const struct bm_session *session) {

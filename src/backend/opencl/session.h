@@ -8,7 +8,7 @@
 #include "bm/opencl.h"
 #include "verification.h"
 
-enum { BM_ELEMENT_COUNT = BM_ELEMENT_F16 + 1, BM_MAX_TENSORS = 8, BM_MAX_LAUNCHES = 4 };
+enum { BM_MAX_TENSORS = 8, BM_MAX_LAUNCHES = 4 };
 
 /* Weights and caches of every case live in one buffer per number format; each launch reads another region of
  * it, so that nothing is found in a cache by accident. */
@@ -97,7 +97,7 @@ enum bm_status bm_opencl_enqueue_transfer(struct bm_prepared *prepared, unsigned
 static inline uint64_t bm_opencl_hot_start(unsigned t) {
     return (uint64_t)(t + 1) * 1000003; /* those of one plan begin at different values */
 }
-/* The host's copy of count elements from `start`, in the stored format. Caller frees. */
+/* The host's copy of count elements from `start`, packed in the stored format. Caller frees. */
 void *bm_opencl_pack(const struct bm_values *values, uint64_t start, uint64_t count) BM_CHECK_RESULT;
 
 enum bm_status bm_opencl_list(struct bm_endpoint **endpoints, size_t *count, size_t *capacity,

@@ -4,7 +4,7 @@
 #include "session.h"
 
 static size_t guarded_bytes(const struct bm_tensor *tensor) {
-    return tensor->count * bm_element_bytes(tensor->element) + 2 * BM_GUARD_BYTES;
+    return bm_element_size(tensor->element, tensor->count) + 2 * BM_GUARD_BYTES;
 }
 
 /* Scratch is poisoned too, so that a result left there by an earlier run cannot pass for this one's. */
