@@ -5,6 +5,7 @@
 
 #include "bm/base.h"
 #include "bm/data.h"
+#include "bm/tuned.h"
 
 /* ---- number formats ---- */
 
@@ -41,8 +42,8 @@ struct bm_dtype {
     /* Activations enter in `activation` and are quantised to I8 row by row within the timed region: scale =
      * max |x| / 127, q = x / scale rounded to nearest even. */
     bool quantised_activations;
-    const char
-        *pipes[4]; /* units that may serve it, best first, NULL-terminated (DESIGN: "Which pipes ...") */
+    const char *pipes[5]; /* units that may serve it, best first, NULL-terminated (DESIGN: "Which pipes ...");
+                             f32 vectors serve int8 too, as sums of up to 1024 products are exact in them */
 };
 const struct bm_dtype *bm_dtype_find(const char *name); /* NULL: unknown */
 const struct bm_dtype *bm_dtype_get(size_t index);      /* NULL past the end: for listings */
@@ -181,6 +182,13 @@ struct bm_check {
     double scale; /* typical size of an output: what absolute errors are relative to near zero */
 };
 
+/* A kernel parameter and its range: what a tuner may choose from. */
+struct bm_tunable {
+    const char *name;
+    int64_t minimum, maximum;
+    bool power_of_two;
+};
+
 struct bm_workload {
     const char *name, *summary;
     bool is_ceiling;
@@ -196,8 +204,11 @@ struct bm_workload {
     /* Tunables that are correct on any device of this kind. */
     void (*safe_parameters)(const struct bm_case *the_case, const struct bm_target *target,
                             struct bm_parameters *parameters);
-    /* Parameters worth trying on a ceiling, of which the fastest is kept: writes up to capacity, returns how
-     * many there are. NULL: only the shipped ones. */
+    /* What `benchmark tune` varies; not every combination suits the kernel: plan() decides. NULL: nothing. */
+    const struct bm_tunable *tunables;
+    size_t tunable_count;
+    /* Parameters worth trying: of a ceiling, the fastest is kept in every run; elsewhere `benchmark tune`
+     * starts from them. Writes up to capacity, returns how many there are. NULL: only the shipped ones. */
     size_t (*candidates)(const struct bm_case *the_case, const struct bm_target *target,
                          struct bm_parameters *candidates, size_t capacity);
     /* BM_INVALID when parameters do not suit the kernel, BM_UNSUPPORTED when the case does not suit the
@@ -214,6 +225,10 @@ struct bm_workload {
     /* Relative tolerance from contract and reduction length; the reasoning stands beside the definition. */
     double (*tolerance)(const struct bm_case *the_case);
 };
+
+/* The class of shapes that shares parameters with this case, from coarse to fine, the levels parted by '/':
+ * "m33-128/n4096k4096", "decode/d128"; "" for ceilings. bm/tuned.h looks such names up. */
+void bm_case_class(const struct bm_case *the_case, char shape_class[BM_CLASS_SIZE]);
 
 const struct bm_workload *bm_workload_find(const char *name); /* NULL: unknown */
 const struct bm_workload *bm_workload_get(size_t index);      /* NULL past the end */

@@ -53,6 +53,19 @@ static const struct option verify_options[] = {
     {"quiet", NULL, "no progress on standard error", OPTION_FLAG, &settings.quiet},
     {0},
 };
+static const struct option tune_options[] = {
+    {"suite", "NAME|FILE", "whose shapes: `benchmark suites`; default quick", OPTION_TEXT,
+     &settings.run.suite},
+    {"budget", "SECONDS", "default: 5 for each class of shapes, at least 60", OPTION_SECONDS,
+     &settings.run.budget_s},
+    {"seed", "N", "of inputs and of the order of trials; default 1", OPTION_SEED, &settings.run.seed},
+    {"kernels", "DIR", "OpenCL sources to use instead of the program's own", OPTION_TEXT,
+     &settings.run.kernels_folder},
+    {"format", "text|json", "report on standard output; default text", OPTION_TEXT, &settings.format},
+    {"dry-run", NULL, "print what would be searched and run nothing", OPTION_FLAG, &settings.dry_run},
+    {"quiet", NULL, "no progress on standard error", OPTION_FLAG, &settings.quiet},
+    {0},
+};
 static const struct option listing_options[] = {
     {"format", "text|json", "default text", OPTION_TEXT, &settings.format},
     {0},
@@ -60,12 +73,15 @@ static const struct option listing_options[] = {
 
 static const struct option *const run_groups[] = {run_options, selectors, NULL};
 static const struct option *const verify_groups[] = {verify_options, selectors, NULL};
+static const struct option *const tune_groups[] = {tune_options, selectors, NULL};
 static const struct option *const listing_groups[] = {listing_options, NULL};
 
 static const struct command run_command = {"run", "measure devices and write the results file",
                                            "[options] [selectors]", run_groups, command_run};
 static const struct command verify_command = {"verify", "check every kernel against the float64 reference",
                                               "[options] [selectors]", verify_groups, command_verify};
+static const struct command tune_command = {"tune", "search kernel parameters, keep the best for later runs",
+                                            "[options] [selectors]", tune_groups, command_tune};
 static const struct command devices_command = {"devices", "what is here, and what each device can run",
                                                "[options]", listing_groups, command_devices};
 static const struct command models_command = {"models", "the models whose shapes are known", "[options]",
@@ -76,8 +92,8 @@ static const struct command suites_command = {"suites", "the suites that --suite
                                               listing_groups, command_suites};
 
 const struct command *const commands[] = {
-    &run_command, &verify_command, &devices_command, &models_command, &workloads_command, &suites_command,
-    NULL};
+    &run_command,    &verify_command,    &tune_command,   &devices_command,
+    &models_command, &workloads_command, &suites_command, NULL};
 
 const struct command *command_find(const char *name) {
     for (size_t i = 0; commands[i] != NULL; i++)

@@ -6,6 +6,7 @@
 
 enum exit_code command_run(void);
 enum exit_code command_verify(void);
+enum exit_code command_tune(void);
 enum exit_code command_devices(void);
 enum exit_code command_models(void);
 enum exit_code command_workloads(void);

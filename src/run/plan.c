@@ -192,20 +192,10 @@ static enum bm_status add_suite(struct planner *planner, const struct bm_suite *
     return status;
 }
 
-uint64_t bm_run_cold_bytes(const struct bm_device *device, const struct bm_endpoint *endpoint) {
-    uint64_t cache = device->llc_bytes > endpoint->cache_bytes ? device->llc_bytes : endpoint->cache_bytes;
-    uint64_t bytes = 8 * cache, limit = endpoint->max_allocation_bytes / 2;
-    if (limit > endpoint->memory_bytes / 8)
-        limit = endpoint->memory_bytes / 8;
-    if (bytes < (uint64_t)64 << 20)
-        bytes = (uint64_t)64 << 20;
-    return bytes < limit ? bytes : limit;
-}
-
 static struct bm_ceiling_sizes ceiling_sizes(const struct bm_inventory *inventory,
                                              const struct bm_device *device,
                                              const struct bm_endpoint *endpoint) {
-    struct bm_ceiling_sizes sizes = {.cold_bytes = bm_run_cold_bytes(device, endpoint),
+    struct bm_ceiling_sizes sizes = {.cold_bytes = bm_device_cold_bytes(device, endpoint),
                                      .compute_units = endpoint->compute_units};
     struct bm_run_cache caches[BM_RUN_CACHES];
     size_t count = bm_run_caches(inventory, device, endpoint, caches);

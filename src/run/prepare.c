@@ -14,7 +14,7 @@ void bm_run_open_sessions(struct bm_run *run) {
         if (run->sessions[index] != NULL || run->session_error[index].status != BM_OK)
             continue;
         struct bm_session_options options = {
-            .cold_bytes = bm_run_cold_bytes(&run->inventory->devices[item->device], endpoint),
+            .cold_bytes = bm_device_cold_bytes(&run->inventory->devices[item->device], endpoint),
             .seed = run->options->seed,
             .kernels_folder = run->options->kernels_folder,
         };
@@ -38,7 +38,7 @@ void bm_run_reserve_items(struct bm_run *run) {
             continue;
         if (session == NULL)
             state->error = run->session_error[endpoint - run->inventory->endpoints];
-        else if (endpoint->backend->reserve(session, &item->the_case, &state->error) == BM_OK)
+        else if (endpoint->backend->reserve(session, &item->the_case, NULL, &state->error) == BM_OK)
             continue;
         give_up(state);
     }

@@ -37,8 +37,6 @@ struct bm_run {
     struct bm_saved_run saved; /* of --resume */
 };
 
-/* The cold set of rotating inputs: 8 x the last-level cache, within what the device can allocate. */
-uint64_t bm_run_cold_bytes(const struct bm_device *device, const struct bm_endpoint *endpoint);
 const struct bm_endpoint *bm_run_endpoint(const struct bm_run *run, const struct bm_run_item *item);
 /* The item whose state and series stand for item. */
 const struct bm_run_state *bm_run_state_of(const struct bm_run *run, size_t item);

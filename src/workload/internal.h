@@ -34,11 +34,6 @@ enum bm_status bm_dtype_check_plain(const char *workload, const struct bm_dtype 
 
 /* ---- tunables ---- */
 
-struct bm_tunable {
-    const char *name;
-    int64_t minimum, maximum;
-    bool power_of_two;
-};
 /* Fills *resolved with `given`, and with `safe` where given says nothing. BM_INVALID for a name that is not
  * in the table and for a value out of range. */
 enum bm_status bm_tunables_resolve(const char *workload, const struct bm_tunable *tunables, size_t count,
@@ -125,6 +120,25 @@ struct bm_row_run bm_row_run_get(uint64_t m, uint64_t n, uint64_t seed, uint64_t
 enum bm_status bm_row_run_begin(struct bm_check *check, uint64_t m, uint64_t n, uint64_t seed, uint64_t index,
                                 struct bm_row_run *run, struct bm_error *error) BM_CHECK_RESULT;
 
+/* ---- matmul: what gemm and gemv share ---- */
+
+/* The number by which their kernels know a format. */
+int64_t bm_matmul_format(enum bm_element element);
+/* WEIGHT, ACTIVATION and QUANTISE of the build. */
+void bm_matmul_define(const struct bm_dtype *dtype, struct bm_plan *plan);
+/* What quantising a row to int8 makes of it, in the kernels' own f32 arithmetic. */
+void bm_matmul_quantise(double *x, size_t count);
+/* The standard deviation of an output: elements of weights are normal with 1, of I8 32, of I4 2.5; their
+ * scales and activations are unit normals. */
+double bm_matmul_scale(const struct bm_case *c);
+/* Adding k products in f32 rounds each partial sum, of size sqrt(j) after j terms, by up to u = 2^-24 of it;
+ * independent roundings make u / sqrt(3) * sqrt(1 + 2 + ... + k) = 0.41 u k, which is 0.41 u sqrt(k) of the
+ * scale. 8 u sqrt(k) leaves twenty standard deviations and is still far below one lost term, about
+ * 1 / sqrt(k). An output of fewer bits adds half a unit in its last place.
+ * int8 x int8 is exact but for the quantising: where x / scale lies within its rounding of a half, a device
+ * may round the other way, which changes the output by max |x| / 127 = 0.04 of one term; two such flips. */
+double bm_matmul_tolerance(const struct bm_case *c);
+
 /* ---- attention: a plan's tensors and layout, shared by its three files ---- */
 
 enum { BM_ATTENTION_Q, BM_ATTENTION_K, BM_ATTENTION_V, BM_ATTENTION_OUT, BM_ATTENTION_PARTIALS };
@@ -134,6 +148,8 @@ static inline uint64_t bm_attention_context(const struct bm_case *c) {
 static inline uint64_t bm_attention_tokens(const struct bm_case *c) {
     return c->phase == BM_PHASE_DECODE ? 1 : c->tokens;
 }
+enum { BM_ATTENTION_TUNABLES = 12 };
+extern const struct bm_tunable bm_attention_tunables[BM_ATTENTION_TUNABLES];
 void bm_attention_safe_parameters(const struct bm_case *c, const struct bm_target *target,
                                   struct bm_parameters *parameters);
 enum bm_status bm_attention_plan(const struct bm_case *c, const struct bm_target *target,

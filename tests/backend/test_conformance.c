@@ -101,7 +101,7 @@ Test(conformance, every_case_on_every_endpoint, .timeout = 100) {
         struct bm_prepared *prepared[CASES_MAX];
         struct bm_error error = {0};
         for (size_t i = 0; i < count; i++)
-            cr_assert_eq(endpoint->backend->reserve(session, &cases[i], &error), BM_OK, "%s", error.message);
+            cr_assert_eq(endpoint->backend->reserve(session, &cases[i], NULL, &error), BM_OK, "%s", error.message);
         for (size_t i = 0; i < count; i++)
             cr_assert_eq(endpoint->backend->prepare(session, &cases[i], NULL, &prepared[i], &error), BM_OK,
                          "%s", error.message);
@@ -156,7 +156,7 @@ Test(conformance, cold_inputs_rotate_and_hot_ones_stay) {
             const struct bm_case *const all[] = {&cold, &hot, &ceiling};
             uint64_t rotated[3];
             for (size_t i = 0; i < 3; i++)
-                cr_assert_eq(endpoint->backend->reserve(session, all[i], NULL), BM_OK);
+                cr_assert_eq(endpoint->backend->reserve(session, all[i], NULL, NULL), BM_OK);
             for (size_t i = 0; i < 3; i++) {
                 struct bm_prepared *prepared = session_prepare(endpoint, session, all[i]);
                 struct bm_prepared_info info;
@@ -187,7 +187,7 @@ Test(conformance, candidates_are_used_as_given) {
         struct bm_case ceilings[8];
         size_t tried = 0, count = bm_ceiling_cases(1 << 20, ceilings, BM_COUNT_OF(ceilings));
         for (size_t c = 0; c < count; c++)
-            cr_assert_eq(endpoint->backend->reserve(session, &ceilings[c], NULL), BM_OK);
+            cr_assert_eq(endpoint->backend->reserve(session, &ceilings[c], NULL, NULL), BM_OK);
         for (size_t c = 0; c < count; c++) {
             const struct bm_workload *workload = ceilings[c].workload;
             struct bm_parameters candidates[32];

@@ -69,6 +69,7 @@ class ProgramTest(unittest.TestCase):
     def make_environment(cls):
         """PoCL alone, whatever drivers the machine has; no terminal's settings."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("BM_LAYER_", "OPENCL_LAYERS", "NO_COLOR"))}
+        environment["XDG_CACHE_HOME"] = str(cls.folder / "cache")
         environment["LSAN_OPTIONS"] = f"suppressions={TESTS / 'lsan.supp'}:print_suppressions=0"
         pocl = Path("/etc/OpenCL/vendors/pocl.icd")
         if pocl.exists():

@@ -2,7 +2,7 @@
 
 from harness import ProgramTest, main
 
-COMMANDS = ("run", "verify", "devices", "models", "workloads", "suites")
+COMMANDS = ("run", "verify", "tune", "devices", "models", "workloads", "suites")
 DRY = ("run", "--dry-run", "--suite", "quick")
 
 
@@ -111,7 +111,7 @@ class Options(ProgramTest):
                                      ("phase", "prefil", "prefill or decode"), ("dtype", "f64", "use f32, f16, bf16, int8, int8af32, int8af16, int4af32 or int4af16"),
                                      ("format", "xml", "text or json"), ("cache", "warm", "cold|hot")):
             self.refused(*DRY, f"--{option}", wrong, says=(option, f"'{wrong}'", *mend))
-        for command in "verify", "devices", "models", "workloads", "suites":
+        for command in "verify", "tune", "devices", "models", "workloads", "suites":
             self.refused(command, "--format", "xml", says=("--format", "'xml'", "text or json"))
 
     def test_a_wrong_name_among_right_ones(self):

@@ -389,8 +389,8 @@ Test(plan, the_cold_set) {
         struct bm_endpoint endpoint = {.cache_bytes = cases[i].endpoint_cache * mib,
                                        .max_allocation_bytes = cases[i].allocation * mib,
                                        .memory_bytes = cases[i].memory * mib};
-        cr_expect_eq(bm_run_cold_bytes(&device, &endpoint), cases[i].expected * mib, "case %zu: %llu", i,
-                     (unsigned long long)bm_run_cold_bytes(&device, &endpoint));
+        cr_expect_eq(bm_device_cold_bytes(&device, &endpoint), cases[i].expected * mib, "case %zu: %llu", i,
+                     (unsigned long long)bm_device_cold_bytes(&device, &endpoint));
     }
     create();
     cr_expect_eq(plan.items[0].the_case.working_set, 3072 * mib, "ceilings read as much");

@@ -101,24 +101,26 @@ static uint64_t draw(struct bm_random *random, uint64_t minimum, uint64_t maximu
 
 static void run_gemm(bool small) {
     static const struct tuning tunings[] = {
-        {true, false, "TILE_M=12"},
-        {false, false, "TILE_M=5 PANEL_N=16 TILE_N=16 BLOCK_K=16"},
-        {false, false, "PANEL_N=64 TILE_N=64 TILE_M=4 VEC=8"},
-        {true, true, "PANEL_N=16 TILE_N=4 TILE_M=3 GROUP_M=2 BLOCK_K=16"},
-        {false, true, "PANEL_N=128 TILE_N=4 TILE_M=8 GROUP_M=4 BLOCK_K=32"},
-        {false, true, "PANEL_N=32 TILE_N=8 TILE_M=2 GROUP_M=3 VEC=4"},
-        {false, true, "PANEL_N=8 TILE_N=1 TILE_M=2 GROUP_M=1 VEC=1"},
+        {true, false, "TILE_M=12 BLOCK_M=24"},
+        {false, false, "TILE_M=5 PANEL_N=16 TILE_N=16 BLOCK_M=10 BLOCK_K=16 STAGE=1"},
+        {false, false, "PANEL_N=96 TILE_N=48 TILE_M=4 VEC=8 BLOCK_K=64 PREFETCH=2"},
+        {false, false, "PANEL_N=32 TILE_N=16 STAGE=1 PREFETCH=1 BLOCK_K=32"},
+        {true, false, "PANEL_N=4 TILE_N=4 TILE_M=2 VEC=4 BLOCK_M=4 BLOCK_K=8 STAGE=1 PACK_LANES=4"},
+        {true, true, "PANEL_N=16 TILE_N=4 TILE_M=4 BLOCK_M=8 BLOCK_K=8 PACK_LANES=4"},
+        {false, true, "PANEL_N=128 TILE_N=8 TILE_M=8 BLOCK_M=128 BLOCK_K=16"},
+        {false, true, "PANEL_N=32 TILE_N=8 TILE_M=2 BLOCK_M=8 VEC=2 BLOCK_K=32 PACK_LANES=1"},
+        {false, true, "PANEL_N=8 TILE_N=1 TILE_M=2 BLOCK_M=2 VEC=1 BLOCK_K=8"},
     };
-    static const struct shape shapes[] = {{2, 1, 1},    {2, 33, 7},    {12, 32, 128},  {13, 31, 129},
-                                          {24, 64, 16}, {37, 97, 101}, {128, 200, 300}};
+    static const struct shape shapes[] = {{2, 1, 1},    {2, 33, 7},    {12, 32, 128},   {13, 31, 129},
+                                          {24, 64, 16}, {37, 97, 101}, {128, 200, 300}, {9, 40, 2500}};
     static const struct shape tiny[] = {{2, 1, 1}, {7, 35, 19}, {13, 33, 129}};
     struct bm_random random;
 
     bm_random_init(&random, 11);
     for (size_t d = 0; bm_dtype_get(d); d++)
         for (size_t t = 0; t < BM_COUNT_OF(tunings); t++) {
-            if (small && !tunings[t].small)
-                continue;
+            if (small ? !tunings[t].small : d > 1 && (t + d) % 3)
+                continue; /* each is a compilation: the later formats take turns */
             const struct shape *table = small ? tiny : shapes;
             const size_t count = small ? BM_COUNT_OF(tiny) : BM_COUNT_OF(shapes) + 4;
             for (size_t s = 0; s < count; s++) {
@@ -133,9 +135,12 @@ static void run_gemm(bool small) {
 
 static void run_gemv(bool small) {
     static const struct tuning tunings[] = {
-        {true, false, "ROWS=4 VEC=4"},          {false, false, "ROWS=8"},
-        {false, false, "ROWS=1 VEC=8"},         {false, false, "ROWS=7 VEC=1"},
-        {true, true, "ROWS=2 LANES=8"},         {false, true, "ROWS=2 LANES=128 VEC=8"},
+        {true, false, "ROWS=4 VEC=4"},
+        {false, false, "ROWS=8 STRIPS=4 PREFETCH=512"},
+        {false, false, "ROWS=1 VEC=8 STRIPS=16"},
+        {false, false, "ROWS=7 VEC=1"},
+        {true, true, "ROWS=2 LANES=8 STRIPS=2 PACK_LANES=4"},
+        {false, true, "ROWS=2 LANES=128 VEC=8"},
         {false, true, "ROWS=3 LANES=32 VEC=2"},
     };
     static const struct shape shapes[] = {{1, 1, 1},    {1, 3, 15},   {1, 16, 16},   {1, 17, 31},
@@ -146,8 +151,8 @@ static void run_gemv(bool small) {
     bm_random_init(&random, 12);
     for (size_t d = 0; bm_dtype_get(d); d++)
         for (size_t t = 0; t < BM_COUNT_OF(tunings); t++) {
-            if (small && !tunings[t].small)
-                continue;
+            if (small ? !tunings[t].small : d > 1 && (t + d) % 3)
+                continue; /* each is a compilation: the later formats take turns */
             const struct shape *table = small ? tiny : shapes;
             const size_t count = small ? BM_COUNT_OF(tiny) : BM_COUNT_OF(shapes) + 4;
             for (size_t s = 0; s < count; s++) {
@@ -246,7 +251,7 @@ static void run_ceilings(bool small) {
 
 /* A kernel that skips one term of a sum is found out. The device works on inputs in which that term is 0. */
 static void run_faults(void) {
-    static const struct tuning every_output = {false, true, "PANEL_N=32 TILE_N=4 TILE_M=1"},
+    static const struct tuning every_output = {false, true, "PANEL_N=32 TILE_N=4 TILE_M=4 BLOCK_M=16"},
                                plain = {false, false, ""};
     for (size_t d = 0; bm_dtype_get(d); d++) {
         const struct bm_dtype *dtype = bm_dtype_get(d);
@@ -258,8 +263,9 @@ static void run_faults(void) {
         run(&c, &every_output, &one_weight);
 
         c = matrix_case("gemv", dtype, (struct shape){1, 100, 1021});
-        last_k = (struct harness_fault){.on = true, .tensor = 1, .first = 1020, .count = 1};
-        one_weight = (struct harness_fault){.on = true, .tensor = 0, .first = 1024 * 70 + 1000, .count = 1};
+        last_k = (struct harness_fault){.on = true, .tensor = 1, .first = 1000, .stride = 1, .count = 21};
+        one_weight = (struct harness_fault){
+            .on = true, .tensor = 0, .first = 1024 * 71 + 900, .stride = 1, .count = 64};
         run(&c, &plain, &last_k);
         run(&c, &plain, &one_weight);
 

@@ -52,6 +52,39 @@ Test(key, says_everything_in_a_fixed_order) {
     assert_key(&c, "attention/llama3.1-8b/prefill/attn/f32/b1h32kv32d192dv128t128c64");
 }
 
+static void assert_class(struct bm_case c, const char *expected) {
+    char shape_class[BM_CLASS_SIZE];
+    bm_case_class(&c, shape_class);
+    cr_assert_str_eq(shape_class, expected, "%s, not %s", shape_class, expected);
+}
+
+Test(shape_class, of_matrix_products) {
+    assert_class(gemm("f32", 2, 4096, 4096), "m2-8/n4096k4096");
+    assert_class(gemm("f16", 8, 4096, 4096), "m2-8/n4096k4096");
+    assert_class(gemm("f16", 9, 16383, 4095), "m9-32/n4096k1024");
+    assert_class(gemm("f16", 32, 16384, 11008), "m9-32/n16384k4096");
+    assert_class(gemm("f16", 33, 256, 255), "m33-128/n256k1");
+    assert_class(gemm("f16", 128, 1, 1), "m33-128/n1k1");
+    assert_class(gemm("f16", 129, 4096, 4096), "m129-512/n4096k4096");
+    assert_class(gemm("f16", 512, 4096, 4096), "m129-512/n4096k4096");
+    assert_class(gemm("f16", 513, 4096, 4096), "m513+/n4096k4096");
+    assert_class(gemm("f16", UINT64_C(1) << 28, UINT64_C(1) << 28, UINT64_C(1) << 28),
+                 "m513+/n268435456k268435456");
+    assert_class(gemm("f16", 1, 128256, 4096), "n65536k4096");
+}
+
+Test(shape_class, of_attention_and_ceilings) {
+    struct bm_case ceilings[3], c = attention("f16", BM_PHASE_PREFILL, 1, 32, 8, 128, 0);
+    assert_class(c, "prefill/d128");
+    c.tokens = 4096;
+    assert_class(c, "prefill/d128");
+    assert_class(attention("f16", BM_PHASE_DECODE, 1, 32, 8, 1, 8192), "decode/d128/g4");
+    assert_class(attention("f16", BM_PHASE_DECODE, 8, 32, 32, 1, 128), "decode/d128/g1");
+    cr_assert_eq(bm_ceiling_cases(1 << 20, ceilings, 3), 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_class(ceilings[i], "");
+}
+
 Test(key, of_ceilings) {
     struct bm_case cases[8];
     cr_assert_eq(bm_ceiling_cases(1 << 20, cases, 1), 3);

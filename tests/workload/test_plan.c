@@ -176,12 +176,16 @@ static void assert_refused(const char *workload, const struct bm_target *target,
 
 Test(plan, refuses_parameters_that_do_not_suit_the_kernel) {
     assert_refused("gemm", &cpu, "TILE_N", 64, "PANEL_N 32");
-    assert_refused("gemm", &cpu, "TILE_N", 24, "power of two");
+    assert_refused("gemm", &cpu, "VEC", 12, "power of two");
     assert_refused("gemm", &cpu, "TILE_N", 8, "VEC 16");
+    assert_refused("gemm", &cpu, "TILE_M", 7, "BLOCK_M 128 of TILE_M 7");
     assert_refused("gemm", &cpu, "TILE_M", 0, "TILE_M is 0");
     assert_refused("gemm", &cpu, "TILE_K", 8, "no kernel parameter TILE_K");
-    assert_refused("gemm", &gpu, "GROUP_M", 64, "bytes of local memory");
-    assert_refused("gemm", &tiny_gpu, "GROUP_M", 32, "work-items");
+    assert_refused("gemm", &gpu, "BLOCK_K", 256, "bytes of local memory");
+    assert_refused("gemm", &gpu, "TILE_M", 2, "multiple of VEC 4");
+    assert_refused("gemm", &gpu, "BLOCK_M", 40, "evenly");
+    assert_refused("gemm", &tiny_gpu, "PACK_LANES", 64, "work-items");
+    assert_refused("gemm", &gpu, "PANEL_N", 512, "work-items");
     assert_refused("gemv", &cpu, "VEC", 32, "VEC is 32");
     assert_refused("gemv", &cpu, "ROWS", -1, "ROWS is -1");
     assert_refused("gemv", &tiny_gpu, "LANES", 32, "work-items");
@@ -243,15 +247,54 @@ Test(plan, attention_runs_under_the_contract_of_its_activations) {
     }
 }
 
-Test(plan, gemm_orders_groups_that_share_weights_next_to_each_other) {
+Test(plan, gemm_packs_activations_and_takes_the_panels_in_turn) {
     make_cases();
     struct bm_plan plan;
     cr_assert_eq(cases[0].workload->plan(&cases[0], &cpu, NULL, &plan, NULL), BM_OK);
-    /* dimension 0: lanes of one panel; 1: row tiles; 2: panels, the slowest */
-    cr_assert_eq(plan.launches[0].global[0], 1);
-    cr_assert_eq(plan.launches[0].global[1], 128 / 8);
-    cr_assert_eq(plan.launches[0].global[2], (4099 + 31) / 32);
+    cr_assert_eq(plan.launch_count, 2);
+    cr_assert_eq(plan.launches[0].global[0], 128 / 8, "a tile each");
+    cr_assert_eq(plan.launches[0].global[1], (1021 + 255) / 256);
+    /* dimension 0: panels; 1: blocks of rows, the slowest, as they share activations */
+    cr_assert_eq(plan.launches[1].global[0], (4099 + 31) / 32);
+    cr_assert_eq(plan.launches[1].global[1], 1);
     cr_assert_eq(plan.tensors[0].count, (uint64_t)129 * 32 * 1021, "padded to whole panels");
+}
+
+Test(plan, matmul_has_the_scales_and_steps_of_its_format) {
+    static const struct {
+        const char *dtype;
+        unsigned gemm_launches, gemv_launches;
+        uint64_t scales, gemv_scales;
+    } expected[] = {{"f32", 2, 1, 0, 0},
+                    {"bf16", 2, 1, 0, 0},
+                    {"int8", 3, 2, 129 * 32, 4099},
+                    {"int8af16", 2, 1, 129 * 32, 4099},
+                    {"int4af32", 2, 1, 129 * 32 * 32, 4099 * 32}};
+    for (size_t i = 0; i < BM_COUNT_OF(expected); i++) {
+        struct bm_case c = {.workload = bm_workload_find("gemm"),
+                            .phase = BM_PHASE_PREFILL,
+                            .dtype = bm_dtype_find(expected[i].dtype),
+                            .m = 128,
+                            .n = 4099,
+                            .k = 1021};
+        struct bm_plan plan;
+        cr_assert_eq(c.workload->plan(&c, &cpu, NULL, &plan, NULL), BM_OK);
+        cr_assert_eq(plan.launch_count, expected[i].gemm_launches, "%s", expected[i].dtype);
+        const struct bm_tensor *last = &plan.tensors[plan.tensor_count - 1];
+        if (expected[i].scales)
+            cr_assert(!strcmp(last->name, "scales") && last->count == expected[i].scales, "%s",
+                      expected[i].dtype);
+        if (c.dtype->weight == BM_ELEMENT_I4)
+            cr_assert_eq(plan.tensors[0].count, (uint64_t)129 * 32 * 1024, "whole groups");
+        c.workload = bm_workload_find("gemv");
+        c.m = 1;
+        cr_assert_eq(c.workload->plan(&c, &cpu, NULL, &plan, NULL), BM_OK);
+        cr_assert_eq(plan.launch_count, expected[i].gemv_launches, "%s", expected[i].dtype);
+        last = &plan.tensors[plan.tensor_count - 1];
+        if (expected[i].gemv_scales)
+            cr_assert(!strcmp(last->name, "scales") && last->count == expected[i].gemv_scales, "%s",
+                      expected[i].dtype);
+    }
 }
 
 Test(plan, decode_splits_the_context_to_fill_the_device) {

@@ -101,11 +101,11 @@ static bool outgrows(const struct bm_session *session, const struct need *need) 
 }
 
 enum bm_status bm_opencl_reserve(struct bm_session *session, const struct bm_case *the_case,
-                                 struct bm_error *error) {
+                                 const struct bm_parameters *parameters, struct bm_error *error) {
     struct bm_plan plan = {0};
     struct need need = {0};
     const char *from;
-    enum bm_status status = bm_opencl_plan(session, the_case, &plan, &from, error);
+    enum bm_status status = bm_opencl_plan(session, the_case, parameters, &plan, &from, error);
     if (status == BM_OK)
         status = check_single_allocations(session, &plan, error);
     if (status != BM_OK)

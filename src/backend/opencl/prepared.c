@@ -166,13 +166,8 @@ enum bm_status bm_opencl_prepare(struct bm_session *session, const struct bm_cas
         return bm_fail(error, BM_NO_MEMORY, "out of memory while preparing a case");
     prepared->session = session;
     prepared->the_case = *the_case;
-    enum bm_status status;
-    if (parameters == NULL) {
-        status = bm_opencl_plan(session, the_case, &prepared->plan, &prepared->parameters_from, error);
-    } else {
-        prepared->parameters_from = "tuned";
-        status = the_case->workload->plan(the_case, &session->target, parameters, &prepared->plan, error);
-    }
+    enum bm_status status =
+        bm_opencl_plan(session, the_case, parameters, &prepared->plan, &prepared->parameters_from, error);
     if (status == BM_OK)
         status = bm_opencl_check_reserved(session, &prepared->plan, error);
     if (status == BM_OK)

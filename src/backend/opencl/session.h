@@ -32,6 +32,7 @@ struct bm_session {
     char kernels_folder[PATH_MAX];
     struct bm_cl_queue queue;
     struct bm_target target;
+    struct bm_tuned_list tuned, shipped; /* what is known of this device's best parameters */
     struct bm_arena arenas[BM_ELEMENT_COUNT];
     struct bm_pool hot[BM_MAX_TENSORS][BM_ELEMENT_COUNT];
     struct bm_pool written[BM_MAX_TENSORS]; /* outputs and scratch, between guard zones */
@@ -54,9 +55,10 @@ struct bm_prepared {
     uint64_t slots, next_slot;
 };
 
-/* Plans a case with the best parameters known: shipped, else safe. *from says which. */
+/* Plans a case with these parameters, which then count as tuned; NULL: the best known ones, tuned, else
+ * shipped, else safe. *from says which. */
 enum bm_status bm_opencl_plan(const struct bm_session *session, const struct bm_case *the_case,
-                              struct bm_plan *plan, const char **from,
+                              const struct bm_parameters *parameters, struct bm_plan *plan, const char **from,
                               struct bm_error *error) BM_CHECK_RESULT;
 /* Lays the plan's cold tensors side by side: offsets in starts[tensor], sizes of a slot in region[element].
  */
@@ -74,7 +76,7 @@ void bm_opencl_pools_fini(struct bm_session *session);
 /* Makes room for the plan's tensors in arenas and pools; BM_NO_MEMORY or BM_UNSUPPORTED when it cannot fit.
  */
 enum bm_status bm_opencl_reserve(struct bm_session *session, const struct bm_case *the_case,
-                                 struct bm_error *error);
+                                 const struct bm_parameters *parameters, struct bm_error *error);
 /* BM_INTERNAL when the plan needs more than was reserved: its kernels would leave their buffers. */
 enum bm_status bm_opencl_check_reserved(const struct bm_session *session, const struct bm_plan *plan,
                                         struct bm_error *error) BM_CHECK_RESULT;

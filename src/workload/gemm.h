@@ -1,0 +1,37 @@
+/* The parts of gemm: its plan's tensors and layout (gemm_plan.c), its reference (gemm_check.c). */
+#ifndef BM_WORKLOAD_GEMM_H
+#define BM_WORKLOAD_GEMM_H
+
+#include "internal.h"
+
+/* Tensors of a plan. Those of one format only come after the ones of all: activations packed as f32; where
+ * they are quantised, a scale for each row; scales of the weights. */
+enum { BM_GEMM_WEIGHTS, BM_GEMM_ACTIVATIONS, BM_GEMM_OUTPUTS, BM_GEMM_PACKED, BM_GEMM_FIRST_OPTIONAL };
+
+/* Weights that lie in panels of panel_n columns: element (column, k) is number
+ *   first(column) + k * panel_n, first = column / panel_n * panel_n * k_stored + column % panel_n;
+ * of I4, whose neighbours along k share a byte, number
+ *   first(column) + k / 2 * 2 * panel_n + k % 2, first as above but for column % panel_n * 2.
+ * Scales of a group of k: number column / panel_n * panel_n * groups + group * panel_n + column % panel_n;
+ * of a channel: number column. */
+struct bm_gemm_layout {
+    uint64_t panel_n, panels;
+    uint64_t k_stored;   /* k, of I4 rounded up to whole groups */
+    uint64_t groups;     /* scales of a column */
+    uint64_t group_size; /* k that share a scale; k without scales */
+};
+struct bm_gemm_layout bm_gemm_layout(const struct bm_case *c, const struct bm_parameters *parameters);
+
+enum { BM_GEMM_TUNABLE_COUNT = 10 };
+extern const struct bm_tunable bm_gemm_tunables[BM_GEMM_TUNABLE_COUNT];
+void bm_gemm_safe_parameters(const struct bm_case *c, const struct bm_target *target,
+                             struct bm_parameters *parameters);
+enum bm_status bm_gemm_plan(const struct bm_case *c, const struct bm_target *target,
+                            const struct bm_parameters *given, struct bm_plan *plan,
+                            struct bm_error *error) BM_CHECK_RESULT;
+uint64_t bm_gemm_check_count(const struct bm_case *c, const struct bm_plan *plan);
+enum bm_status bm_gemm_check(const struct bm_case *c, const struct bm_plan *plan,
+                             const struct bm_operands *operands, uint64_t seed, uint64_t index,
+                             struct bm_check *check, struct bm_error *error) BM_CHECK_RESULT;
+
+#endif
