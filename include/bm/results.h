@@ -103,6 +103,11 @@ struct bm_results_summary {
     double tokens_per_s, mfu, mbu, roofline_efficiency;
     char ops[BM_RESULTS_MAX_OPS][32], missing[BM_RESULTS_MAX_OPS][32];
     unsigned op_count, missing_count;
+    struct {
+        size_t row;             /* index into results.rows */
+        double count;           /* executions in one forward pass */
+    } uses[BM_RESULTS_MAX_OPS]; /* the covered rows, which tokens_per_s sums up */
+    unsigned use_count;
 };
 
 struct bm_results_device {
