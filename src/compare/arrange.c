@@ -5,6 +5,8 @@
 
 #include "internal.h"
 
+enum { MAX_GROUPS = 512 }; /* of which rows are kept together; later ones follow the last */
+
 static const char *const names[] = {[BM_SORT_SUITE] = "suite",
                                     [BM_SORT_KEY] = "key",
                                     [BM_SORT_SPEEDUP] = "speedup",
@@ -46,14 +48,30 @@ static bool any_changed(const struct bm_comparison *comparison, const struct bm_
     return false;
 }
 
-static double rank_of(const struct bm_comparison *comparison, const struct bm_compare_line *line,
-                      size_t row) {
+/* Rows of one model, phase, format and batch stand together, in the order in which such groups come first. */
+static double group_of(const struct bm_comparison *comparison, size_t row, size_t *firsts, size_t *count) {
+    const struct bm_compare_row *own = &comparison->rows[row];
+    for (size_t i = 0; i < *count; i++) {
+        const struct bm_compare_row *first = &comparison->rows[firsts[i]];
+        if (strcmp(first->model, own->model) == 0 && strcmp(first->phase, own->phase) == 0 &&
+            strcmp(first->dtype, own->dtype) == 0 && first->batch == own->batch)
+            return (double)i;
+    }
+    if (*count < MAX_GROUPS)
+        firsts[(*count)++] = row;
+    return (double)*count - 1;
+}
+
+static double rank_of(const struct bm_comparison *comparison, const struct bm_compare_line *line, size_t row,
+                      size_t *firsts, size_t *first_count) {
     const struct bm_compare_column *oldest = &comparison->columns[line->columns[0]],
                                    *newest = &comparison->columns[line->columns[line->column_count - 1]];
     const enum bm_compare_sort sort = comparison->options.sort;
     const struct bm_compare_cell *cell = bm_compare_cell_find(oldest, row);
     struct bm_compare_ratio ratio;
-    if (sort == BM_SORT_SUITE || sort == BM_SORT_KEY)
+    if (sort == BM_SORT_SUITE)
+        return group_of(comparison, row, firsts, first_count);
+    if (sort == BM_SORT_KEY)
         return 0;
     if (sort == BM_SORT_TIME)
         return cell != NULL && cell->state == BM_CELL_MEASURED ? -cell->median_ns : (double)NAN;
@@ -85,7 +103,7 @@ enum bm_status bm_compare_arrange(struct bm_comparison *comparison, struct bm_co
         seen != NULL && ranked != NULL
             ? arrange_requests(comparison, line, error)
             : bm_fail(error, BM_NO_MEMORY, "out of memory for %zu rows", comparison->row_count);
-    size_t count = 0;
+    size_t count = 0, firsts[MAX_GROUPS], first_count = 0;
     for (size_t i = 0; status == BM_OK && i < line->column_count; i++) {
         const struct bm_compare_column *column = &comparison->columns[line->columns[i]];
         for (size_t k = 0; k < column->cell_count; k++)
@@ -99,7 +117,7 @@ enum bm_status bm_compare_arrange(struct bm_comparison *comparison, struct bm_co
             continue;
         }
         ranked[count++] =
-            (struct ranked){row, rank_of(comparison, line, row),
+            (struct ranked){row, rank_of(comparison, line, row, firsts, &first_count),
                             comparison->options.sort == BM_SORT_KEY ? comparison->rows[row].key : NULL};
     }
     if (count > 0)

@@ -72,26 +72,31 @@ static void evaluate(const struct bm_joint *joint, const double *values, double 
         return;
     double old = sum_rooflines(joint, values, 0, 0), new_one = sum_rooflines(joint, values, 1, 1);
     double new_compute = sum_rooflines(joint, values, 1, 0), new_memory = sum_rooflines(joint, values, 0, 1);
-    out[ROOFLINE] = old - new_one;
+    out[ROOFLINE] = old - new_one; /* factors of these sums again in add_gradient */
     out[UTILIZATION] = out[SPEEDUP] - out[ROOFLINE];
     /* Shapley: the mean of changing compute first and of changing it last. */
     out[COMPUTE] = 0.5 * (old - new_compute + new_memory - new_one);
     out[BANDWIDTH] = 0.5 * (old - new_memory + new_compute - new_one);
 }
 
-/* Whether any two figures within four of their deviations leave every bound as it is. */
-static bool bounds_are_certain(const struct bm_joint *joint) {
-    const struct bm_joint_term *term = joint->terms;
-    if (joint->term_count != 1)
-        return false;
-    for (int sides = 0; joint->has_roofline && sides < 4; sides++) {
-        const struct bm_spread *compute = &joint->figures[term->compute[sides & 1]],
-                               *memory = &joint->figures[term->memory[sides >> 1]];
-        double distance = term->ln_flops - compute->value - (term->ln_bytes - memory->value);
-        double deviation = hypot(fmax(compute->below, compute->above), fmax(memory->below, memory->above));
-        if (!(fabs(distance) > 4 * deviation))
+/* Whether every bound stays as it is within four deviations of the ceilings, and the deviations are so small
+ * that sums of a few rows are as good as linear in the logarithms. */
+static bool is_linear(const struct bm_joint *joint) {
+    const double small = 0.1;
+    for (size_t i = 0; joint->term_count > 1 && i < joint->figure_count; i++)
+        if (joint->figures[i].below > small || joint->figures[i].above > small)
             return false;
-    }
+    for (size_t i = 0; joint->has_roofline && i < joint->term_count; i++)
+        for (int sides = 0; sides < 4; sides++) {
+            const struct bm_joint_term *term = &joint->terms[i];
+            const struct bm_spread *compute = &joint->figures[term->compute[sides & 1]],
+                                   *memory = &joint->figures[term->memory[sides >> 1]];
+            double distance = term->ln_flops - compute->value - (term->ln_bytes - memory->value);
+            double deviation =
+                hypot(fmax(compute->below, compute->above), fmax(memory->below, memory->above));
+            if (!(fabs(distance) > 4 * deviation))
+                return false;
+        }
     return true;
 }
 
@@ -99,28 +104,64 @@ struct bounds {
     double low[STATISTICS], high[STATISTICS];
 };
 
-/* Every statistic is a sum of figures here: one unit more in a figure tells its factor. */
-static void add_squares(const struct bm_joint *joint, double *values, const double estimate[STATISTICS],
-                        struct bounds *bounds) {
-    const double z = bm_stats_normal_quantile((1 + BM_COMPARE_CONFIDENCE) / 2), step = 1e-6;
-    double below[STATISTICS] = {0}, above[STATISTICS] = {0};
-    for (size_t i = 0; i < joint->figure_count; i++) {
-        const struct bm_spread *figure = &joint->figures[i];
-        double moved[STATISTICS];
-        values[i] = figure->value + step;
-        evaluate(joint, values, moved);
-        values[i] = figure->value;
-        for (int s = 0; s < STATISTICS; s++) {
-            double factor = round(2 * (moved[s] - estimate[s]) / step) / 2; /* 0, 1/2 or 1 */
-            if (factor == 0)
-                continue;
-            below[s] += pow(factor * (factor > 0 ? figure->below : figure->above), 2);
-            above[s] += pow(factor * (factor > 0 ? figure->above : figure->below), 2);
-        }
+/* Adds scale x the gradient of sum_rooflines. */
+static void add_roofline_gradient(const struct bm_joint *joint, const double *values, int compute, int memory,
+                                  double scale, double *gradient) {
+    const double sum = sum_rooflines(joint, values, compute, memory);
+    for (size_t i = 0; i < joint->term_count; i++) {
+        const struct bm_joint_term *term = &joint->terms[i];
+        const size_t c = term->compute[compute], m = term->memory[memory];
+        double ln = roofline_ns(term, values, compute, memory);
+        double weight = joint->term_count == 1 ? 1 : term->count * exp(ln - sum);
+        gradient[term->ln_flops - values[c] >= term->ln_bytes - values[m] ? c : m] -= scale * weight;
     }
+}
+
+static void add_time_gradient(const struct bm_joint *joint, const double *values, int side, double scale,
+                              double *gradient) {
+    const double sum = sum_times(joint, values, side);
+    for (size_t i = 0; i < joint->term_count; i++) {
+        const size_t t = joint->terms[i].time[side];
+        gradient[t] += scale * (joint->term_count == 1 ? 1 : joint->terms[i].count * exp(values[t] - sum));
+    }
+}
+
+/* gradient[figure_count], zeroed. */
+static void add_gradient(const struct bm_joint *joint, const double *values, enum statistic statistic,
+                         double *gradient) {
+    /* factors of the times (old, new) and of the rooflines (old, new compute alone, new memory alone, new) */
+    static const double factors[STATISTICS][6] = {[SPEEDUP] = {1, -1, 0, 0, 0, 0},
+                                                  [ROOFLINE] = {0, 0, 1, 0, 0, -1},
+                                                  [UTILIZATION] = {1, -1, -1, 0, 0, 1},
+                                                  [COMPUTE] = {0, 0, 0.5, -0.5, 0.5, -0.5},
+                                                  [BANDWIDTH] = {0, 0, 0.5, 0.5, -0.5, -0.5}};
+    for (int side = 0; side < 2; side++)
+        if (factors[statistic][side] != 0)
+            add_time_gradient(joint, values, side, factors[statistic][side], gradient);
+    for (int sides = 0; sides < 4; sides++)
+        if (factors[statistic][2 + sides] != 0)
+            add_roofline_gradient(joint, values, sides & 1, sides >> 1, factors[statistic][2 + sides],
+                                  gradient);
+}
+
+/* gradient: room for figure_count. */
+static void add_squares(const struct bm_joint *joint, const double *values, const double estimate[STATISTICS],
+                        double *gradient, struct bounds *bounds) {
+    const double z = bm_stats_normal_quantile((1 + BM_COMPARE_CONFIDENCE) / 2);
     for (int s = 0; s < STATISTICS; s++) {
-        bounds->low[s] = estimate[s] - z * sqrt(below[s]);
-        bounds->high[s] = estimate[s] + z * sqrt(above[s]);
+        double below = 0, above = 0;
+        memset(gradient, 0, joint->figure_count * sizeof *gradient);
+        if (s == SPEEDUP || joint->has_roofline)
+            add_gradient(joint, values, (enum statistic)s, gradient);
+        for (size_t i = 0; i < joint->figure_count; i++) {
+            const struct bm_spread *figure = &joint->figures[i];
+            if (gradient[i] == 0)
+                continue;
+            below += pow(gradient[i] * (gradient[i] > 0 ? figure->below : figure->above), 2);
+            above += pow(gradient[i] * (gradient[i] > 0 ? figure->above : figure->below), 2);
+        }
+        bounds->low[s] = estimate[s] - z * sqrt(below);
+        bounds->high[s] = estimate[s] + z * sqrt(above);
     }
 }
 
@@ -159,14 +200,17 @@ static double datasheet_ratio(const struct bm_joint *joint) {
 bool bm_joint_evaluate(const struct bm_joint *joint, const double *normals, struct bm_compare_ratio *ratio) {
     struct bounds bounds;
     double estimate[STATISTICS];
-    double *values = bm_alloc(joint->figure_count + STATISTICS * BM_JOINT_DRAWS, sizeof *values);
+    /* the figures, and behind them either a gradient or the draws */
+    const size_t room =
+        joint->figure_count > STATISTICS * BM_JOINT_DRAWS ? joint->figure_count : STATISTICS * BM_JOINT_DRAWS;
+    double *values = bm_alloc(joint->figure_count + room, sizeof *values);
     if (values == NULL)
         return false;
     for (size_t i = 0; i < joint->figure_count; i++)
         values[i] = joint->figures[i].value;
     evaluate(joint, values, estimate);
-    if (bounds_are_certain(joint))
-        add_squares(joint, values, estimate, &bounds);
+    if (is_linear(joint))
+        add_squares(joint, values, estimate, values + joint->figure_count, &bounds);
     else
         draw(joint, normals, values, values + joint->figure_count, &bounds);
     free(values);

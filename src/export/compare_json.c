@@ -14,14 +14,7 @@ static void put_factor(struct bm_emitter *emitter, const char *key, const struct
     }
     bm_emit_open(emitter, key, '{');
     bm_emit_real(emitter, "value", factor->value);
-    if (isfinite(factor->low) && isfinite(factor->high)) {
-        bm_emit_open(emitter, "ci", '[');
-        bm_emit_real(emitter, NULL, factor->low);
-        bm_emit_real(emitter, NULL, factor->high);
-        bm_emit_close(emitter, ']');
-    } else {
-        bm_emit_null(emitter, "ci");
-    }
+    bm_emit_interval(emitter, "ci", factor->low, factor->high);
     bm_emit_close(emitter, '}');
 }
 

@@ -75,6 +75,14 @@ void bm_emit_real(struct bm_emitter *emitter, const char *key, double value) {
         bm_text_append_bytes(emitter->text, "null", 4);
 }
 
+void bm_emit_interval(struct bm_emitter *emitter, const char *key, double low, double high) {
+    begin(emitter, key);
+    if (isfinite(low) && isfinite(high))
+        bm_text_append(emitter->text, "[%.10g, %.10g]", low, high);
+    else
+        bm_text_append_bytes(emitter->text, "null", 4);
+}
+
 void bm_emit_count(struct bm_emitter *emitter, const char *key, uint64_t value) {
     begin(emitter, key);
     bm_text_append(emitter->text, "%" PRIu64, value);

@@ -16,6 +16,8 @@ void bm_emit_close(struct bm_emitter *emitter, char bracket);
 /* NULL and "" become null; bytes that are not UTF-8 become U+FFFD. */
 void bm_emit_text(struct bm_emitter *emitter, const char *key, const char *value);
 void bm_emit_real(struct bm_emitter *emitter, const char *key, double value); /* not finite: null */
+/* [low, high] on one line; null where either is not finite. */
+void bm_emit_interval(struct bm_emitter *emitter, const char *key, double low, double high);
 void bm_emit_count(struct bm_emitter *emitter, const char *key, uint64_t value);
 void bm_emit_positive(struct bm_emitter *emitter, const char *key, uint64_t value); /* 0: null */
 void bm_emit_bool(struct bm_emitter *emitter, const char *key, bool value);

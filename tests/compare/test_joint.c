@@ -150,19 +150,27 @@ Test(joint, the_way_back) {
     cr_expect_float_eq(there.speedup.low * back.speedup.high, 1, 1e-6);
 }
 
-/* Two equal terms are drawn, one is summed: the intervals agree as far as draws go. */
+/* A row that hardly counts, but whose bound is anybody's, makes the same sum a matter of draws: the intervals
+ * agree as far as draws go. */
 Test(joint, draws_and_their_limit_agree) {
     const struct bm_spread figures[FIGURES] = {
         [OLD_TIME] = spread(20e6, 0.01),    [NEW_TIME] = spread(4e6, 0.02),
         [OLD_COMPUTE] = spread(100, 0.03),  [NEW_COMPUTE] = spread(400, 0.04),
         [OLD_MEMORY] = spread(1000, 0.001), [NEW_MEMORY] = spread(5000, 0.001)};
-    struct bm_joint_term terms[2] = {term_of(1e9, 1e6), term_of(1e9, 1e6)};
-    struct bm_compare_ratio one = evaluate(terms, 1, figures, FIGURES),
-                            two = evaluate(terms, 2, figures, FIGURES);
-    cr_expect_float_eq(one.utilization.value, two.utilization.value, 1e-9);
-    double limit = log(one.utilization.high / one.utilization.low),
-           drawn = log(two.utilization.high / two.utilization.low);
-    cr_expect(fabs(drawn / limit - 1) < 0.08, "%g against %g", drawn, limit);
+    struct bm_joint_term terms[3] = {term_of(1e9, 1e6), term_of(2e9, 1e6), term_of(1e6, 1e7)};
+    terms[2].count = 1e-9;
+    struct bm_compare_ratio summed = evaluate(terms, 2, figures, FIGURES),
+                            drawn = evaluate(terms, 3, figures, FIGURES);
+    const struct bm_factor *const pairs[][2] = {{&summed.speedup, &drawn.speedup},
+                                                {&summed.roofline, &drawn.roofline},
+                                                {&summed.utilization, &drawn.utilization}};
+    for (size_t i = 0; i < BM_COUNT_OF(pairs); i++) {
+        cr_expect_float_eq(pairs[i][0]->value, pairs[i][1]->value, 1e-6);
+        double limit = log(pairs[i][0]->high / pairs[i][0]->low),
+               width = log(pairs[i][1]->high / pairs[i][1]->low);
+        cr_expect(fabs(width / limit - 1) < 0.08, "%zu: %g against %g", i, width, limit);
+        cr_expect_neq(width, limit, "%zu was drawn", i);
+    }
 }
 
 Test(joint, without_spreads_there_is_no_interval) {
