@@ -8,6 +8,8 @@
 
 /* Of a class's time; the rest is for confirming what was found. */
 #define SEARCH_SHARE 0.8
+/* With a minute for a class a kernel that takes a third of it to compile may be worth a try. */
+#define VARIANTS_FROM_NS UINT64_C(60000000000)
 enum { KERNEL_LIMIT = 1 << 20 };
 
 const struct bm_endpoint *tune_endpoint(const struct tune_run *run, const struct bm_tune_class *the_class) {
@@ -168,6 +170,8 @@ static void tune_class(struct tune_run *run, struct bm_tune_class *the_class, ui
         .deadline_ns = now + (uint64_t)(SEARCH_SHARE * (double)(deadline_ns - now)),
         .clock = &bm_clock_monotonic,
     };
+    if (deadline_ns - now < VARIANTS_FROM_NS)
+        tune_trial_keep_variants(&trial, seeds, options.seed_count);
     enum bm_status status = tune_search(&options, &work, &result, &error);
     copy_counts(&result, the_class);
     if (tune_stop_requested(run) && !result.found)
