@@ -298,11 +298,15 @@ static enum bm_status compare(const struct bm_case *c, const struct bm_plan *pla
             return status;
         for (unsigned j = 0; j < check.count; j++) {
             const double got = (double)bm_element_load(element, outputs, check.first + j);
-            const double size = fmax(fabs(check.expected[j]), check.scale);
-            const double difference = fabs(got - check.expected[j]);
-            const double relative = isnan(difference) ? (double)INFINITY : difference / size;
+            const double expected = check.expected[j];
             result->checked++;
-            result->worst = fmax(result->worst, relative);
+            if (isnan(expected) || isinf(expected)) { /* in these places, and in no others */
+                result->wrong += isnan(expected) ? !isnan(got) : got != expected;
+                continue;
+            }
+            const double size = fmax(fabs(expected), check.scale), difference = fabs(got - expected);
+            const double relative = isnan(difference) ? (double)INFINITY : difference / size;
+            result->worst = fmax(result->worst, difference == 0 ? 0 : relative);
             if (!(difference <= tolerance * size))
                 result->wrong++;
         }
