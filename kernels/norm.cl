@@ -142,6 +142,12 @@ static float sum_of(const floatv v) {
         total[r] = part[r * LANES];
 #endif
 
+/* The vectors of a lane, in elements of a row. All lanes go round as often: PoCL 3.1 lets those that should
+ * not go round at all do so once. */
+#define FOR_EACH(i, n)                                                                                       \
+    for (uint start = 0, i = lane * VEC; start < n; start += LANES * VEC, i += LANES * VEC)                  \
+        if (LANES == 1 || i < n)
+
 #if LAYER_NORM
 #define ADD_TERM(sum, v)                         ((sum) += (v))
 #define NORMALISE(v, mean, factor, weight, bias) (((v) - (mean)) * (factor) * (weight) + (bias))
@@ -181,10 +187,10 @@ norm(global stored *restrict outputs, const ulong outputs_offset, global const s
         next[r] = inputs + (ulong)min(first + r, end - 1) * n;
         sum[r] = 0.0f;
     }
-    for (uint i = lane * VEC; i < n; i += LANES * VEC)
+    FOR_EACH(i, n)
 #pragma unroll
-        for (uint r = 0; r < ROWS; r++)
-            ADD_TERM(sum[r], load(next[r] + i));
+    for (uint r = 0; r < ROWS; r++)
+        ADD_TERM(sum[r], load(next[r] + i));
     for (uint row = first; row < end; row += ROWS) {
         SUM_LANES(sum, total, part, lane)
 #if LAYER_NORM
@@ -194,12 +200,12 @@ norm(global stored *restrict outputs, const ulong outputs_offset, global const s
             mean[r] = total[r] / n;
             sum[r] = 0.0f;
         }
-        for (uint i = lane * VEC; i < n; i += LANES * VEC)
+        FOR_EACH(i, n)
 #pragma unroll
-            for (uint r = 0; r < ROWS; r++) {
-                const floatv deviation = load(next[r] + i) - mean[r];
-                sum[r] += deviation * deviation;
-            }
+        for (uint r = 0; r < ROWS; r++) {
+            const floatv deviation = load(next[r] + i) - mean[r];
+            sum[r] += deviation * deviation;
+        }
         SUM_LANES(sum, total, part, lane)
 #endif
 #pragma unroll
@@ -211,7 +217,7 @@ norm(global stored *restrict outputs, const ulong outputs_offset, global const s
             sum[r] = 0.0f;
         }
         if (row + ROWS < end) {
-            for (uint i = lane * VEC; i < n; i += LANES * VEC) {
+            FOR_EACH(i, n) {
                 const floatv weight = load(weights + i);
 #if LAYER_NORM
                 const floatv bias = load(biases + i);
@@ -223,7 +229,7 @@ norm(global stored *restrict outputs, const ulong outputs_offset, global const s
                 }
             }
         } else {
-            for (uint i = lane * VEC; i < n; i += LANES * VEC) {
+            FOR_EACH(i, n) {
                 const floatv weight = load(weights + i);
 #if LAYER_NORM
                 const floatv bias = load(biases + i);

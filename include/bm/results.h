@@ -148,7 +148,7 @@ struct bm_results_row {
         char model[BM_ID_SIZE], op[32], dtype[16];
         uint32_t batch, tokens, context;
         uint64_t m, n, k;
-        uint32_t heads, kv_heads, head_dim, v_dim;
+        uint32_t heads, kv_heads, head_dim, v_dim, groups, groups_used;
         bool hot;
     } the_case;
     enum bm_row_status status;

@@ -157,6 +157,8 @@ static double tolerance(const struct bm_case *c) {
         .bytes = bytes,                                                                                      \
         .written = written,                                                                                  \
         .safe_parameters = safe_parameters,                                                                  \
+        .tunables = tunables,                                                                                \
+        .tunable_count = BM_COUNT_OF(tunables),                                                              \
         .plan = plan_elementwise,                                                                            \
         .check_count = check_count,                                                                          \
         .check = check_elementwise,                                                                          \

@@ -52,8 +52,7 @@ static enum bm_status begin(const struct bm_case *c, const struct bm_target *tar
     *chunk = (uint64_t)bm_parameters_get(&parameters, "CHUNK", 0) * *lanes;
     status = bm_tunables_check_group(name, (int64_t)*lanes, target, error);
     if (!status)
-        bm_plan_begin(plan, "gather.cl", *lanes > 1 ? "group_chunks" : "item_chunks", "f32_vector",
-                      &parameters);
+        bm_plan_begin(plan, "gather.cl", *lanes > 1 ? "group_chunks" : "item_chunks", "-", &parameters);
     return status;
 }
 
@@ -149,6 +148,8 @@ const struct bm_workload bm_workload_embedding = {
     .bytes = embedding_bytes,
     .written = embedding_written,
     .safe_parameters = safe_parameters,
+    .tunables = tunables,
+    .tunable_count = BM_COUNT_OF(tunables),
     .plan = plan_embedding,
     .check_count = embedding_check_count,
     .check = check_embedding,
@@ -283,6 +284,8 @@ const struct bm_workload bm_workload_kv_write = {
     .bytes = kv_bytes,
     .written = kv_written,
     .safe_parameters = safe_parameters,
+    .tunables = tunables,
+    .tunable_count = BM_COUNT_OF(tunables),
     .plan = plan_kv,
     .check_count = kv_check_count,
     .check = check_kv,

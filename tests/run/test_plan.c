@@ -227,6 +227,33 @@ Test(plan, workloads_are_selected_and_the_rest_is_missing) {
     cr_expect(named, "the summary can name what it does not cover");
 }
 
+/* A suite may name workloads; the option's take their place. */
+Test(plan, suites_may_name_workloads) {
+    select_one_endpoint();
+    fixture_write("rows.json",
+                  "{\"name\": \"rows\", \"description\": \"Some rows\", \"budget_s\": 1, \"entries\": ["
+                  "{\"models\": [\"tinyllama-1.1b\"], \"phases\": [\"prefill\"], \"dtypes\": [\"f32\"], "
+                  "\"workloads\": [\"rmsnorm\", \"rope\"], \"batches\": [1], \"tokens\": [64]}]}",
+                  SIZE_MAX);
+    char path[128];
+    snprintf(path, sizeof path, "%s/rows.json", fixture_folder);
+    options.suite = path;
+    create();
+    cr_expect_eq(count(1, 0, false), 2);
+    cr_expect_eq(plan.requests[0].use_count, 2);
+    options.workloads = NAMES("swiglu");
+    create();
+    cr_expect_eq(count(1, 0, false), 1);
+    fixture_write("wrong.json",
+                  "{\"name\": \"rows\", \"description\": \"Some rows\", \"budget_s\": 1, \"entries\": ["
+                  "{\"models\": [\"tinyllama-1.1b\"], \"phases\": [\"prefill\"], \"dtypes\": [\"f32\"], "
+                  "\"workloads\": [\"rope\", \"norm\"], \"batches\": [1], \"tokens\": [64]}]}",
+                  SIZE_MAX);
+    options.workloads = (struct bm_names){0};
+    snprintf(path, sizeof path, "%s/wrong.json", fixture_folder);
+    expect_error(BM_INVALID, "wrong.json: $.entries[0].workloads[1]: 'norm' is unknown");
+}
+
 /* Equal shapes are measured once: DeepSeek's distilled Qwen has Qwen's shapes. */
 Test(plan, equal_work_is_shared) {
     select_one_endpoint();
