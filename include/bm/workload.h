@@ -145,6 +145,10 @@ struct bm_target {
     size_t max_group_items;
     uint64_t local_bytes, max_allocation_bytes;
     bool has_fp16, has_fp64, has_integer_dot; /* by its extensions */
+    /* Matrix units, each known by kernels that use it having been built: mma.sync with f16, bf16 and int8
+     * (NVIDIA's from compute capability 8.0). */
+    bool has_nvidia_mma;
+    bool emulates_matrix_unit; /* tests only: kernels for matrix units may be built in plain C */
 };
 
 /* ---- input values and checking ---- */
