@@ -79,7 +79,8 @@ static void add_inner(struct list *list, const char *op, uint64_t cache_bytes,
 
 size_t bm_ceiling_cases_sized(const struct bm_ceiling_sizes *sizes, bool inner, bool all,
                               struct bm_case *cases, size_t capacity) {
-    static const char *const pipes[] = {"f64_vector", "f16_vector", "i32_vector", "i8_dot"};
+    static const char *const pipes[] = {"f64_vector", "f16_vector",  "i32_vector", "i8_dot",
+                                        "f16_matrix", "bf16_matrix", "i8_matrix"};
     static const char *const transfers[] = {"to_device", "from_device"};
     const struct bm_case lanes = {.n = lanes_for(sizes)};
     struct list list = {.cases = cases, .capacity = capacity};

@@ -21,10 +21,19 @@ static inline float fmax(float a, float b) {
 static inline float fmin(float a, float b) {
     return __builtin_fminf(a, b);
 }
+static inline __attribute__((overloadable)) float rint(float x) {
+    return __builtin_rintf(x);
+}
+static inline __attribute__((overloadable)) float4 rint(float4 x) {
+    return (float4)(rint(x.x), rint(x.y), rint(x.z), rint(x.w));
+}
 #define fabs(x)        __builtin_fabsf(x)
 #define isnan(x)       __builtin_isnan(x)
-#define rint(x)        __builtin_rintf(x)
 #define convert_int(x) ((int)(x))
+#define convert_int4(x)   __builtin_convertvector(x, int4)
+#define convert_float4(x) __builtin_convertvector(x, float4)
+#define vload4(i, p)      (((global const float4 *)(p))[i])
+#define vstore4(v, i, p)  (((global float4 *)(p))[i] = (v))
 #define vload_half(i, p)      __builtin_load_halff((p) + (i))
 #define vstore_half(v, i, p)  __builtin_store_halff(v, (p) + (i))
 #define vstorea_half2(v, i, p)                                                                               \

@@ -49,6 +49,7 @@ static void run(const struct bm_case *c, const char *pattern, const struct harne
 
     target.has_fp64 = true;
     target.has_integer_dot = true;
+    target.emulates_matrix_unit = true;
     set_parameters(&parameters, pattern);
     runs++;
     enum bm_status status = c->workload->plan(c, &target, &parameters, &plan, &error);
@@ -135,6 +136,22 @@ static void run_pipes(void) {
             }
 }
 
+/* Matrix units in plain C, in the places that NVIDIA's has its words and sums in. */
+static void run_matrix_units(void) {
+    static const char *const ops[] = {"f16_matrix", "bf16_matrix", "i8_matrix"};
+    static const char *const patterns[] = {"CHAINS=2 VEC=4 GROUP=32 MATRIX_UNIT=1",
+                                           "CHAINS=3 VEC=4 GROUP=64 MATRIX_UNIT=1"};
+    static const uint64_t lanes[] = {7, 1000, 4099};
+    for (size_t o = 0; o < BM_COUNT_OF(ops); o++)
+        for (size_t p = 0; p < (small ? 1 : BM_COUNT_OF(patterns)); p++)
+            for (size_t s = 0; s < (small ? 1 : BM_COUNT_OF(lanes)); s++) {
+                struct bm_case c = ceiling("fma", ops[o]);
+                c.n = lanes[s];
+                c.k = small ? 3 : 100;
+                run(&c, patterns[p], NULL);
+            }
+}
+
 static void run_launch(void) {
     const struct bm_case c = ceiling("launch", "empty");
     run(&c, "", NULL);
@@ -176,6 +193,7 @@ int main(int argc, char **argv) {
     run_nontemporal();
     run_caches();
     run_pipes();
+    run_matrix_units();
     run_launch();
     if (!small)
         run_faults();
