@@ -196,6 +196,7 @@ enum bm_status bm_results_format(const struct bm_results *results, struct bm_tex
 
 struct bm_saved_row {
     char key[160], device[16], backend[48];
+    uint64_t parameters_hash;        /* bm_parameters_hash of the kernel's */
     struct bm_results_round *rounds; /* owned */
     size_t round_count;
 };

@@ -70,6 +70,16 @@ static enum bm_status read_rounds(const struct bm_json *at, const char *(*flag_n
     return status;
 }
 
+/* Of values that are not as this program writes them: some hash, which then fits no kernel. */
+static uint64_t hash_parameters(const struct bm_json *row) {
+    struct bm_parameters parameters = {0};
+    const char *name;
+    json_t *value;
+    json_object_foreach(json_object_get(json_object_get(row->value, "kernel"), "parameters"), name, value)
+        bm_parameters_set(&parameters, name, json_integer_value(value));
+    return bm_parameters_hash(&parameters);
+}
+
 static enum bm_status read_row(const struct bm_json *at, const char *(*flag_name)(unsigned bit),
                                struct bm_saved_run *saved, struct bm_error *error) {
     struct bm_saved_row *row = &saved->rows[saved->row_count];
@@ -83,6 +93,8 @@ static enum bm_status read_row(const struct bm_json *at, const char *(*flag_name
         status = read_text(at, "backend", row->backend, sizeof row->backend, error);
     if (status == BM_OK)
         status = read_rounds(at, flag_name, row, error);
+    if (status == BM_OK)
+        row->parameters_hash = hash_parameters(at);
     if (status == BM_OK && row->round_count > 0)
         saved->row_count++;
     else

@@ -323,6 +323,50 @@ Test(plan, gemm_takes_a_matrix_unit_by_parameter) {
     cr_expect_not_null(strstr(error.message, "int4af16"), "%s", error.message);
 }
 
+/* bench/tuned/nvidia-mma.json: every set makes a plan on the unit, for names of such devices alone. */
+Test(plan, shipped_parameters_of_the_matrix_unit_suit_it) {
+    static const struct {
+        const char *name;
+        bool has;
+    } devices[] = {{"NVIDIA H100 80GB HBM3", true},
+                   {"A100-PCIE-40GB", true},
+                   {"NVIDIA GeForce RTX 4090", true},
+                   {"NVIDIA RTX A6000", true},
+                   {"NVIDIA L4", true},
+                   {"Tesla V100-SXM2-16GB", false},
+                   {"NVIDIA GeForce RTX 2070", false},
+                   {"Intel(R) Arc(TM) Pro A40 Graphics", false}};
+    static const uint64_t rows[] = {4, 20, 100, 300, 4096};
+    struct bm_target mma = gpu;
+    mma.has_nvidia_mma = true;
+    for (size_t d = 0; d < BM_COUNT_OF(devices); d++) {
+        const struct bm_tuned_device device = {
+            .backend = "opencl/nvidia", .name = devices[d].name, .driver = "1", .is_gpu = true};
+        struct bm_tuned_list list = {0};
+        struct bm_error error = {0};
+        cr_assert_eq(bm_tuned_shipped(&device, &list, &error), BM_OK, "%s", error.message);
+        static const char *const dtypes[] = {"f16", "bf16", "int8"};
+        for (size_t i = 0; i < BM_COUNT_OF(rows) * BM_COUNT_OF(dtypes); i++) {
+            const struct bm_case c = {.workload = bm_workload_find("gemm"),
+                                      .phase = BM_PHASE_PREFILL,
+                                      .dtype = bm_dtype_find(dtypes[i % BM_COUNT_OF(dtypes)]),
+                                      .m = rows[i / BM_COUNT_OF(dtypes)],
+                                      .n = 4096,
+                                      .k = 4096};
+            char shape_class[BM_CLASS_SIZE];
+            struct bm_plan plan;
+            bm_case_class(&c, shape_class);
+            const struct bm_tuned_entry *entry = bm_tuned_find(&list, "gemm", c.dtype->name, shape_class);
+            cr_assert_not_null(entry);
+            cr_assert_eq(c.workload->plan(&c, &mma, &entry->parameters, &plan, &error), BM_OK, "%s: %s",
+                         devices[d].name, error.message);
+            cr_expect_str_eq(plan.variant, devices[d].has ? "matrix_tile" : "group_tile", "%s",
+                             devices[d].name);
+        }
+        bm_tuned_list_fini(&list);
+    }
+}
+
 Test(plan, matmul_has_the_scales_and_steps_of_its_format) {
     static const struct {
         const char *dtype;
