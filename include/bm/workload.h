@@ -246,6 +246,7 @@ struct bm_ceiling_sizes {
     uint64_t cold_bytes;                    /* more than any cache holds */
     uint64_t l1_bytes, l2_bytes, llc_bytes; /* of one cache; 0: unknown, or it is the last level itself */
     unsigned compute_units;
+    bool is_gpu; /* its rows may run on a matrix unit, which the vector pipe cannot judge */
 };
 #define BM_MAX_CEILINGS 24
 /* Those of bm_ceiling_cases and reading from the last-level cache, which judge a run's rows; `inner`: from
