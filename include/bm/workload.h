@@ -147,6 +147,10 @@ struct bm_target {
     size_t max_group_items;
     uint64_t local_bytes, max_allocation_bytes;
     bool has_fp16, has_fp64, has_integer_dot; /* by its extensions */
+    /* Matrix units, each known by kernels that use it having been built: mma.sync with f16, bf16 and int8
+     * (NVIDIA's from compute capability 8.0). */
+    bool has_nvidia_mma;
+    bool emulates_matrix_unit; /* tests only: kernels for matrix units may be built in plain C */
 };
 
 /* ---- input values and checking ---- */
@@ -242,6 +246,7 @@ struct bm_ceiling_sizes {
     uint64_t cold_bytes;                    /* more than any cache holds */
     uint64_t l1_bytes, l2_bytes, llc_bytes; /* of one cache; 0: unknown, or it is the last level itself */
     unsigned compute_units;
+    bool is_gpu; /* its rows may run on a matrix unit, which the vector pipe cannot judge */
 };
 #define BM_MAX_CEILINGS 24
 /* Those of bm_ceiling_cases and reading from the last-level cache, which judge a run's rows; `inner`: from

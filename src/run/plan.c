@@ -215,7 +215,8 @@ static struct bm_ceiling_sizes ceiling_sizes(const struct bm_inventory *inventor
                                              const struct bm_device *device,
                                              const struct bm_endpoint *endpoint) {
     struct bm_ceiling_sizes sizes = {.cold_bytes = bm_device_cold_bytes(device, endpoint),
-                                     .compute_units = endpoint->compute_units};
+                                     .compute_units = endpoint->compute_units,
+                                     .is_gpu = endpoint->is_gpu};
     struct bm_run_cache caches[BM_RUN_CACHES];
     size_t count = bm_run_caches(inventory, device, endpoint, caches);
     for (size_t i = 0; i < count; i++) {

@@ -87,6 +87,22 @@ static void run_pipes(bool small) {
             }
 }
 
+/* Matrix units in plain C, in the places that NVIDIA's has its words and sums in. */
+static void run_matrix_units(bool small) {
+    static const char *const ops[] = {"f16_matrix", "bf16_matrix", "i8_matrix"};
+    static const char *const patterns[] = {"CHAINS=2 VEC=4 GROUP=32 MATRIX_UNIT=1",
+                                           "CHAINS=3 VEC=4 GROUP=64 MATRIX_UNIT=1"};
+    static const uint64_t lanes[] = {7, 1000, 4099};
+    for (size_t o = 0; o < BM_COUNT_OF(ops); o++)
+        for (size_t p = 0; p < (small ? 1 : BM_COUNT_OF(patterns)); p++)
+            for (size_t s = 0; s < (small ? 1 : BM_COUNT_OF(lanes)); s++) {
+                struct bm_case c = ceiling("fma", ops[o]);
+                c.n = lanes[s];
+                c.k = small ? 3 : 100;
+                trial(&c, patterns[p], NULL);
+            }
+}
+
 static void run_launch(bool small) {
     (void)small;
     const struct bm_case c = ceiling("launch", "empty");
@@ -116,8 +132,9 @@ static void run_faults(bool small) {
 }
 
 int main(int argc, char **argv) {
-    static const struct trial_family families[] = {{"streams", run_streams}, {"nontemporal", run_nontemporal},
-                                                   {"caches", run_caches},   {"pipes", run_pipes},
-                                                   {"launch", run_launch},   {"faults", run_faults}};
+    static const struct trial_family families[] = {
+        {"streams", run_streams}, {"nontemporal", run_nontemporal}, {"caches", run_caches},
+        {"pipes", run_pipes},     {"matrix", run_matrix_units},     {"launch", run_launch},
+        {"faults", run_faults}};
     return trial_main(argc, argv, families, BM_COUNT_OF(families));
 }

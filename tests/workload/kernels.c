@@ -67,6 +67,43 @@ static void run_gemm(bool small) {
         }
 }
 
+/* The unit in plain C takes fragments and addresses as NVIDIA's does. Activations of k = 8 j are read as they
+ * are, others are copied; blocks of 2 to 16 chunks turn in 4 ways; 2 to 4 buffers, fewer steps than buffers.
+ */
+static void run_gemm_matrix(bool small) {
+    static const struct tuning tunings[] = {
+        {true, true, "MATRIX_UNIT=1 PANEL_N=16 TILE_N=8 TILE_M=16 BLOCK_M=16 BLOCK_K=64 BUFFERS=2"},
+        {false, true, "MATRIX_UNIT=1 PANEL_N=32 TILE_N=16 TILE_M=32 BLOCK_M=64 BLOCK_K=64 BUFFERS=3"},
+        {false, true, "MATRIX_UNIT=1 PANEL_N=128 TILE_N=32 TILE_M=64 BLOCK_M=128 BLOCK_K=32 BUFFERS=3"},
+        {false, true,
+         "MATRIX_UNIT=1 PANEL_N=32 TILE_N=32 TILE_M=16 BLOCK_M=32 BLOCK_K=128 BUFFERS=4 PACK_LANES=1"},
+    };
+    static const struct shape shapes[] = {{2, 1, 1},     {2, 33, 7},     {16, 8, 16},    {17, 31, 129},
+                                          {24, 64, 200}, {37, 97, 1001}, {130, 140, 72}, {9, 40, 1024}};
+    static const struct shape tiny[] = {{2, 1, 1}, {17, 19, 40}, {7, 18, 145}};
+    static const char *const dtypes[] = {"f16", "bf16", "int8"};
+    struct bm_random random;
+
+    bm_random_init(&random, 13);
+    for (size_t d = 0; d < BM_COUNT_OF(dtypes); d++)
+        for (size_t t = 0; t < BM_COUNT_OF(tunings); t++) {
+            const size_t count = small ? BM_COUNT_OF(tiny) : BM_COUNT_OF(shapes) + 2;
+            for (size_t s = 0; s < count && (!small || tunings[t].small); s++) {
+                const struct shape drawn = {draw(&random, 2, 90), draw(&random, 1, 200),
+                                            draw(&random, 1, 400)};
+                const struct shape shape = small ? tiny[s] : s < BM_COUNT_OF(shapes) ? shapes[s] : drawn;
+                const struct bm_case c = matrix_case("gemm", bm_dtype_find(dtypes[d]), shape);
+                trial_run(&c, &tunings[t], NULL);
+            }
+        }
+    for (size_t d = 0; !small && d < BM_COUNT_OF(dtypes); d++) { /* a zero instead of a term is seen */
+        const struct bm_case c = matrix_case("gemm", bm_dtype_find(dtypes[d]), (struct shape){50, 100, 301});
+        trial_run(&c, &tunings[1], &(struct harness_fault){true, 1, 300, 301, 50});
+        trial_run(&c, &tunings[1],
+                  &(struct harness_fault){true, 0, UINT64_C(32) * 96, 1, 1}); /* used by every row */
+    }
+}
+
 static void run_gemv(bool small) {
     static const struct tuning tunings[] = {
         {true, false, "ROWS=4 VEC=4"},
@@ -264,8 +301,9 @@ static void run_special(bool small) {
 }
 
 int main(int argc, char **argv) {
-    static const struct trial_family families[] = {{"gemm", run_gemm},           {"gemv", run_gemv},
-                                                   {"attention", run_attention}, {"ceilings", run_ceilings},
-                                                   {"faults", run_faults},       {"special", run_special}};
+    static const struct trial_family families[] = {
+        {"gemm", run_gemm},           {"gemm-matrix", run_gemm_matrix}, {"gemv", run_gemv},
+        {"attention", run_attention}, {"ceilings", run_ceilings},       {"faults", run_faults},
+        {"special", run_special}};
     return trial_main(argc, argv, families, BM_COUNT_OF(families));
 }

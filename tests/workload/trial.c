@@ -45,6 +45,7 @@ static void run(const struct bm_case *c, const struct tuning *tuning, const stru
     target.is_gpu = tuning->is_gpu;
     target.has_fp64 = true;
     target.has_integer_dot = true;
+    target.emulates_matrix_unit = true;
     set_parameters(&parameters, tuning->text);
     bm_case_key(c, key);
     enum bm_status status = c->workload->plan(c, &target, &parameters, &plan, &error);

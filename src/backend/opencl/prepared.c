@@ -3,8 +3,6 @@
 
 #include "session.h"
 
-enum { SOURCE_LIMIT = 1 << 20 };
-
 /* A compiler without the feature that the plan is for is no failure. */
 static enum bm_status build_program(struct bm_prepared *prepared, const char *source, const char *options,
                                     struct bm_error *error) {
@@ -33,7 +31,7 @@ static enum bm_status build(struct bm_prepared *prepared, struct bm_error *error
     if (path.failed || options.failed)
         status = bm_fail(error, BM_NO_MEMORY, "out of memory while building %s", plan->source);
     if (status == BM_OK)
-        status = bm_file_read(path.data, SOURCE_LIMIT, &source, &size, error);
+        status = bm_file_read(path.data, BM_SOURCE_LIMIT, &source, &size, error);
     if (status == BM_OK)
         status = build_program(prepared, source, options.data, error);
     for (unsigned l = 0; status == BM_OK && l < plan->launch_count; l++) {

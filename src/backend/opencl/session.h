@@ -8,7 +8,7 @@
 #include "bm/opencl.h"
 #include "verification.h"
 
-enum { BM_MAX_TENSORS = 8, BM_MAX_LAUNCHES = 4 };
+enum { BM_MAX_TENSORS = 8, BM_MAX_LAUNCHES = 4, BM_SOURCE_LIMIT = 1 << 20 /* bytes of a kernel file */ };
 
 /* Weights and caches of every case live in one buffer per number format; each launch reads another region of
  * it, so that nothing is found in a cache by accident. */
