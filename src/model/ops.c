@@ -1,8 +1,8 @@
 /* ops.c - the operations of one forward pass, as inference engines run them.
  *
  * m rows of activations (batch x tokens in prefill, batch in decode) go through every layer; the vocabulary's
- * projection sees the last row of each sequence only. Rows without a workload of their own (norms, routed
- * experts, scans, ...) are listed all the same, so that a summary can name what it does not cover. */
+ * projection sees the last row of each sequence only. Rows without a workload of their own (norms, scans,
+ * ...) are listed all the same, so that a summary can name what it does not cover. */
 #include "pass.h"
 
 #include <string.h>
@@ -113,9 +113,10 @@ static void add_experts(struct bm_pass *pass, uint64_t layers, uint64_t m) {
         bm_pass_matmul(pass, "shared_gate_up", layers, m, 2 * shared, model->hidden);
         bm_pass_matmul(pass, "shared_down", layers, m, model->hidden, shared);
     }
-    bm_pass_add(pass, "experts_gate_up", layers);
+    bm_pass_experts(pass, "experts_gate_up", layers, m, 2 * (uint64_t)model->expert_intermediate,
+                    model->hidden, false);
     bm_pass_add(pass, "act", layers);
-    bm_pass_add(pass, "experts_down", layers);
+    bm_pass_experts(pass, "experts_down", layers, m, model->hidden, model->expert_intermediate, true);
 }
 
 static enum bm_status check_length(const struct bm_model *model, const char *option, uint32_t length,

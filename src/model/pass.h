@@ -20,6 +20,10 @@ void bm_pass_add(struct bm_pass *pass, const char *name, uint64_t count);
 /* [m, k] x [k, n]: gemv for one row, else gemm. */
 void bm_pass_matmul(struct bm_pass *pass, const char *name, uint64_t count, uint64_t m, uint64_t n,
                     uint64_t k);
+/* The [k, n] of the experts that the model sends each of m tokens to. row_per_pair: activations have a row
+ * for each token and expert. */
+void bm_pass_experts(struct bm_pass *pass, const char *name, uint64_t count, uint64_t m, uint64_t n,
+                     uint64_t k, bool row_per_pair);
 /* Attention over `length` tokens a sequence: new ones in prefill, cached ones in decode. */
 void bm_pass_attention(struct bm_pass *pass, const char *name, uint64_t count, uint32_t length);
 

@@ -34,7 +34,7 @@ static void append(struct bm_launch *launch, struct bm_argument argument) {
 
 void bm_launch_tensor(struct bm_launch *launch, const struct bm_plan *plan, unsigned tensor) {
     append(launch, (struct bm_argument){.kind = BM_ARGUMENT_BUFFER, .index = tensor});
-    if (plan->tensors[tensor].role == BM_ROLE_COLD)
+    if (plan->tensors[tensor].role == BM_ROLE_COLD || plan->tensors[tensor].role == BM_ROLE_TABLE)
         append(launch, (struct bm_argument){.kind = BM_ARGUMENT_OFFSET, .index = tensor});
 }
 

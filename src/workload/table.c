@@ -4,8 +4,8 @@
 #include "internal.h"
 
 static const struct bm_workload *const workloads[] = {
-    &bm_workload_gemm,  &bm_workload_gemv, &bm_workload_attention, &bm_workload_stream,
-    &bm_workload_cache, &bm_workload_fma,  &bm_workload_launch,    &bm_workload_transfer,
+    &bm_workload_gemm,  &bm_workload_gemv, &bm_workload_grouped, &bm_workload_attention, &bm_workload_stream,
+    &bm_workload_cache, &bm_workload_fma,  &bm_workload_launch,  &bm_workload_transfer,
 };
 
 const struct bm_workload *bm_workload_find(const char *name) {
