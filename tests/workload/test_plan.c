@@ -48,6 +48,11 @@ static void make_cases(void) {
         c.workload = bm_workload_find("gemv");
         c.m = 1;
         add(c);
+        c.workload = bm_workload_find("grouped_gemm");
+        c.m = 40;
+        c.experts = 8;
+        c.top_k = 2;
+        add(c);
         c = base;
         c.workload = bm_workload_find("attention");
         c.batch = 2;
@@ -121,9 +126,11 @@ Test(plan, shipped_parameters_suit_their_kind) {
             struct bm_error error = {0};
             struct bm_parameters shipped;
             struct bm_plan plan;
-            cr_assert_eq(bm_tuned_load(is_gpu ? "gpu" : "cpu", cases[i].workload->name,
-                                       cases[i].dtype ? cases[i].dtype->name : "-", &shipped, &error),
-                         BM_OK, "%s", error.message);
+            cr_assert_eq(
+                bm_tuned_load(is_gpu ? "gpu" : "cpu",
+                              cases[i].workload->like ? cases[i].workload->like : cases[i].workload->name,
+                              cases[i].dtype ? cases[i].dtype->name : "-", &shipped, &error),
+                BM_OK, "%s", error.message);
             const enum bm_status status =
                 cases[i].workload->plan(&cases[i], is_gpu ? &gpu : &cpu, &shipped, &plan, &error);
             if (cases[i].head_dim == 1024 && is_gpu) /* no model's; it may fall back to the safe ones */
