@@ -105,6 +105,12 @@ class Selectors(PlanTest):
         self.assertEqual(self.parts(1, "--model", "tinyllama-1.1b,llama2-7b"), {"tinyllama-1.1b", "llama2-7b"})
         self.assertEqual(self.parts(1, "--model", "DeepSeek-R1"), {"deepseek-v3"})
 
+    def test_experts_of_a_mixture(self):
+        for phase, m in ("decode", 1), ("prefill", 6):
+            keys = self.keys("--model", "mixtral-8x7b", "--phase", phase, "--tokens", "6", "--dtype", "f16", "--workload", "grouped_gemm")
+            self.assertEqual(sorted(keys), [f"grouped_gemm/mixtral-8x7b/{phase}/experts_down/f16/m{m}n4096k14336e8t2/uniform/pairs",
+                                            f"grouped_gemm/mixtral-8x7b/{phase}/experts_gate_up/f16/m{m}n28672k4096e8t2/uniform"])
+
     def test_batches_tokens_and_contexts(self):
         shapes = self.parts(5, "--batch", "1,3", "--tokens", "5,6", "--context", "7,8", "--workload", "attention", "--dtype", "f32")
         self.assertEqual(shapes, {f"b{batch}h2kv1d16{length}" for batch in (1, 3) for length in ("t5", "t6", "c7", "c8")})
@@ -172,7 +178,7 @@ class Listings(ProgramTest):
             self.assertRegex(text, rf"(?m)^{dtype} ")
             self.benchmark("run", "--dry-run", *TINY, "--dtype", dtype)
         kinds = {workload["name"]: workload["kind"] for workload in workloads}
-        self.assertEqual(kinds, {"gemm": "operation", "gemv": "operation", "attention": "operation", "stream": "ceiling", "cache": "ceiling", "fma": "ceiling",
+        self.assertEqual(kinds, {"gemm": "operation", "gemv": "operation", "grouped_gemm": "operation", "attention": "operation", "stream": "ceiling", "cache": "ceiling", "fma": "ceiling",
                                  "launch": "ceiling", "transfer": "ceiling"})
 
     def test_devices(self):
