@@ -83,13 +83,14 @@ struct bm_case {
     uint64_t m, n, k; /* matmul: [m,k] x [k,n]; fma: n lanes, k steps; cache: see src/workload/cache.c;
                          0: the defaults */
     uint32_t heads, kv_heads, head_dim, v_dim; /* attention; head_dim of queries and keys, v_dim of values */
-    /* grouped_gemm: each of m tokens goes to top_k of the experts; of those in groups_used of expert_groups
-     * groups where that is not 0. */
-    uint32_t experts, top_k, expert_groups, groups_used;
+    /* grouped_gemm: each of m tokens goes to top_k of the experts; of those in groups_used of the groups
+     * where that is not 0. */
+    uint32_t experts, top_k;
     enum bm_routing routing;
-    bool row_per_pair;    /* activations have a row for each (token, expert), not one for each token */
-    uint64_t working_set; /* ceilings: bytes touched by one launch, 0: the default */
-    bool hot;             /* the same weights or cache at every launch */
+    bool row_per_pair; /* activations have a row for each (token, expert), not one for each token */
+    uint32_t groups, groups_used; /* of experts, and how many may be chosen from; 0: none */
+    uint64_t working_set;         /* ceilings: bytes touched by one launch, 0: the default */
+    bool hot;                     /* the same weights or cache at every launch */
 };
 #define BM_KEY_SIZE 160
 /* workload/model/phase/op/dtype/shape[/extras][/hot]; the same on every machine and version. */
@@ -114,12 +115,13 @@ struct bm_tensor {
     enum bm_role role;
     uint64_t count; /* elements, including padding of a packed layout; of one draw of a table */
     bool on_host;   /* one end of a transfer: host memory from which a device can copy directly */
+    bool rotates; /* an output that every launch writes at another place, as it reads cold inputs from one */
 };
 
 enum bm_argument_kind {
     BM_ARGUMENT_BUFFER, /* the buffer of tensor `index`; cold tensors: the arena */
-    BM_ARGUMENT_OFFSET, /* ulong: element offset of cold tensor `index` in the arena, or of a table among its
-                           draws; changes at every launch */
+    BM_ARGUMENT_OFFSET, /* ulong: element offset of cold or rotating tensor `index` in its buffer, or of a
+                           table among its draws; changes at every launch */
     BM_ARGUMENT_UINT,   /* uint: value */
     BM_ARGUMENT_FLOAT,  /* float: real */
     BM_ARGUMENT_LOCAL   /* local memory of value bytes */
@@ -214,6 +216,8 @@ struct bm_workload {
     /* Work of one execution, by the formulas of the workload's header comment. */
     double (*flops)(const struct bm_case *the_case);
     double (*bytes)(const struct bm_case *the_case);
+    /* Those of `bytes` that are written. NULL: next to none, as far as judging by a ceiling goes. */
+    double (*written)(const struct bm_case *the_case);
     /* Tunables that are correct on any device of this kind. */
     void (*safe_parameters)(const struct bm_case *the_case, const struct bm_target *target,
                             struct bm_parameters *parameters);

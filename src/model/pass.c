@@ -110,7 +110,7 @@ void bm_pass_experts(struct bm_pass *pass, const char *name, uint64_t count, uin
     op->the_case.k = k;
     op->the_case.experts = model->experts;
     op->the_case.top_k = model->experts_per_token;
-    op->the_case.expert_groups = model->expert_groups;
+    op->the_case.groups = model->expert_groups;
     op->the_case.groups_used = model->expert_groups > 0 ? model->expert_groups_used : 0;
     op->the_case.routing = pass->request->routing;
     op->the_case.row_per_pair = row_per_pair;

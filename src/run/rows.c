@@ -33,7 +33,7 @@ static void describe_routing(const struct bm_case *the_case, const struct bm_run
     row->routing.kind = bm_routing_name(the_case->routing);
     row->routing.experts = the_case->experts;
     row->routing.experts_per_token = the_case->top_k;
-    row->routing.groups = the_case->expert_groups;
+    row->routing.groups = the_case->groups;
     row->routing.groups_used = the_case->groups_used;
     row->routing.expected = bm_case_experts_expected(the_case);
     row->routing.occurred = state->experts_occurred > 0 ? state->experts_occurred : (double)NAN;

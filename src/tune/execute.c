@@ -196,8 +196,9 @@ static void warm_up(struct tune_run *run, struct bm_tune_class *the_class) {
 }
 
 static enum bm_status tune_classes(struct tune_run *run, struct bm_error *error) {
+    const size_t count = run->plan->count;
     enum bm_status status = BM_OK;
-    for (size_t c = 0; status == BM_OK && c < run->plan->count; c++, run->done++) {
+    for (size_t c = 0; status == BM_OK && c < count; c++, run->done++) {
         struct bm_tune_class *the_class = &run->plan->classes[c];
         if (tune_stop_requested(run))
             break;
@@ -208,8 +209,7 @@ static enum bm_status tune_classes(struct tune_run *run, struct bm_error *error)
         tune_tell(run, the_class, 0);
         warm_up(run, the_class);
         uint64_t now = bm_clock_now(&bm_clock_monotonic);
-        tune_class(run, the_class,
-                   now + (uint64_t)(fmax(seconds_left(run), 0) * 1e9) / (run->plan->count - c));
+        tune_class(run, the_class, now + (uint64_t)(fmax(seconds_left(run), 0) * 1e9) / (count - c));
         if (the_class->status == BM_TUNE_IMPROVED)
             status = save(run, the_class, error);
     }

@@ -22,12 +22,11 @@ static enum bm_status validate(const struct bm_case *c, struct bm_error *error) 
         bm_routed_pairs(c) > BM_DIMENSION_MAX)
         return bm_fail(error, BM_INVALID, "grouped_gemm: m times top_k, n and k must be at most %llu",
                        (unsigned long long)BM_DIMENSION_MAX);
-    if (c->expert_groups &&
-        (c->experts % c->expert_groups || !c->groups_used || c->groups_used > c->expert_groups ||
-         c->top_k > c->experts / c->expert_groups * c->groups_used))
+    if (c->groups && (c->experts % c->groups || !c->groups_used || c->groups_used > c->groups ||
+                      c->top_k > c->experts / c->groups * c->groups_used))
         return bm_fail(error, BM_INVALID,
                        "grouped_gemm: %u of %u experts cannot be picked within %u of %u groups", c->top_k,
-                       c->experts, c->groups_used, c->expert_groups);
+                       c->experts, c->groups_used, c->groups);
     if (c->routing != BM_ROUTING_UNIFORM && c->routing != BM_ROUTING_ZIPF)
         return bm_fail(error, BM_INVALID, "grouped_gemm: no such routing");
     return BM_OK;
@@ -37,8 +36,8 @@ static enum bm_status validate(const struct bm_case *c, struct bm_error *error) 
 static void shape(const struct bm_case *c, struct bm_text *text) {
     bm_text_append(text, "m%llun%lluk%llue%ut%u", (unsigned long long)c->m, (unsigned long long)c->n,
                    (unsigned long long)c->k, c->experts, c->top_k);
-    if (c->expert_groups)
-        bm_text_append(text, "g%uu%u", c->expert_groups, c->groups_used);
+    if (c->groups)
+        bm_text_append(text, "g%uu%u", c->groups, c->groups_used);
     bm_text_append(text, "/%s%s", bm_routing_name(c->routing), c->row_per_pair ? "/pairs" : "");
 }
 

@@ -67,10 +67,10 @@ static uint32_t take_largest(double *values, uint32_t count) {
  * DeepSeek-V3 (arXiv 2412.19437, section 2.1.2, and its published inference code). */
 static void drop_groups(struct router *router) {
     const struct bm_case *c = router->c;
-    const uint32_t size = c->experts / c->expert_groups;
+    const uint32_t size = c->experts / c->groups;
     double *affinity = router->affinity;
 
-    for (uint32_t g = 0; g < c->expert_groups; g++) {
+    for (uint32_t g = 0; g < c->groups; g++) {
         double first = -(double)INFINITY, second = -(double)INFINITY;
         for (uint32_t e = g * size; e < (g + 1) * size; e++) {
             second = affinity[e] > first ? first : fmax(second, affinity[e]);
@@ -79,7 +79,7 @@ static void drop_groups(struct router *router) {
         router->group[g] = size > 1 ? first + second : first;
     }
     for (uint32_t used = 0; used < c->groups_used; used++)
-        take_largest(router->group, c->expert_groups);
+        take_largest(router->group, c->groups);
     for (uint32_t e = 0; e < c->experts; e++)
         if (!isinf(router->group[e / size]))
             affinity[e] = -(double)INFINITY;
@@ -94,7 +94,7 @@ static void choose(struct router *router, uint32_t *chosen) {
         const double u = 1 - bm_random_unit(&router->random);
         router->affinity[e] = router->weight ? log(u) / router->weight[e] : u;
     }
-    if (c->expert_groups)
+    if (c->groups)
         drop_groups(router);
     for (uint32_t i = 0; i < c->top_k; i++)
         chosen[i] = take_largest(router->affinity, c->experts);

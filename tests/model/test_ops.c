@@ -172,7 +172,7 @@ Test(ops, multi_head_latent_attention) {
     expect_matmul("shared_gate_up", 58, "gemm", 256, 4096, 7168);
     expect_matmul("shared_down", 58, "gemm", 256, 7168, 2048);
     expect_matmul("experts_gate_up", 58, "grouped_gemm", 256, 4096, 7168);
-    cr_expect_eq(find("experts_gate_up")->the_case.expert_groups, 8);
+    cr_expect_eq(find("experts_gate_up")->the_case.groups, 8);
     cr_expect_eq(find("experts_gate_up")->the_case.groups_used, 4);
     cr_expect_null(find("qkv"));
     list("deepseek-v3", BM_PHASE_DECODE, "f16", 1, 4096);

@@ -173,6 +173,8 @@ static enum bm_status make_buffer(struct harness *h, const struct bm_plan *plan,
     const bool input = tensor->role == BM_ROLE_HOT;
     /* The space after the tensor is a guard too, as the parent's size need not be a multiple of it. */
     const size_t lead = input ? 0 : GUARD_BYTES, whole = bytes + 2 * lead;
+    /* One that rotates is written in the middle of its buffer: here, after the guard. */
+    const size_t window = tensor->rotates ? lead : 0;
     cl_int code;
 
     if (status)
@@ -196,7 +198,8 @@ static enum bm_status make_buffer(struct harness *h, const struct bm_plan *plan,
     b->parent[t] = clCreateBuffer(h->context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, whole, data, &code);
     TRY("clCreateBuffer", code);
     if (!input) {
-        const cl_buffer_region region = {.origin = lead, .size = bytes};
+        const cl_buffer_region region = {.origin = lead - window, .size = window + bytes};
+        b->offset[t] = bm_element_fit(tensor->element, window);
         b->buffer[t] =
             clCreateSubBuffer(b->parent[t], CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
         TRY("clCreateSubBuffer", code);

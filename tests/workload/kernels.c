@@ -138,7 +138,7 @@ static struct bm_case experts_case(const struct bm_dtype *dtype, struct shape sh
     struct bm_case c = matrix_case("grouped_gemm", dtype, shape);
     c.experts = experts[0];
     c.top_k = experts[1];
-    c.expert_groups = experts[2];
+    c.groups = experts[2];
     c.groups_used = experts[3];
     c.routing = routing;
     c.row_per_pair = row_per_pair;

@@ -175,15 +175,15 @@ Test(reference, gemm) {
                                           .k = shape[2]};
                 struct bm_plan plan;
                 plan_with(&c, is_gpu, "TILE_M", tile_m, &plan);
+                const uint64_t rows = (uint64_t)bm_parameters_get(&plan.parameters, "TILE_M", 0);
                 const uint64_t tile_n = (uint64_t)bm_parameters_get(&plan.parameters, "TILE_N", 0);
-                const uint64_t fitted = (uint64_t)bm_parameters_get(&plan.parameters, "TILE_M", 0);
                 double *truth = gemm_by_force(&c, &plan);
                 unsigned char *touched = calloc(c.m * c.n, 1);
                 compare(&c, &plan, truth, c.m * c.n, 99, touched);
-                for (uint64_t m0 = 0; m0 < c.m; m0 += fitted)
+                for (uint64_t m0 = 0; m0 < c.m; m0 += rows)
                     for (uint64_t n0 = 0; n0 < c.n; n0 += tile_n) {
                         bool seen = false;
-                        for (uint64_t m = m0; m < c.m && m < m0 + fitted; m++)
+                        for (uint64_t m = m0; m < c.m && m < m0 + rows; m++)
                             for (uint64_t n = n0; n < c.n && n < n0 + tile_n; n++)
                                 seen |= touched[m * c.n + n];
                         cr_assert(seen, "the tile at %llu, %llu was not touched", (unsigned long long)m0,
@@ -201,7 +201,7 @@ static const struct bm_case routed[] = {
     {.m = 1, .n = 40, .k = 33, .experts = 8, .top_k = 2},
     {.m = 3, .n = 33, .k = 64, .experts = 32, .top_k = 4, .row_per_pair = true},
     {.m = 40, .n = 70, .k = 29, .experts = 6, .top_k = 2, .routing = BM_ROUTING_ZIPF},
-    {.m = 25, .n = 64, .k = 41, .experts = 16, .top_k = 3, .expert_groups = 4, .groups_used = 2},
+    {.m = 25, .n = 64, .k = 41, .experts = 16, .top_k = 3, .groups = 4, .groups_used = 2},
     {.m = 33, .n = 17, .k = 70, .experts = 4, .top_k = 4, .row_per_pair = true},
 };
 

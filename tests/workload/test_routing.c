@@ -78,7 +78,7 @@ Test(routing, groups_limit_the_choice) {
     struct bm_case c = experts(4000, 256, 8, BM_ROUTING_UNIFORM);
     double counts[256] = {0};
     bool all_four = false;
-    c.expert_groups = 8;
+    c.groups = 8;
     c.groups_used = 4;
     uint32_t *chosen = route(&c, 1, 0);
     for (size_t t = 0; t < c.m; t++) {
@@ -187,12 +187,12 @@ Test(routing, what_makes_no_sense_is_refused) {
     c = experts(0, 8, 2, BM_ROUTING_UNIFORM);
     cr_expect_eq(c.workload->validate(&c, NULL), BM_INVALID);
     c = experts(4, 8, 5, BM_ROUTING_UNIFORM);
-    c.expert_groups = 4;
+    c.groups = 4;
     c.groups_used = 2;
     cr_expect_eq(c.workload->validate(&c, &error), BM_INVALID, "5 of the 4 experts in two groups");
     c.top_k = 4;
     cr_expect_eq(c.workload->validate(&c, &error), BM_OK);
-    c.expert_groups = 3;
+    c.groups = 3;
     cr_expect_eq(c.workload->validate(&c, NULL), BM_INVALID);
 }
 

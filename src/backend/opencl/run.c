@@ -2,16 +2,16 @@
 
 static enum bm_status move_to_turn(struct bm_prepared *prepared, unsigned l, uint64_t turn,
                                    struct bm_error *error) {
-    const struct bm_operands operands = bm_opencl_operands_at(prepared, turn);
     const struct bm_launch *launch = &prepared->plan.launches[l];
     for (unsigned a = 0; a < launch->argument_count; a++) {
         const struct bm_argument *argument = &launch->arguments[a];
         if (argument->kind != BM_ARGUMENT_OFFSET)
             continue;
         const struct bm_tensor *tensor = &prepared->plan.tensors[argument->index];
-        cl_ulong offset = operands.start[argument->index];
+        cl_ulong offset = turn % prepared->slots * prepared->stride[argument->index] +
+                          prepared->operands.start[argument->index];
         if (tensor->role == BM_ROLE_TABLE)
-            offset *= tensor->count;
+            offset = turn % BM_DRAWS * tensor->count;
         cl_int code = clSetKernelArg(prepared->kernels[l], a, sizeof offset, &offset);
         if (code != CL_SUCCESS)
             return bm_cl_fail(error, code, "clSetKernelArg");

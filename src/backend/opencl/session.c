@@ -142,6 +142,10 @@ static void info(const struct bm_prepared *prepared, struct bm_prepared_info *ou
     for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++)
         if (prepared->slots > 1)
             out->cold_bytes += bm_element_size((enum bm_element)e, prepared->region[e] * prepared->slots);
+    for (unsigned t = 0; t < prepared->plan.tensor_count; t++)
+        if (prepared->slots > 1 && prepared->plan.tensors[t].rotates)
+            out->cold_bytes +=
+                bm_element_size(prepared->plan.tensors[t].element, prepared->stride[t] * prepared->slots);
 }
 
 static const struct bm_target *target(const struct bm_session *session) {

@@ -52,6 +52,7 @@ struct bm_prepared {
     cl_mem buffers[BM_MAX_TENSORS];    /* what the kernels see */
     struct bm_operands operands;       /* starts of cold tensors: within a region */
     uint64_t region[BM_ELEMENT_COUNT]; /* elements of one slot, 0: no cold tensor of this format */
+    uint64_t stride[BM_MAX_TENSORS];   /* elements from one slot to the next; 0: it does not rotate */
     uint64_t slots, next_launch;
     int32_t *tables[BM_MAX_TENSORS]; /* the host's copy of every draw of a table */
 };
@@ -65,6 +66,8 @@ enum bm_status bm_opencl_plan(const struct bm_session *session, const struct bm_
  */
 void bm_opencl_layout(const struct bm_plan *plan, uint64_t starts[BM_MAX_TENSORS],
                       uint64_t region[BM_ELEMENT_COUNT]);
+/* Elements between the slots of an output that rotates. */
+uint64_t bm_opencl_output_stride(const struct bm_tensor *tensor);
 enum bm_status bm_opencl_values_get(struct bm_session *session, enum bm_element element,
                                     const struct bm_values **values, struct bm_error *error) BM_CHECK_RESULT;
 /* Creates and fills the arena of a format at its first use. */

@@ -37,7 +37,7 @@ struct bm_operands bm_opencl_operands_at(const struct bm_prepared *prepared, uin
     for (unsigned t = 0; t < prepared->plan.tensor_count; t++) {
         const struct bm_tensor *tensor = &prepared->plan.tensors[t];
         if (tensor->role == BM_ROLE_COLD)
-            operands.start[t] += slot * prepared->region[tensor->element];
+            operands.start[t] += slot * prepared->stride[t];
         if (tensor->role == BM_ROLE_TABLE) {
             operands.start[t] = draw;
             operands.table[t] = prepared->tables[t] + draw * tensor->count;
