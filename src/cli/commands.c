@@ -53,31 +53,77 @@ static const struct option verify_options[] = {
     {"quiet", NULL, "no progress on standard error", OPTION_FLAG, &settings.quiet},
     {0},
 };
+static const struct option tune_options[] = {
+    {"suite", "NAME|FILE", "whose shapes: `benchmark suites`; default quick", OPTION_TEXT,
+     &settings.run.suite},
+    {"budget", "SECONDS", "default: 5 for each class of shapes, at least 60", OPTION_SECONDS,
+     &settings.run.budget_s},
+    {"seed", "N", "of inputs and of the order of trials; default 1", OPTION_SEED, &settings.run.seed},
+    {"kernels", "DIR", "OpenCL sources to use instead of the program's own", OPTION_TEXT,
+     &settings.run.kernels_folder},
+    {"format", "text|json", "report on standard output; default text", OPTION_TEXT, &settings.format},
+    {"dry-run", NULL, "print what would be searched and run nothing", OPTION_FLAG, &settings.dry_run},
+    {"quiet", NULL, "no progress on standard error", OPTION_FLAG, &settings.quiet},
+    {0},
+};
 static const struct option listing_options[] = {
     {"format", "text|json", "default text", OPTION_TEXT, &settings.format},
     {0},
 };
 
+static const struct option compare_options[] = {
+    {"map", "OLD=NEW", "which device is compared with which, each [FILE:]DEVICE", OPTION_WORDS,
+     &settings.maps},
+    {"price", "DEVICE=USD", "a device's price, for tokens a second per USD", OPTION_WORDS, &settings.prices},
+    {"sort", "KEY", "suite (default), key, speedup, roofline, utilization or time", OPTION_TEXT,
+     &settings.sort},
+    {"only", "changed", "only rows whose interval excludes no change", OPTION_TEXT, &settings.only},
+    {"format", "FORMAT", "text (default) or json", OPTION_TEXT, &settings.format},
+    {"output", "FILE|-", "where the report goes; default standard output", OPTION_TEXT, &settings.run.output},
+    {0},
+};
+
 static const struct option *const run_groups[] = {run_options, selectors, NULL};
 static const struct option *const verify_groups[] = {verify_options, selectors, NULL};
+static const struct option *const tune_groups[] = {tune_options, selectors, NULL};
+static const struct option *const compare_groups[] = {compare_options, selectors, NULL};
 static const struct option *const listing_groups[] = {listing_options, NULL};
 
-static const struct command run_command = {"run", "measure devices and write the results file",
-                                           "[options] [selectors]", run_groups, command_run};
-static const struct command verify_command = {"verify", "check every kernel against the float64 reference",
-                                              "[options] [selectors]", verify_groups, command_verify};
-static const struct command devices_command = {"devices", "what is here, and what each device can run",
-                                               "[options]", listing_groups, command_devices};
-static const struct command models_command = {"models", "the models whose shapes are known", "[options]",
-                                              listing_groups, command_models};
-static const struct command workloads_command = {"workloads", "the kinds of work that are measured",
-                                                 "[options]", listing_groups, command_workloads};
-static const struct command suites_command = {"suites", "the suites that --suite takes", "[options]",
-                                              listing_groups, command_suites};
+static const struct command run_command = {
+    "run", "measure devices and write the results file", "[options] [selectors]", run_groups, command_run,
+    false};
+static const struct command verify_command = {"verify",
+                                              "check every kernel against the float64 reference",
+                                              "[options] [selectors]",
+                                              verify_groups,
+                                              command_verify,
+                                              false};
+static const struct command tune_command = {"tune",
+                                            "search kernel parameters, keep the best for later runs",
+                                            "[options] [selectors]",
+                                            tune_groups,
+                                            command_tune,
+                                            false};
+static const struct command compare_command = {"compare",
+                                               "results files side by side: how much faster, and why",
+                                               "[options] [selectors] FILE FILE...",
+                                               compare_groups,
+                                               command_compare,
+                                               true};
+static const struct command devices_command = {"devices",       "what is here, and what each device can run",
+                                               "[options]",     listing_groups,
+                                               command_devices, false};
+static const struct command models_command = {
+    "models", "the models whose shapes are known", "[options]", listing_groups, command_models, false};
+static const struct command workloads_command = {"workloads",       "the kinds of work that are measured",
+                                                 "[options]",       listing_groups,
+                                                 command_workloads, false};
+static const struct command suites_command = {
+    "suites", "the suites that --suite takes", "[options]", listing_groups, command_suites, false};
 
-const struct command *const commands[] = {
-    &run_command, &verify_command, &devices_command, &models_command, &workloads_command, &suites_command,
-    NULL};
+const struct command *const commands[] = {&run_command,       &verify_command,  &tune_command,
+                                          &compare_command,   &devices_command, &models_command,
+                                          &workloads_command, &suites_command,  NULL};
 
 const struct command *command_find(const char *name) {
     for (size_t i = 0; commands[i] != NULL; i++)

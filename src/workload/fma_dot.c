@@ -2,8 +2,8 @@
  * column), the same small whole numbers at every step, so that every result is exact in f32 and in 32 bits.
  *
  * Lanes are the elements of matrices of 16 x 16, row by row: of lane i, column i % 16 and row i / 16 % 16. A
- * dot product of two vectors (depth 2 and 4) has row = column = i % 8, so that vectors of every width take
- * the same operands. x starts as rint(256 seed), within -512 to 511. */
+ * dot product of two vectors (depth 2 and 4; of matrices 16 and 32) has row = column = i % 8, so that vectors
+ * of every width take the same operands. x starts as rint(256 seed), within -512 to 511. */
 #include <math.h>
 
 #include "internal.h"

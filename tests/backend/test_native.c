@@ -130,7 +130,8 @@ static void expect_passes(const struct bm_endpoint *endpoint, struct bm_session 
 static void expect_refused(const struct bm_endpoint *endpoint, struct bm_session *session,
                            const struct bm_case *the_case, const char *words) {
     struct bm_error error = {0};
-    cr_expect_eq(endpoint->backend->reserve(session, the_case, &error), BM_UNSUPPORTED, "%s", the_case->op);
+    cr_expect_eq(endpoint->backend->reserve(session, the_case, NULL, &error), BM_UNSUPPORTED, "%s",
+                 the_case->op);
     cr_expect_not_null(strstr(error.message, words), "'%s' lacks '%s'", error.message, words);
 }
 
@@ -154,7 +155,7 @@ Test(native, parts_of_a_machine_with_two_nodes) {
                     {"stream/-/-/read/-/-/node3", 2},
                     {"stream/-/-/read/-/-/node7", 2}};
     for (size_t i = 0; i < count; i++)
-        cr_assert_eq(endpoint.backend->reserve(session, &cases[i], NULL), BM_OK);
+        cr_assert_eq(endpoint.backend->reserve(session, &cases[i], NULL, NULL), BM_OK);
     for (size_t i = 0; i < count; i++) {
         char key[BM_KEY_SIZE];
         bm_case_key(&cases[i], key);
@@ -284,8 +285,8 @@ Test(native, memory_is_counted_before_it_is_taken) {
     cr_expect_null(prepared, "outputs are cleared");
     cr_expect_not_null(strstr(error.message, "not reserved"), "%s", error.message);
     error = (struct bm_error){0};
-    cr_expect_eq(endpoint.backend->reserve(session, &read, NULL), BM_OK, "10 of 12 MiB");
-    cr_expect_eq(endpoint.backend->reserve(session, &copy, &error), BM_NO_MEMORY, "20 of 12 MiB");
+    cr_expect_eq(endpoint.backend->reserve(session, &read, NULL, NULL), BM_OK, "10 of 12 MiB");
+    cr_expect_eq(endpoint.backend->reserve(session, &copy, NULL, &error), BM_NO_MEMORY, "20 of 12 MiB");
     cr_expect_not_null(strstr(error.message, "in all"), "%s", error.message);
     expect_passes(&endpoint, session, &read, here.count);
     endpoint.backend->close(session);
@@ -299,7 +300,7 @@ Test(native, parameters_that_no_kernel_has) {
     struct bm_prepared *prepared = (struct bm_prepared *)1;
     struct bm_error error = {0};
     bm_parameters_set(&parameters, "STREAMS", 3);
-    cr_assert_eq(endpoint.backend->reserve(session, &the_case, NULL), BM_OK);
+    cr_assert_eq(endpoint.backend->reserve(session, &the_case, NULL, NULL), BM_OK);
     cr_expect_eq(endpoint.backend->prepare(session, &the_case, &parameters, &prepared, &error), BM_INVALID);
     cr_expect_null(prepared);
     cr_expect_not_null(strstr(error.message, "no kernel with these parameters"), "%s", error.message);
@@ -326,7 +327,7 @@ Test(native, wrong_kernels_fail_verification) {
     static const char *const pipes[] = {"f32_vector", "i32_vector", "i8_dot", "bf16_dot"};
     for (size_t p = 0; p < BM_COUNT_OF(pipes); p++) {
         struct bm_case the_case = ceiling("fma", pipes[p], 0);
-        if (endpoint.backend->reserve(session, &the_case, NULL) != BM_OK)
+        if (endpoint.backend->reserve(session, &the_case, NULL, NULL) != BM_OK)
             continue; /* not on this CPU */
         struct bm_prepared *prepared = session_prepare(&endpoint, session, &the_case);
         struct bm_fma_kernel wrong = *prepared->fma;

@@ -66,7 +66,7 @@ static bool expect_all_shapes(const struct bm_endpoint *endpoint, const char *dt
     for (size_t s = 0; s < BM_COUNT_OF(shapes); s++) {
         struct bm_case the_case = matmul(dtype, shapes[s][0], shapes[s][1], shapes[s][2]);
         struct bm_error error = {0};
-        enum bm_status status = endpoint->backend->reserve(session, &the_case, &error);
+        enum bm_status status = endpoint->backend->reserve(session, &the_case, NULL, &error);
         cr_assert(status == BM_OK || status == BM_UNSUPPORTED, "%s", error.message);
         cr_expect(status == BM_OK || strstr(error.message, "oneDNN") != NULL, "%s", error.message);
         taken += status == BM_OK;
@@ -195,7 +195,7 @@ Test(onednn, a_dead_worker_is_told_of_by_every_call) {
     error = (struct bm_error){0};
     cr_expect_eq(backend->verify(prepared, 1, &verification, &error), BM_DEVICE);
     cr_expect_not_null(strstr(error.message, "Killed"), "%s", error.message);
-    cr_expect_eq(backend->reserve(session, &the_case, NULL), BM_DEVICE);
+    cr_expect_eq(backend->reserve(session, &the_case, NULL, NULL), BM_DEVICE);
     cr_assert_eq(backend->verify(alive, 1, &verification, NULL), BM_OK);
     cr_expect_eq(verification.status, BM_VERIFICATION_PASSED);
     backend->discard(prepared);

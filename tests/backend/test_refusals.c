@@ -41,7 +41,7 @@ static void expect_usable(const struct bm_endpoint *endpoint, struct bm_session 
 
 static bool can_run(const struct bm_endpoint *endpoint, const struct bm_case *the_case) {
     struct bm_session *session = session_open(endpoint, COLD_BYTES, 1, NULL);
-    enum bm_status status = endpoint->backend->reserve(session, the_case, NULL);
+    enum bm_status status = endpoint->backend->reserve(session, the_case, NULL, NULL);
     cr_assert(status == BM_OK || (status == BM_UNSUPPORTED && !endpoint_compiles(endpoint)));
     endpoint->backend->close(session);
     return status == BM_OK;
@@ -58,7 +58,7 @@ static void expect_not_reserved(const struct bm_endpoint *endpoint, const struct
         return;
     }
     if (reserved != NULL)
-        cr_assert_eq(endpoint->backend->reserve(session, reserved, NULL), BM_OK);
+        cr_assert_eq(endpoint->backend->reserve(session, reserved, NULL, NULL), BM_OK);
     cr_expect_eq(endpoint->backend->prepare(session, the_case, NULL, &prepared, &error), BM_INTERNAL);
     cr_expect_null(prepared, "outputs are cleared");
     expect_told(&error, BM_INTERNAL, words);
@@ -88,9 +88,10 @@ Test(refusals, reserve_comes_first) {
         struct bm_session *session = session_open(endpoint, COLD_BYTES, 1, NULL);
         struct bm_prepared *prepared = session_prepare(endpoint, session, &small);
         struct bm_error error = {0};
-        cr_expect_eq(endpoint->backend->reserve(session, &wide, &error), BM_INTERNAL);
+        cr_expect_eq(endpoint->backend->reserve(session, &wide, NULL, &error), BM_INTERNAL);
         expect_told(&error, BM_INTERNAL, words);
-        cr_expect_eq(endpoint->backend->reserve(session, &small, NULL), BM_OK, "what fits may be told late");
+        cr_expect_eq(endpoint->backend->reserve(session, &small, NULL, NULL), BM_OK,
+                     "what fits may be told late");
         endpoint->backend->discard(prepared);
         endpoint->backend->close(session);
     }
@@ -104,7 +105,7 @@ Test(refusals, too_large_for_one_allocation) {
         const struct bm_endpoint *endpoint = endpoints_get(e);
         struct bm_session *session = session_open(endpoint, COLD_BYTES, 1, NULL);
         struct bm_error error = {0};
-        cr_expect_eq(endpoint->backend->reserve(session, &wide, &error), BM_UNSUPPORTED);
+        cr_expect_eq(endpoint->backend->reserve(session, &wide, NULL, &error), BM_UNSUPPORTED);
         expect_told(&error, BM_UNSUPPORTED, words);
         expect_usable(endpoint, session);
         endpoint->backend->close(session);
@@ -121,9 +122,9 @@ Test(refusals, too_large_in_all) {
         the_case.n = 1024;
         struct bm_session *session = session_open(&small, COLD_BYTES, 1, NULL);
         struct bm_error error = {0};
-        cr_expect_eq(small.backend->reserve(session, &the_case, NULL), BM_OK, "17 of 18 MiB");
+        cr_expect_eq(small.backend->reserve(session, &the_case, NULL, NULL), BM_OK, "17 of 18 MiB");
         the_case.n = 1200;
-        cr_expect_eq(small.backend->reserve(session, &the_case, &error), BM_NO_MEMORY, "19 of 18 MiB");
+        cr_expect_eq(small.backend->reserve(session, &the_case, NULL, &error), BM_NO_MEMORY, "19 of 18 MiB");
         expect_told(&error, BM_NO_MEMORY, words);
         expect_usable(&small, session);
         small.backend->close(session);
@@ -137,7 +138,7 @@ Test(refusals, a_case_that_makes_no_sense) {
         const struct bm_endpoint *endpoint = endpoints_get(e);
         struct bm_session *session = session_open(endpoint, COLD_BYTES, 1, NULL);
         struct bm_error error = {0};
-        cr_expect_eq(endpoint->backend->reserve(session, &the_case, &error), BM_INVALID);
+        cr_expect_eq(endpoint->backend->reserve(session, &the_case, NULL, &error), BM_INVALID);
         expect_told(&error, BM_INVALID, words);
         endpoint->backend->close(session);
     }
@@ -153,7 +154,7 @@ Test(refusals, parameters_that_do_not_suit) {
         struct bm_prepared *prepared = (struct bm_prepared *)1;
         struct bm_error error = {0};
         bm_parameters_set(&parameters, "VEC", 3);
-        cr_assert_eq(endpoint->backend->reserve(session, &the_case, NULL), BM_OK);
+        cr_assert_eq(endpoint->backend->reserve(session, &the_case, NULL, NULL), BM_OK);
         cr_expect_eq(endpoint->backend->prepare(session, &the_case, &parameters, &prepared, &error),
                      BM_INVALID);
         cr_expect_null(prepared, "outputs are cleared");
@@ -184,7 +185,7 @@ static void expect_no_kernel(const struct bm_endpoint *endpoint, const char *fol
     struct bm_session *session = session_open(endpoint, COLD_BYTES, 1, folder);
     struct bm_prepared *prepared = (struct bm_prepared *)1;
     struct bm_error error = {0};
-    cr_assert_eq(endpoint->backend->reserve(session, &the_case, NULL), BM_OK);
+    cr_assert_eq(endpoint->backend->reserve(session, &the_case, NULL, NULL), BM_OK);
     cr_expect_eq(endpoint->backend->prepare(session, &the_case, NULL, &prepared, &error), status);
     cr_expect_null(prepared, "outputs are cleared");
     expect_told(&error, status, words);

@@ -196,6 +196,32 @@ class Memory(ProgramTest):
         self.assertRegex(result.out, r"passed, 0 failed, [1-9]\d* skipped")
 
 
+class Experts(ProgramTest):
+    MIXTURE = {**MODEL, "id": "mixture", "moe": {"experts": 8, "experts_per_token": 2, "shared_experts": 0, "intermediate": 48, "dense_layers": 0}}
+
+    def test_routing_is_recorded(self):
+        self.write("mixture.json", self.MIXTURE)
+        _, document = self.run_tiny("--model", "./mixture.json", "--workload", "grouped_gemm")
+        rows = [row for row in document["results"] if row["case"]["workload"] == "grouped_gemm"]
+        self.assertEqual(sorted((row["case"]["op"], row["case"]["m"], row["case"]["dtype"]) for row in rows),
+                         [(op, m, dtype) for op in ("experts_down", "experts_gate_up") for m in (1, 16) for dtype in ("f16", "f32")])
+        for row in rows:
+            routing, m = row["routing"], row["case"]["m"]
+            self.assertEqual((row["status"], routing["kind"], routing["experts"], routing["experts_per_token"], routing["groups"]),
+                             ("ok", "uniform", 8, 2, None))
+            self.assertAlmostEqual(routing["experts_expected"], 8 * (1 - (1 - 2 / 8) ** m))
+            self.assertEqual(row["flops"], 2 * 2 * m * row["case"]["n"] * row["case"]["k"])
+            self.assertTrue(routing["experts_occurred"] == 2 if m == 1 else 7 < routing["experts_occurred"] <= 8, routing)
+
+    def test_experts_that_do_not_fit(self):
+        _, document = self.run_tiny("--model", "mixtral-8x7b", "--workload", "grouped_gemm", "--phase", "decode", "--dtype", "f16")
+        rows = [row for row in document["results"] if row["case"]["workload"] == "grouped_gemm"]
+        self.assertEqual([row["status"] for row in rows], ["skipped"] * 2)
+        for row in rows:
+            self.assertRegex(row["reason"], r"all 8 experts need \d.* GiB")
+            self.assertIsNone(row["routing"]["experts_occurred"])
+
+
 class Resume(ProgramTest):
     def test_rounds_are_kept(self):
         _, first = self.run_tiny(output="first.json")

@@ -53,6 +53,7 @@ static enum bm_status list(const struct bm_backend_options *options, struct bm_e
                                      .has_fp16 = cpu.avx512_fp16,
                                      .has_integer_dot = cpu.avx512_vnni || cpu.avx_vnni,
                                      .only_ceilings = true,
+                                     .fixed_kernels = true,
                                      .isa = options->isa,
                                      .places = options->places};
     read_cpu_name(endpoint->name, sizeof endpoint->name);
@@ -130,6 +131,16 @@ static enum bm_status prepare(struct bm_session *session, const struct bm_case *
     return status;
 }
 
+static enum bm_status known(const struct bm_session *session, const struct bm_case *the_case,
+                            struct bm_parameters *parameters, const char **from, struct bm_error *error) {
+    *parameters = (struct bm_parameters){0};
+    *from = "safe";
+    enum bm_status status = bm_native_check(session, the_case, error);
+    if (status == BM_OK)
+        (void)bm_native_candidates(session, the_case, parameters, 1);
+    return status;
+}
+
 static const struct bm_target *target(const struct bm_session *session) {
     return &session->target;
 }
@@ -151,6 +162,7 @@ const struct bm_backend bm_backend_native = {
     .close = close_session,
     .reserve = bm_native_reserve,
     .prepare = prepare,
+    .known = known,
     .target = target,
     .info = info,
     .verify = bm_native_verify,

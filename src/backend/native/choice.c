@@ -76,6 +76,8 @@ enum bm_status bm_native_check(const struct bm_session *session, const struct bm
                        bm_isa_name(session->endpoint->isa));
     if (matrix && !session->amx_given)
         return bm_fail(error, BM_UNSUPPORTED, "the kernel does not give this process the tiles of AMX");
+    if (matrix && the_case->k % 2 != 0)
+        return bm_fail(error, BM_INVALID, "%s takes an even number of steps", the_case->op);
     if (the_case->small_pages && !bm_native_has_huge_pages())
         return bm_fail(error, BM_UNSUPPORTED, "this system has no other pages than small ones");
     return BM_OK;

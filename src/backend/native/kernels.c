@@ -120,14 +120,14 @@ static void fill_operands(void) {
         }
     }
     for (unsigned side = 0; side < SIDE; side++) {
-        for (unsigned j = 0; j < 64; j++) {
-            operands.left_tile_s8[64 * side + j] = (int8_t)bm_dot_left(side, j);
-            operands.right_tile_s8[64 * (j / 4) + 4 * side + j % 4] = (int8_t)bm_dot_right(j, side);
+        for (unsigned j = 0; j < 64; j++) { /* two steps at once: the second half is the first again */
+            operands.left_tile_s8[64 * side + j] = (int8_t)bm_dot_left(side, j % 32);
+            operands.right_tile_s8[64 * (j / 4) + 4 * side + j % 4] = (int8_t)bm_dot_right(j % 32, side);
         }
         for (unsigned j = 0; j < 32; j++) {
-            operands.left_tile_bf16[32 * side + j] = bm_bfloat_from_float((float)bm_dot_left(side, j));
+            operands.left_tile_bf16[32 * side + j] = bm_bfloat_from_float((float)bm_dot_left(side, j % 16));
             operands.right_tile_bf16[32 * (j / 2) + 2 * side + j % 2] =
-                bm_bfloat_from_float((float)bm_dot_right(j, side));
+                bm_bfloat_from_float((float)bm_dot_right(j % 16, side));
         }
     }
 }

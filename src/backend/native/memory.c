@@ -94,7 +94,8 @@ static uint64_t bytes_of(const struct bm_native_memory *memory) {
 }
 
 enum bm_status bm_native_reserve(struct bm_session *session, const struct bm_case *the_case,
-                                 struct bm_error *error) {
+                                 const struct bm_parameters *parameters, struct bm_error *error) {
+    (void)parameters; /* no kernel needs more than another */
     struct bm_plan plan;
     enum bm_status status = bm_native_check(session, the_case, error);
     if (status == BM_OK)

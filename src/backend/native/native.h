@@ -59,7 +59,7 @@ bool bm_native_has_huge_pages(void);
 /* Adds memory of the plan's tensors to what the session will hold; BM_NO_MEMORY when it does not fit. Cases
  * on a part of the threads take their part of the memory of them all. */
 enum bm_status bm_native_reserve(struct bm_session *session, const struct bm_case *the_case,
-                                 struct bm_error *error);
+                                 const struct bm_parameters *parameters, struct bm_error *error);
 /* Gives prepared its tensors; BM_INTERNAL when they were not reserved. */
 enum bm_status bm_native_take_memory(struct bm_prepared *prepared, struct bm_error *error) BM_CHECK_RESULT;
 void bm_native_memory_fini(struct bm_session *session);
