@@ -133,6 +133,8 @@ struct bm_parameters {
 void bm_parameters_set(struct bm_parameters *parameters, const char *name,
                        int64_t value); /* adds or replaces */
 int64_t bm_parameters_get(const struct bm_parameters *parameters, const char *name, int64_t fallback);
+/* Of names and values, in any order: equal parameters have equal ones. */
+uint64_t bm_parameters_hash(const struct bm_parameters *parameters);
 /* The shipped parameters of (kind "cpu" or "gpu", workload, dtype); BM_NOT_FOUND where bench/tuned has none.
  */
 enum bm_status bm_tuned_load(const char *kind, const char *workload, const char *dtype,

@@ -69,10 +69,11 @@ void progress_tune(void *context, const struct bm_tune_progress *progress) {
     char line[512], gain[32] = "";
     if (progress->gain >= 0.005)
         snprintf(gain, sizeof gain, ", %.0f %% faster", 100 * progress->gain);
-    snprintf(line, sizeof line, "[%.*s%.*s] %zu/%zu, at most %.0f s left: %s %s %s, %u tried%s", (int)filled,
+    snprintf(line, sizeof line, "[%.*s%.*s] %zu/%zu, at most %.0f s left, %u tried%s: %s %s %s", (int)filled,
              full, (int)(BAR - filled), empty, progress->done, progress->total,
-             fmax(0, progress->seconds_left), progress->current->workload->name,
-             progress->current->dtype->name, progress->current->shape_class, progress->current->tried, gain);
+             fmax(0, progress->seconds_left), progress->current->tried, gain,
+             progress->current->workload->name, progress->current->dtype->name,
+             progress->current->shape_class);
     write_over(line);
     last_ns = now;
 }

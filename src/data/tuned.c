@@ -28,6 +28,15 @@ int64_t bm_parameters_get(const struct bm_parameters *parameters, const char *na
     return fallback;
 }
 
+uint64_t bm_parameters_hash(const struct bm_parameters *parameters) {
+    uint64_t sum = parameters->count;
+    for (unsigned i = 0; i < parameters->count; i++) {
+        const struct bm_parameter *item = &parameters->items[i];
+        sum += bm_hash(&item->value, sizeof item->value, bm_hash(item->name, strlen(item->name), 0));
+    }
+    return sum;
+}
+
 /* A C macro: -D NAME=VALUE. */
 static bool is_macro(const char *name) {
     return strlen(name) < sizeof(((struct bm_parameter *)0)->name) && name[0] >= 'A' && name[0] <= 'Z' &&

@@ -8,6 +8,8 @@
 
 /* Of a class's time; the rest is for confirming what was found. */
 #define SEARCH_SHARE 0.8
+/* With a minute for a class a kernel that takes a third of it to compile may be worth a try. */
+#define VARIANTS_FROM_NS UINT64_C(60000000000)
 enum { KERNEL_LIMIT = 1 << 20 };
 
 const struct bm_endpoint *tune_endpoint(const struct tune_run *run, const struct bm_tune_class *the_class) {
@@ -168,6 +170,8 @@ static void tune_class(struct tune_run *run, struct bm_tune_class *the_class, ui
         .deadline_ns = now + (uint64_t)(SEARCH_SHARE * (double)(deadline_ns - now)),
         .clock = &bm_clock_monotonic,
     };
+    if (deadline_ns - now < VARIANTS_FROM_NS)
+        tune_trial_keep_variants(&trial, seeds, options.seed_count);
     enum bm_status status = tune_search(&options, &work, &result, &error);
     copy_counts(&result, the_class);
     if (tune_stop_requested(run) && !result.found)
@@ -196,8 +200,9 @@ static void warm_up(struct tune_run *run, struct bm_tune_class *the_class) {
 }
 
 static enum bm_status tune_classes(struct tune_run *run, struct bm_error *error) {
+    const size_t count = run->plan->count;
     enum bm_status status = BM_OK;
-    for (size_t c = 0; status == BM_OK && c < run->plan->count; c++, run->done++) {
+    for (size_t c = 0; status == BM_OK && c < count; c++, run->done++) {
         struct bm_tune_class *the_class = &run->plan->classes[c];
         if (tune_stop_requested(run))
             break;
@@ -208,8 +213,7 @@ static enum bm_status tune_classes(struct tune_run *run, struct bm_error *error)
         tune_tell(run, the_class, 0);
         warm_up(run, the_class);
         uint64_t now = bm_clock_now(&bm_clock_monotonic);
-        tune_class(run, the_class,
-                   now + (uint64_t)(fmax(seconds_left(run), 0) * 1e9) / (run->plan->count - c));
+        tune_class(run, the_class, now + (uint64_t)(fmax(seconds_left(run), 0) * 1e9) / (count - c));
         if (the_class->status == BM_TUNE_IMPROVED)
             status = save(run, the_class, error);
     }

@@ -61,7 +61,7 @@ static void reserve_around(struct tune_trial *trial, const struct bm_parameters 
             wanted = *seed;
             bm_parameters_set(&wanted, tunable->name, value);
             reserve(trial, &wanted);
-        } while (tune_next_value(tunable, value, true, &value));
+        } while (tune_next_value(tunable, value, true, true, &value));
     }
     for (int i = 0; i < SAMPLES; i++) {
         wanted = *seed;
@@ -69,7 +69,7 @@ static void reserve_around(struct tune_trial *trial, const struct bm_parameters 
             const struct bm_tunable *tunable =
                 &workload->tunables[bm_random_below(random, workload->tunable_count)];
             int64_t value = bm_parameters_get(&wanted, tunable->name, tunable->minimum);
-            for (int step = 0; step < FAR && tune_next_value(tunable, value, true, &value); step++)
+            for (int step = 0; step < FAR && tune_next_value(tunable, value, true, true, &value); step++)
                 continue;
             bm_parameters_set(&wanted, tunable->name, value);
         }

@@ -5,7 +5,9 @@
 #include <string.h>
 
 /* Kicks that bring nothing new, or nothing faster, before the search gives up. */
-enum { IDLE_KICKS = 400, LOST_KICKS = 40, MAX_KICKED = 3 };
+enum { IDLE_KICKS = 2000, LOST_KICKS = 40, MAX_KICKED = 3 };
+/* How far a value that does not suit is followed. */
+enum { REPAIRS = 3, REPAIR_STEPS = 8 };
 
 enum outcome {
     SKIPPED, /* does not suit, or was tried before */
@@ -21,21 +23,27 @@ struct search {
     struct bm_random random;
     struct bm_parameters *visited;
     size_t visited_count, visited_capacity;
+    size_t *order;   /* of the tunables */
     void *incumbent; /* NULL: none yet */
     uint64_t start_ns;
     enum bm_status status;
     struct bm_error *error;
 };
 
-bool tune_next_value(const struct bm_tunable *tunable, int64_t value, bool up, int64_t *next) {
-    if (tunable->power_of_two) {
+/* The spacing of values near `value`, of those below it when going down. */
+static int64_t step_at(int64_t value, bool up, bool coarse) {
+    int64_t step = 1, first = coarse ? 2 : 16; /* the last value before steps double */
+    for (; value > first || (up && value == first); first *= 2)
+        step *= coarse && first == 2 ? 1 : 2;
+    return step;
+}
+
+bool tune_next_value(const struct bm_tunable *tunable, int64_t value, bool up, bool coarse, int64_t *next) {
+    int64_t step = step_at(value, up, coarse);
+    if (tunable->power_of_two)
         *next = up ? (value > 0 ? value * 2 : 1) : value / 2;
-    } else {
-        int64_t step = 1;
-        for (int64_t most = 16; value > most || (up && value == most); most *= 2)
-            step *= 2; /* 17 to 32 by 2, 33 to 64 by 4, ...: multiples of the step, whatever the value is */
+    else
         *next = up ? (value / step + 1) * step : (value - 1) / step * step;
-    }
     if (*next > tunable->maximum && value < tunable->maximum && !tunable->power_of_two)
         *next = tunable->maximum;
     return *next >= tunable->minimum && *next <= tunable->maximum && *next != value;
@@ -143,50 +151,69 @@ static enum outcome try_seeds(struct search *s) {
     return outcome;
 }
 
-/* One value after the other in one direction while each is faster than the last. What does not suit the
- * kernel is stepped over; where a value suits only together with another parameter's, one step of that is
- * tried too.
- */
-static enum outcome walk(struct search *s, size_t axis, bool up) {
-    const struct bm_tunable *tunable = &s->options->tunables[axis];
-    struct bm_parameters wanted = s->result->best;
-    int64_t value = bm_parameters_get(&wanted, tunable->name, tunable->minimum - 1);
-    enum outcome last = SKIPPED;
-    while (value >= tunable->minimum && tune_next_value(tunable, value, up, &value)) {
-        wanted = s->result->best;
-        bm_parameters_set(&wanted, tunable->name, value);
-        enum outcome outcome = consider(s, &wanted);
-        for (size_t other = 0; outcome == SKIPPED && other < 2 * s->options->tunable_count; other++) {
-            const struct bm_tunable *partner = &s->options->tunables[other / 2];
-            int64_t now = bm_parameters_get(&s->result->best, partner->name, partner->minimum - 1), next;
-            struct bm_parameters both = wanted;
-            if (other / 2 == axis || now < partner->minimum ||
-                !tune_next_value(partner, now, other % 2 == 0, &next))
-                continue;
-            bm_parameters_set(&both, partner->name, next);
-            struct bm_parameters fitted;
-            if (s->work->fit(s->work->context, &wanted, &fitted))
-                break; /* suits alone and was tried before */
-            outcome = consider(s, &both);
+static int64_t value_of(const struct bm_parameters *parameters, const struct bm_tunable *tunable) {
+    return bm_parameters_get(parameters, tunable->name, tunable->minimum - 1);
+}
+
+/* A value that does not suit alone may do so with the nearest fitting one of another parameter: a larger tile
+ * with a larger panel. */
+static enum outcome repair(struct search *s, size_t axis, int64_t value) {
+    enum outcome outcome = SKIPPED;
+    for (size_t way = 0; outcome == SKIPPED && way < 2 * s->options->tunable_count; way++) {
+        const struct bm_tunable *partner = &s->options->tunables[way / 2];
+        struct bm_parameters both = s->result->best, fitted;
+        int64_t other = value_of(&both, partner);
+        bm_parameters_set(&both, s->options->tunables[axis].name, value);
+        if (way / 2 == axis || other < partner->minimum)
+            continue;
+        for (int step = 0; step < REPAIR_STEPS; step++) {
+            if (!tune_next_value(partner, other, way % 2 == 0, false, &other))
+                break;
+            bm_parameters_set(&both, partner->name, other);
+            if (s->work->fit(s->work->context, &both, &fitted)) {
+                outcome = consider(s, &both);
+                break;
+            }
         }
+    }
+    return outcome;
+}
+
+/* One value after the other in one direction while each is faster than the last; what does not suit the
+ * kernel is stepped over. Where nothing came of that, the nearest that did not suit get a second chance. */
+static enum outcome walk(struct search *s, size_t axis, bool up, bool coarse) {
+    const struct bm_tunable *tunable = &s->options->tunables[axis];
+    int64_t value = value_of(&s->result->best, tunable), unsuitable[REPAIRS];
+    unsigned count = 0;
+    enum outcome last = SKIPPED, outcome = SKIPPED;
+    while (value >= tunable->minimum && outcome != LOST &&
+           tune_next_value(tunable, value, up, coarse, &value)) {
+        struct bm_parameters wanted = s->result->best, fitted;
+        bm_parameters_set(&wanted, tunable->name, value);
+        outcome = consider(s, &wanted);
         if (outcome == ENDED)
             return ENDED;
-        if (outcome == LOST)
-            return last == WON ? WON : LOST;
+        if (outcome == SKIPPED && count < REPAIRS && !s->work->fit(s->work->context, &wanted, &fitted))
+            unsuitable[count++] = value;
         last = outcome == WON ? WON : last;
+    }
+    for (unsigned i = 0; i < count && last != WON; i++) {
+        outcome = repair(s, axis, unsuitable[i]);
+        if (outcome == WON || outcome == ENDED)
+            return outcome;
     }
     return last;
 }
 
 /* Along every parameter, both ways, in random order. WON: something is faster, so it is worth another pass.
  */
-static enum outcome pass_over_axes(struct search *s, size_t *order) {
+static enum outcome pass_over_axes(struct search *s, bool coarse) {
     enum outcome result = LOST;
-    bm_random_shuffle(&s->random, order, s->options->tunable_count);
+    bm_random_shuffle(&s->random, s->order, s->options->tunable_count);
     for (size_t i = 0; i < s->options->tunable_count; i++) {
         bool up_first = bm_random_below(&s->random, 2) == 0;
         for (int way = 0; way < 2; way++) {
-            enum outcome outcome = walk(s, order[i], (way == 0) == up_first);
+            enum outcome outcome = walk(s, s->order[i], (way == 0) == up_first, coarse);
             if (outcome == ENDED)
                 return ENDED;
             if (outcome == WON) {
@@ -198,7 +225,7 @@ static enum outcome pass_over_axes(struct search *s, size_t *order) {
     return result;
 }
 
-/* One or two steps along each of two or three parameters. */
+/* One or two steps, small or large, along each of two or three parameters. */
 static void kick(struct search *s, struct bm_parameters *wanted) {
     const size_t count = s->options->tunable_count;
     uint64_t axes = 2 + bm_random_below(&s->random, MAX_KICKED - 1);
@@ -206,11 +233,12 @@ static void kick(struct search *s, struct bm_parameters *wanted) {
     for (uint64_t i = 0; i < axes; i++) {
         const struct bm_tunable *tunable = &s->options->tunables[bm_random_below(&s->random, count)];
         bool up = bm_random_below(&s->random, 2) == 0;
+        bool coarse = bm_random_below(&s->random, 2) == 0;
         uint64_t steps = 1 + bm_random_below(&s->random, 2);
-        int64_t value = bm_parameters_get(wanted, tunable->name, tunable->minimum - 1), next;
+        int64_t value = value_of(wanted, tunable), next;
         if (value < tunable->minimum)
             continue;
-        while (steps-- > 0 && tune_next_value(tunable, value, up, &next))
+        while (steps-- > 0 && tune_next_value(tunable, value, up, coarse, &next))
             value = next;
         bm_parameters_set(wanted, tunable->name, value);
     }
@@ -231,10 +259,15 @@ static enum outcome kick_around(struct search *s) {
     return SKIPPED;
 }
 
-static void descend(struct search *s, size_t *order) {
+/* Long steps first: they tell more. */
+static void descend(struct search *s) {
     enum outcome outcome = WON;
     while (outcome == WON) {
-        outcome = pass_over_axes(s, order);
+        do
+            outcome = pass_over_axes(s, true);
+        while (outcome == WON);
+        if (outcome == LOST)
+            outcome = pass_over_axes(s, false);
         if (outcome == LOST)
             outcome = kick_around(s);
     }
@@ -244,19 +277,19 @@ static void descend(struct search *s, size_t *order) {
 enum bm_status tune_search(const struct tune_search_options *options, const struct tune_work *work,
                            struct tune_search_result *result, struct bm_error *error) {
     struct search s = {.options = options, .work = work, .result = result, .error = error};
-    size_t *order = bm_alloc(options->tunable_count, sizeof *order);
+    s.order = bm_alloc(options->tunable_count, sizeof *s.order);
     *result = (struct tune_search_result){0};
-    if (order == NULL)
+    if (s.order == NULL)
         return bm_fail(error, BM_NO_MEMORY, "out of memory for a search");
     for (size_t i = 0; i < options->tunable_count; i++)
-        order[i] = i;
+        s.order[i] = i;
     bm_random_init(&s.random, options->seed);
     s.start_ns = bm_clock_now(options->clock);
     if (try_seeds(&s) != ENDED && s.incumbent != NULL && options->tunable_count > 0)
-        descend(&s, order);
+        descend(&s);
     if (s.incumbent != NULL)
         work->discard(work->context, s.incumbent);
-    free(order);
+    free(s.order);
     free(s.visited);
     return s.status;
 }

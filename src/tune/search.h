@@ -59,8 +59,8 @@ enum bm_status tune_search(const struct tune_search_options *options, const stru
                            struct tune_search_result *result, struct bm_error *error) BM_CHECK_RESULT;
 
 /* The next value of a tunable beyond `value`, up or down; false: there is none. Powers of two; else whole
- * numbers, above 16 in steps of a sixteenth to an eighth. */
-bool tune_next_value(const struct bm_tunable *tunable, int64_t value, bool up, int64_t *next);
+ * numbers, coarse: 1, 2, 3, 4, 6, 8, 12, 16, ...; else above 16 in steps of a sixteenth to an eighth. */
+bool tune_next_value(const struct bm_tunable *tunable, int64_t value, bool up, bool coarse, int64_t *next);
 
 /* Whether the challenger wins its heats. *challenger_ns and *incumbent_ns: their shortest blocks, also of a
  * match that was lost. An error is the incumbent's; a challenger that fails loses. */

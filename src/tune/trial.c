@@ -35,11 +35,27 @@ void tune_trial_init(struct tune_trial *trial, struct tune_run *run, struct bm_t
         plan_case(trial, known, &plan, &trial->most_bytes) ? 2 * trial->most_bytes : UINT64_MAX;
 }
 
+static bool has_variant(const struct tune_trial *trial, const char *variant) {
+    for (unsigned i = 0; i < trial->variant_count; i++)
+        if (strcmp(trial->variants[i], variant) == 0)
+            return true;
+    return false;
+}
+
+void tune_trial_keep_variants(struct tune_trial *trial, const struct bm_parameters *seeds, size_t count) {
+    struct bm_plan plan;
+    uint64_t bytes;
+    for (size_t i = 0; i < count && trial->variant_count < TUNE_VARIANTS; i++)
+        if (plan_case(trial, &seeds[i], &plan, &bytes) && !has_variant(trial, plan.variant))
+            bm_string_set(trial->variants[trial->variant_count++], sizeof trial->variants[0], plan.variant);
+}
+
 bool tune_trial_fit(void *context, const struct bm_parameters *wanted, struct bm_parameters *fitted) {
     const struct tune_trial *trial = context;
     struct bm_plan plan;
     uint64_t bytes;
-    if (!plan_case(trial, wanted, &plan, &bytes) || bytes > trial->most_bytes)
+    if (!plan_case(trial, wanted, &plan, &bytes) || bytes > trial->most_bytes ||
+        (trial->variant_count > 0 && !has_variant(trial, plan.variant)))
         return false;
     *fitted = plan.parameters;
     return true;

@@ -24,19 +24,25 @@ void tune_give_up(struct bm_tune_class *the_class, enum bm_status status, const 
 
 /* ---- candidates for one case of a class ---- */
 
+enum { TUNE_VARIANTS = 4 };
 struct tune_trial {
     struct tune_run *run;
     struct bm_tune_class *the_class;
     const struct bm_backend *backend;
     struct bm_session *session;
     const struct bm_case *the_case;
-    uint64_t most_bytes;     /* of a plan's buffers */
-    unsigned told_wrong;     /* warnings given */
-    struct bm_error problem; /* of the candidate refused last */
+    uint64_t most_bytes;              /* of a plan's buffers */
+    char variants[TUNE_VARIANTS][32]; /* of kernels that a search may come to */
+    unsigned variant_count;           /* 0: any */
+    unsigned told_wrong;              /* warnings given */
+    struct bm_error problem;          /* of the candidate refused last */
 };
 /* A plan may take twice the memory of the one with these parameters, which suit. */
 void tune_trial_init(struct tune_trial *trial, struct tune_run *run, struct bm_tune_class *the_class,
                      const struct bm_case *the_case, const struct bm_parameters *known);
+/* Keeps a search to the variants of kernels that its seeds have: another may take minutes to compile on a
+ * device that it is not made for. */
+void tune_trial_keep_variants(struct tune_trial *trial, const struct bm_parameters *seeds, size_t count);
 /* The functions of struct tune_work, on a struct tune_trial. */
 struct tune_work tune_trial_work(struct tune_trial *trial);
 bool tune_trial_fit(void *trial, const struct bm_parameters *wanted, struct bm_parameters *fitted);

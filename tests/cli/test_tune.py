@@ -100,6 +100,21 @@ class Tuning(TuneTest):
         rows = self.load("rows.json")["results"]
         self.assertEqual({row["kernel"]["parameters_from"] for row in rows if row["case"]["workload"] == "gemm"}, {"shipped"})
 
+    def test_a_resumed_run_does_not_mix_kernels(self):
+        words = (*GEMM, "--output", "first.json")
+        self.benchmark("run", *words, "--budget", "0.1", env=layer())
+        first = self.load("first.json")
+        result = self.benchmark("run", *words, "--budget", "0.1", "--resume", "first.json", env=layer())
+        self.assertNotIn("other kernel parameters", result.err)
+        _, report = self.tune()
+        improved = sum(len(row["cases"]) for row in report["classes"] if row["status"] == "improved")
+        result = self.benchmark("run", *words, "--budget", "0.1", "--resume", "first.json", env=layer())
+        self.assertIn(f"benchmark: warning: first.json: {improved} rows were measured with other kernel parameters and start anew", result.err)
+        old = {row["key"]: row for row in first["results"]}
+        for row in self.load("first.json")["results"]:
+            if row["kernel"]["parameters"] != old[row["key"]]["kernel"]["parameters"]:
+                self.assertFalse({json.dumps(each) for each in row["rounds"]} & {json.dumps(each) for each in old[row["key"]]["rounds"]})
+
     def test_the_report_as_text(self):
         result = self.benchmark("tune", *GEMM, "--budget", "3", env=layer())
         self.assertRegex(result.out, r"\Acpu0, opencl/pocl\nWORKLOAD +DTYPE +CLASS +BEFORE +AFTER +GAIN +PARAMETERS\ngemm ")

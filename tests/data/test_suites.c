@@ -168,6 +168,19 @@ Test(tuned, parameters_are_set_replaced_and_bounded) {
     cr_expect_eq(parameters.count, BM_COUNT_OF(parameters.items));
 }
 
+Test(tuned, a_hash_tells_parameters_apart) {
+    struct bm_parameters a = {0}, b = {0}, none = {0};
+    bm_parameters_set(&a, "TILE_M", 4);
+    bm_parameters_set(&a, "TILE_N", 8);
+    bm_parameters_set(&b, "TILE_N", 8);
+    bm_parameters_set(&b, "TILE_M", 4);
+    cr_expect_eq(bm_parameters_hash(&a), bm_parameters_hash(&b), "in any order");
+    cr_expect_neq(bm_parameters_hash(&a), bm_parameters_hash(&none));
+    bm_parameters_set(&b, "TILE_N", 4);
+    bm_parameters_set(&b, "TILE_M", 8);
+    cr_expect_neq(bm_parameters_hash(&a), bm_parameters_hash(&b), "values exchanged");
+}
+
 Test(tuned, the_shipped_files_are_sound) {
     for (int i = 0; i < 2; i++) {
         struct bm_parameters parameters = {.count = 3};

@@ -162,7 +162,8 @@ static double flat(const struct bm_parameters *p) {
     return 1e6;
 }
 
-/* A margin and a second heat: on a noisy machine equal candidates hardly ever change places: in one match of hundreds. */
+/* A margin and a second heat: on a noisy machine equal candidates hardly ever change places: in one match of
+ * hundreds. */
 Test(search, equal_candidates_keep_their_places) {
     const struct bm_parameters first = set(64, 32, 12, 4);
     unsigned tried = 0, swapped = 0;
@@ -259,21 +260,27 @@ Test(search, a_device_that_is_gone_is_told_and_what_was_found_stays) {
 Test(search, values_of_a_tunable) {
     static const struct {
         struct bm_tunable tunable;
+        bool coarse;
         int64_t value, up, down; /* -1: none */
     } rows[] = {
-        {{"A", 1, 64, true}, 1, 2, -1},    {{"A", 1, 64, true}, 64, -1, 32},
-        {{"A", 4, 512, true}, 4, 8, -1},   {{"A", 1, 32, false}, 1, 2, -1},
-        {{"A", 1, 32, false}, 12, 13, 11}, {{"A", 1, 32, false}, 16, 18, 15},
-        {{"A", 1, 32, false}, 18, 20, 16}, {{"A", 1, 32, false}, 17, 18, 16},
-        {{"A", 1, 32, false}, 32, -1, 30}, {{"A", 1, 64, false}, 32, 36, 30},
-        {{"A", 1, 33, false}, 32, 33, 30}, {{"A", 1, 1024, false}, 1000, 1024, 960},
-        {{"A", 0, 1, false}, 0, 1, -1},    {{"A", 0, 1, false}, 1, -1, 0},
+        {{"A", 1, 64, true}, false, 1, 2, -1},    {{"A", 1, 64, true}, true, 64, -1, 32},
+        {{"A", 4, 512, true}, false, 4, 8, -1},   {{"A", 1, 32, false}, false, 1, 2, -1},
+        {{"A", 1, 32, false}, false, 12, 13, 11}, {{"A", 1, 32, false}, false, 16, 18, 15},
+        {{"A", 1, 32, false}, false, 18, 20, 16}, {{"A", 1, 32, false}, false, 17, 18, 16},
+        {{"A", 1, 32, false}, false, 32, -1, 30}, {{"A", 1, 64, false}, false, 32, 36, 30},
+        {{"A", 1, 33, false}, false, 32, 33, 30}, {{"A", 1, 1024, false}, false, 1000, 1024, 960},
+        {{"A", 0, 1, false}, false, 0, 1, -1},    {{"A", 0, 1, false}, true, 1, -1, 0},
+        {{"A", 0, 64, false}, true, 0, 1, -1},    {{"A", 0, 64, false}, true, 2, 3, 1},
+        {{"A", 0, 64, false}, true, 3, 4, 2},     {{"A", 0, 64, false}, true, 4, 6, 3},
+        {{"A", 0, 64, false}, true, 5, 6, 4},     {{"A", 0, 64, false}, true, 8, 12, 6},
+        {{"A", 0, 64, false}, true, 12, 16, 8},   {{"A", 0, 64, false}, true, 16, 24, 12},
+        {{"A", 0, 64, false}, true, 48, 64, 32},  {{"A", 0, 50, false}, true, 48, 50, 32},
     };
     for (size_t i = 0; i < BM_COUNT_OF(rows); i++) {
         int64_t next;
-        bool up = tune_next_value(&rows[i].tunable, rows[i].value, true, &next);
+        bool up = tune_next_value(&rows[i].tunable, rows[i].value, true, rows[i].coarse, &next);
         cr_expect_eq(up ? next : -1, rows[i].up, "row %zu up: %lld", i, (long long)next);
-        bool down = tune_next_value(&rows[i].tunable, rows[i].value, false, &next);
+        bool down = tune_next_value(&rows[i].tunable, rows[i].value, false, rows[i].coarse, &next);
         cr_expect_eq(down ? next : -1, rows[i].down, "row %zu down: %lld", i, (long long)next);
     }
 }

@@ -302,6 +302,7 @@ static enum bm_status compare(const struct bm_case *c, const struct bm_plan *pla
             result->checked++;
             if (isnan(expected) || isinf(expected)) { /* in these places, and in no others */
                 result->wrong += isnan(expected) ? !isnan(got) : got != expected;
+                result->special++;
                 continue;
             }
             const double size = fmax(fabs(expected), check.scale), difference = fabs(got - expected);

@@ -6,6 +6,7 @@
  * A plain program, as a simulator and a device's threads do not go with forked tests. Exit 77: no device. */
 #include "trial.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -235,11 +236,36 @@ static void run_faults(bool small) {
         }
 }
 
+/* NaN and infinity among the activations reach the outputs that the reference says, and no others. */
+static void run_special(bool small) {
+    static const struct tuning tunings[] = {{false, false, ""}, {false, true, ""}};
+    enum { FIRST = 1000, K = 300 }; /* activations are tensor 1: harness.c starts it at value 1000 */
+    for (size_t i = 0; !small && i < 2 * BM_COUNT_OF(tunings); i++)
+        for (size_t d = 0; bm_dtype_get(d); d++) {
+            const struct bm_dtype *dtype = bm_dtype_get(d);
+            struct bm_case c =
+                matrix_case(i % 2 ? "gemm" : "gemv", dtype, (struct shape){i % 2 ? 37 : 1, 50, K});
+            struct bm_values *values = &trial_harness.values[dtype->activation];
+            if (dtype->quantised_activations) /* no scale fits them */
+                continue;
+            if (!values->values && bm_values_init(values, dtype->activation, 1 + dtype->activation, NULL))
+                exit(70);
+            /* In all rows of two tiles, as checks sample rows. */
+            float plain[16];
+            for (unsigned row = 0; row < 16 && row < c.m; row++) {
+                float *value = &values->values[FIRST + row * K + (row < 8 ? 5 : 290)];
+                plain[row] = *value;
+                *value = row < 8 ? NAN : (float)INFINITY;
+            }
+            trial_run_special(&c, &tunings[i / 2]);
+            for (unsigned row = 0; row < 16 && row < c.m; row++)
+                values->values[FIRST + row * K + (row < 8 ? 5 : 290)] = plain[row];
+        }
+}
+
 int main(int argc, char **argv) {
-    static const struct trial_family families[] = {{"gemm", run_gemm},
-                                                   {"gemv", run_gemv},
-                                                   {"attention", run_attention},
-                                                   {"ceilings", run_ceilings},
-                                                   {"faults", run_faults}};
+    static const struct trial_family families[] = {{"gemm", run_gemm},           {"gemv", run_gemv},
+                                                   {"attention", run_attention}, {"ceilings", run_ceilings},
+                                                   {"faults", run_faults},       {"special", run_special}};
     return trial_main(argc, argv, families, BM_COUNT_OF(families));
 }

@@ -174,14 +174,15 @@ Test(reference, gemm) {
                                           .k = shape[2]};
                 struct bm_plan plan;
                 plan_with(&c, is_gpu, "TILE_M", tile_m, &plan);
+                const uint64_t rows = (uint64_t)bm_parameters_get(&plan.parameters, "TILE_M", 0);
                 const uint64_t tile_n = (uint64_t)bm_parameters_get(&plan.parameters, "TILE_N", 0);
                 double *truth = gemm_by_force(&c, &plan);
                 unsigned char *touched = calloc(c.m * c.n, 1);
                 compare(&c, &plan, truth, c.m * c.n, 99, touched);
-                for (uint64_t m0 = 0; m0 < c.m; m0 += (uint64_t)tile_m)
+                for (uint64_t m0 = 0; m0 < c.m; m0 += rows)
                     for (uint64_t n0 = 0; n0 < c.n; n0 += tile_n) {
                         bool seen = false;
-                        for (uint64_t m = m0; m < c.m && m < m0 + (uint64_t)tile_m; m++)
+                        for (uint64_t m = m0; m < c.m && m < m0 + rows; m++)
                             for (uint64_t n = n0; n < c.n && n < n0 + tile_n; n++)
                                 seen |= touched[m * c.n + n];
                         cr_assert(seen, "the tile at %llu, %llu was not touched", (unsigned long long)m0,
