@@ -278,6 +278,8 @@ static void finish(const TOTAL total, const uint row, const uint column, const u
 }
 
 #if !GROUPED
+/* Columns between loads of scales. */
+#define SEGMENT       (SCALED_GROUPS && !STAGE ? GROUP_K : BLOCK_K)
 #define TILE_VECTORS  (TILE_N / VEC)
 #define PANEL_VECTORS (PANEL_N / VEC)
 
@@ -362,8 +364,8 @@ gemm(global const weight_t *restrict weights, const ulong weights_offset,
 #pragma unroll
                     for (uint v = 0; v < TILE_VECTORS; v++)
                         sum[i][v] = START(k0 == 0, before[i * PANEL_VECTORS + v]);
-                for (uint j0 = 0; j0 < columns; j0 += GROUP_K) {
-                    const uint end = min(j0 + GROUP_K, columns);
+                for (uint j0 = 0; j0 < columns; j0 += SEGMENT) {
+                    const uint end = min(j0 + SEGMENT, columns);
                     uint j = j0;
 #if SCALED_GROUPS && !STAGE
 #pragma unroll

@@ -103,6 +103,8 @@ struct bm_suite_entry {
     unsigned phase_count;
     char dtypes[BM_SUITE_AXIS][16];
     unsigned dtype_count;
+    char workloads[BM_SUITE_AXIS][16]; /* the only ones that are planned; none listed: all */
+    unsigned workload_count;
     uint32_t batches[BM_SUITE_AXIS], tokens[BM_SUITE_AXIS], contexts[BM_SUITE_AXIS];
     unsigned batch_count, token_count, context_count;
 };

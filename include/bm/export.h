@@ -2,6 +2,7 @@
 #ifndef BM_EXPORT_H
 #define BM_EXPORT_H
 
+#include "bm/compare.h"
 #include "bm/device.h"
 #include "bm/results.h"
 #include "bm/run.h"
@@ -32,13 +33,17 @@ enum bm_status bm_table_render(struct bm_table *table, struct bm_text *text,
                                struct bm_error *error) BM_CHECK_RESULT;
 void bm_table_destroy(struct bm_table *table);
 
-/* ---- results ---- */
+/* ---- reports of results and of comparisons ---- */
 
-/* A format of a results report: one file and one row of the table in format.c. */
+/* A format: one file and one row of the table in format.c. A member is NULL where the format has no such
+ * report. */
 struct bm_export_format {
     const char *name, *summary;
     enum bm_status (*write)(const struct bm_results *results, const struct bm_export_options *options,
                             struct bm_text *text, struct bm_error *error);
+    enum bm_status (*write_comparison)(const struct bm_comparison *comparison,
+                                       const struct bm_export_options *options, struct bm_text *text,
+                                       struct bm_error *error);
 };
 const struct bm_export_format *bm_export_format_get(size_t index);      /* NULL past the end */
 const struct bm_export_format *bm_export_format_find(const char *name); /* NULL: unknown */

@@ -1,4 +1,5 @@
-/* bm/results.h - floor 1, module data: a results file as plain structs, and its writer.
+/* bm/results.h - floor 1, module data: a results file as plain structs, and its writer. bm/saved.h
+ * reads one back.
  *
  * results/schema.json is the contract. "" , NaN, 0 and NULL mean unknown where the schema allows null, and
  * are written as null; a number that may be 0 says so. Strings marked "borrowed" must outlive the struct. */
@@ -102,6 +103,11 @@ struct bm_results_summary {
     double tokens_per_s, mfu, mbu, roofline_efficiency;
     char ops[BM_RESULTS_MAX_OPS][32], missing[BM_RESULTS_MAX_OPS][32];
     unsigned op_count, missing_count;
+    struct {
+        size_t row;             /* index into results.rows */
+        double count;           /* executions in one forward pass */
+    } uses[BM_RESULTS_MAX_OPS]; /* the covered rows, which tokens_per_s sums up */
+    unsigned use_count;
 };
 
 struct bm_results_device {
@@ -142,7 +148,7 @@ struct bm_results_row {
         char model[BM_ID_SIZE], op[32], dtype[16];
         uint32_t batch, tokens, context;
         uint64_t m, n, k;
-        uint32_t heads, kv_heads, head_dim, v_dim;
+        uint32_t heads, kv_heads, head_dim, v_dim, groups, groups_used;
         bool hot;
     } the_case;
     enum bm_row_status status;
@@ -191,29 +197,5 @@ void bm_results_fini(struct bm_results *results);
 /* The file's text: indented JSON with a final newline. */
 enum bm_status bm_results_format(const struct bm_results *results, struct bm_text *text,
                                  struct bm_error *error) BM_CHECK_RESULT;
-
-/* ---- reading back what a run measured, for --resume ---- */
-
-struct bm_saved_row {
-    char key[160], device[16], backend[48];
-    uint64_t parameters_hash;        /* bm_parameters_hash of the kernel's */
-    struct bm_results_round *rounds; /* owned */
-    size_t round_count;
-};
-struct bm_saved_run {
-    bool hot;
-    char kernels_sha256[65]; /* "" unknown */
-    struct {
-        char id[16], fingerprint[65];
-    } devices[64];
-    size_t device_count;
-    struct bm_saved_row *rows; /* those with rounds, owned */
-    size_t row_count;
-};
-/* Reads a results file of this major version; keys that it does not know are passed over. flag_name gives the
- * names of flag bits. BM_INVALID names the file and the place. Free with bm_saved_run_fini. */
-enum bm_status bm_saved_run_load(const char *path, const char *(*flag_name)(unsigned bit),
-                                 struct bm_saved_run *saved, struct bm_error *error) BM_CHECK_RESULT;
-void bm_saved_run_fini(struct bm_saved_run *saved);
 
 #endif

@@ -76,8 +76,9 @@ struct bm_case {
     uint64_t m, n, k; /* matmul: [m,k] x [k,n]; fma: n lanes, k steps; cache: see src/workload/cache.c;
                          0: the defaults */
     uint32_t heads, kv_heads, head_dim, v_dim; /* attention; head_dim of queries and keys, v_dim of values */
-    uint64_t working_set;                      /* ceilings: bytes touched by one launch, 0: the default */
-    bool hot;                                  /* the same weights or cache at every launch */
+    uint32_t groups, groups_used; /* topk: groups of experts, and how many may be chosen from; 0: none */
+    uint64_t working_set;         /* ceilings: bytes touched by one launch, 0: the default */
+    bool hot;                     /* the same weights or cache at every launch */
 };
 #define BM_KEY_SIZE 160
 /* workload/model/phase/op/dtype/shape[/extras][/hot]; the same on every machine and version. */
@@ -99,12 +100,13 @@ struct bm_tensor {
     enum bm_role role;
     uint64_t count; /* elements, including padding of a packed layout */
     bool on_host;   /* one end of a transfer: host memory from which a device can copy directly */
+    bool rotates; /* an output that every launch writes at another place, as it reads cold inputs from one */
 };
 
 enum bm_argument_kind {
     BM_ARGUMENT_BUFFER, /* the buffer of tensor `index`; cold tensors: the arena */
-    BM_ARGUMENT_OFFSET, /* ulong: element offset of cold tensor `index` in the arena, changes at every launch
-                         */
+    BM_ARGUMENT_OFFSET, /* ulong: element offset of cold or rotating tensor `index` in its buffer, changes at
+                           every launch */
     BM_ARGUMENT_UINT,   /* uint: value */
     BM_ARGUMENT_FLOAT,  /* float: real */
     BM_ARGUMENT_LOCAL   /* local memory of value bytes */
@@ -145,6 +147,10 @@ struct bm_target {
     size_t max_group_items;
     uint64_t local_bytes, max_allocation_bytes;
     bool has_fp16, has_fp64, has_integer_dot; /* by its extensions */
+    /* Matrix units, each known by kernels that use it having been built: mma.sync with f16, bf16 and int8
+     * (NVIDIA's from compute capability 8.0). */
+    bool has_nvidia_mma;
+    bool emulates_matrix_unit; /* tests only: kernels for matrix units may be built in plain C */
 };
 
 /* ---- input values and checking ---- */
@@ -197,6 +203,8 @@ struct bm_workload {
     /* Work of one execution, by the formulas of the workload's header comment. */
     double (*flops)(const struct bm_case *the_case);
     double (*bytes)(const struct bm_case *the_case);
+    /* Those of `bytes` that are written. NULL: next to none, as far as judging by a ceiling goes. */
+    double (*written)(const struct bm_case *the_case);
     /* Tunables that are correct on any device of this kind. */
     void (*safe_parameters)(const struct bm_case *the_case, const struct bm_target *target,
                             struct bm_parameters *parameters);
@@ -238,6 +246,7 @@ struct bm_ceiling_sizes {
     uint64_t cold_bytes;                    /* more than any cache holds */
     uint64_t l1_bytes, l2_bytes, llc_bytes; /* of one cache; 0: unknown, or it is the last level itself */
     unsigned compute_units;
+    bool is_gpu; /* its rows may run on a matrix unit, which the vector pipe cannot judge */
 };
 #define BM_MAX_CEILINGS 24
 /* Those of bm_ceiling_cases and reading from the last-level cache, which judge a run's rows; `inner`: from

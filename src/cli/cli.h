@@ -33,8 +33,10 @@ struct option {
 
 /* Every option of every command writes here; the program runs one command. */
 struct settings {
-    struct bm_run_options run;
-    const char *format;
+    struct bm_run_options run; /* of compare: its selectors and output */
+    struct bm_names files;     /* words that are no options */
+    struct bm_names maps, prices;
+    const char *format, *sort, *only;
     bool dry_run, quiet, help;
 };
 extern struct settings settings;
@@ -43,6 +45,7 @@ struct command {
     const char *name, *summary, *usage;
     const struct option *const *options; /* groups, NULL-terminated; each group ends with a NULL name */
     enum exit_code (*execute)(void);
+    bool takes_files;
 };
 extern const struct command *const commands[]; /* NULL-terminated */
 const struct command *command_find(const char *name);

@@ -71,29 +71,59 @@ static const struct option listing_options[] = {
     {0},
 };
 
+static const struct option compare_options[] = {
+    {"map", "OLD=NEW", "which device is compared with which, each [FILE:]DEVICE", OPTION_WORDS,
+     &settings.maps},
+    {"price", "DEVICE=USD", "a device's price, for tokens a second per USD", OPTION_WORDS, &settings.prices},
+    {"sort", "KEY", "suite (default), key, speedup, roofline, utilization or time", OPTION_TEXT,
+     &settings.sort},
+    {"only", "changed", "only rows whose interval excludes no change", OPTION_TEXT, &settings.only},
+    {"format", "FORMAT", "text (default) or json", OPTION_TEXT, &settings.format},
+    {"output", "FILE|-", "where the report goes; default standard output", OPTION_TEXT, &settings.run.output},
+    {0},
+};
+
 static const struct option *const run_groups[] = {run_options, selectors, NULL};
 static const struct option *const verify_groups[] = {verify_options, selectors, NULL};
 static const struct option *const tune_groups[] = {tune_options, selectors, NULL};
+static const struct option *const compare_groups[] = {compare_options, selectors, NULL};
 static const struct option *const listing_groups[] = {listing_options, NULL};
 
-static const struct command run_command = {"run", "measure devices and write the results file",
-                                           "[options] [selectors]", run_groups, command_run};
-static const struct command verify_command = {"verify", "check every kernel against the float64 reference",
-                                              "[options] [selectors]", verify_groups, command_verify};
-static const struct command tune_command = {"tune", "search kernel parameters, keep the best for later runs",
-                                            "[options] [selectors]", tune_groups, command_tune};
-static const struct command devices_command = {"devices", "what is here, and what each device can run",
-                                               "[options]", listing_groups, command_devices};
-static const struct command models_command = {"models", "the models whose shapes are known", "[options]",
-                                              listing_groups, command_models};
-static const struct command workloads_command = {"workloads", "the kinds of work that are measured",
-                                                 "[options]", listing_groups, command_workloads};
-static const struct command suites_command = {"suites", "the suites that --suite takes", "[options]",
-                                              listing_groups, command_suites};
+static const struct command run_command = {
+    "run", "measure devices and write the results file", "[options] [selectors]", run_groups, command_run,
+    false};
+static const struct command verify_command = {"verify",
+                                              "check every kernel against the float64 reference",
+                                              "[options] [selectors]",
+                                              verify_groups,
+                                              command_verify,
+                                              false};
+static const struct command tune_command = {"tune",
+                                            "search kernel parameters, keep the best for later runs",
+                                            "[options] [selectors]",
+                                            tune_groups,
+                                            command_tune,
+                                            false};
+static const struct command compare_command = {"compare",
+                                               "results files side by side: how much faster, and why",
+                                               "[options] [selectors] FILE FILE...",
+                                               compare_groups,
+                                               command_compare,
+                                               true};
+static const struct command devices_command = {"devices",       "what is here, and what each device can run",
+                                               "[options]",     listing_groups,
+                                               command_devices, false};
+static const struct command models_command = {
+    "models", "the models whose shapes are known", "[options]", listing_groups, command_models, false};
+static const struct command workloads_command = {"workloads",       "the kinds of work that are measured",
+                                                 "[options]",       listing_groups,
+                                                 command_workloads, false};
+static const struct command suites_command = {
+    "suites", "the suites that --suite takes", "[options]", listing_groups, command_suites, false};
 
-const struct command *const commands[] = {
-    &run_command,    &verify_command,    &tune_command,   &devices_command,
-    &models_command, &workloads_command, &suites_command, NULL};
+const struct command *const commands[] = {&run_command,       &verify_command,  &tune_command,
+                                          &compare_command,   &devices_command, &models_command,
+                                          &workloads_command, &suites_command,  NULL};
 
 const struct command *command_find(const char *name) {
     for (size_t i = 0; commands[i] != NULL; i++)

@@ -7,6 +7,7 @@
 enum exit_code command_run(void);
 enum exit_code command_verify(void);
 enum exit_code command_tune(void);
+enum exit_code command_compare(void);
 enum exit_code command_devices(void);
 enum exit_code command_models(void);
 enum exit_code command_workloads(void);
@@ -16,5 +17,18 @@ enum exit_code command_suites(void);
 enum exit_code command_end(enum bm_status status, const struct bm_error *error);
 /* --format json, or BM_INVALID for a word that is no format. */
 enum bm_status command_wants_json(bool *json, struct bm_error *error) BM_CHECK_RESULT;
+
+/* ---- of the commands that read results files ---- */
+
+enum format_of { FORMAT_OF_COMPARISON };
+/* The format of --format, or text; BM_INVALID names those that have such a report. */
+enum bm_status command_format(enum format_of of, const struct bm_export_format **format,
+                              struct bm_error *error) BM_CHECK_RESULT;
+/* The selectors of the command line. */
+enum bm_status command_filter(struct bm_compare_filter *filter, struct bm_error *error) BM_CHECK_RESULT;
+/* To --output, or to standard output. */
+enum bm_status command_write(const struct bm_text *text, struct bm_error *error) BM_CHECK_RESULT;
+/* Of what is written: a file is no terminal. */
+struct bm_export_options command_output_options(void);
 
 #endif

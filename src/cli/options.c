@@ -102,11 +102,29 @@ static enum bm_status assign(const struct option *option, const char *value, str
     return bm_fail(error, BM_INTERNAL, "unknown kind of option");
 }
 
+/* A name on its own. */
+static enum bm_status add_file(char *word, struct bm_error *error) {
+    char **items = realloc(settings.files.items, (settings.files.count + 1) * sizeof *items);
+    char *copy = items != NULL ? strdup(word) : NULL;
+    if (items != NULL)
+        settings.files.items = items;
+    if (copy == NULL)
+        return bm_fail(error, BM_NO_MEMORY, "out of memory");
+    settings.files.items[settings.files.count++] = copy;
+    return BM_OK;
+}
+
 enum bm_status options_parse(const struct command *command, char **words, struct bm_error *error) {
     for (; *words != NULL; words++) {
         const char *word = *words;
         if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
             settings.help = true;
+            continue;
+        }
+        if (command->takes_files && word[0] != '\0' && (word[0] != '-' || word[1] == '\0')) {
+            enum bm_status added = add_file(*words, error);
+            if (added != BM_OK)
+                return added;
             continue;
         }
         size_t length = strncmp(word, "--", 2) == 0 ? strcspn(word + 2, "=") : 0;
@@ -136,4 +154,7 @@ void options_free(void) {
     bm_names_fini(&settings.run.workloads);
     bm_names_fini(&settings.run.phases);
     bm_names_fini(&settings.run.dtypes);
+    bm_names_fini(&settings.files);
+    bm_names_fini(&settings.maps);
+    bm_names_fini(&settings.prices);
 }

@@ -77,7 +77,20 @@ static json_t *names_json(struct bm_json_writer *writer, const char (*names)[32]
     return array;
 }
 
-static json_t *summaries_json(struct bm_json_writer *writer, const struct bm_results_device *device) {
+static json_t *uses_json(struct bm_json_writer *writer, const struct bm_results *results,
+                         const struct bm_results_summary *summary) {
+    json_t *array = bm_json_array(writer);
+    for (unsigned i = 0; i < summary->use_count; i++) {
+        json_t *object = bm_json_object(writer);
+        bm_json_put_text(writer, object, "key", results->rows[summary->uses[i].row].key);
+        bm_json_put_real(writer, object, "count", summary->uses[i].count);
+        bm_json_append(writer, array, object);
+    }
+    return array;
+}
+
+static json_t *summaries_json(struct bm_json_writer *writer, const struct bm_results *results,
+                              const struct bm_results_device *device) {
     json_t *summaries = bm_json_array(writer);
     for (size_t i = 0; i < device->summary_count; i++) {
         const struct bm_results_summary *summary = &device->summaries[i];
@@ -92,6 +105,7 @@ static json_t *summaries_json(struct bm_json_writer *writer, const struct bm_res
         bm_json_put_real(writer, object, "tokens_per_s", summary->tokens_per_s);
         bm_json_put(writer, object, "ops", names_json(writer, summary->ops, summary->op_count));
         bm_json_put(writer, object, "missing", names_json(writer, summary->missing, summary->missing_count));
+        bm_json_put(writer, object, "rows", uses_json(writer, results, summary));
         bm_json_put_real(writer, object, "mfu", summary->mfu);
         bm_json_put_real(writer, object, "mbu", summary->mbu);
         bm_json_put_real(writer, object, "roofline_efficiency", summary->roofline_efficiency);
@@ -123,6 +137,6 @@ json_t *bm_results_device_json(struct bm_json_writer *writer, const struct bm_re
     bm_json_put(writer, object, "datasheet", datasheet_json(writer, device->datasheet));
     bm_json_put(writer, object, "backends", backends_json(writer, device));
     bm_json_put(writer, object, "ceilings", ceilings_json(writer, results, device));
-    bm_json_put(writer, object, "summary", summaries_json(writer, device));
+    bm_json_put(writer, object, "summary", summaries_json(writer, results, device));
     return object;
 }

@@ -3,8 +3,8 @@
 #include <string.h>
 
 static const struct bm_export_format formats[] = {
-    {"text", "tables for the terminal", bm_export_results_text},
-    {"json", "the results file itself", bm_export_results_json},
+    {"text", "tables for the terminal", bm_export_results_text, bm_export_comparison_text},
+    {"json", "for programs", bm_export_results_json, bm_export_comparison_json},
 };
 
 const struct bm_export_format *bm_export_format_get(size_t index) {

@@ -10,5 +10,11 @@ enum bm_status bm_export_results_text(const struct bm_results *results,
 enum bm_status bm_export_results_json(const struct bm_results *results,
                                       const struct bm_export_options *options, struct bm_text *text,
                                       struct bm_error *error);
+enum bm_status bm_export_comparison_text(const struct bm_comparison *comparison,
+                                         const struct bm_export_options *options, struct bm_text *text,
+                                         struct bm_error *error);
+enum bm_status bm_export_comparison_json(const struct bm_comparison *comparison,
+                                         const struct bm_export_options *options, struct bm_text *text,
+                                         struct bm_error *error);
 
 #endif

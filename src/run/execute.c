@@ -95,7 +95,7 @@ void bm_run_destroy(struct bm_run *run) {
     }
     bm_control_destroy(run->control);
     bm_results_fini(&run->results);
-    bm_saved_run_fini(&run->saved);
+    bm_saved_fini(&run->saved);
     free(run->sessions);
     free(run->session_error);
     free(run->states);

@@ -12,6 +12,7 @@ struct planner {
     size_t device, endpoint;
     const char *suite; /* its file or name, and the entry in hand, for messages */
     unsigned entry;
+    const struct bm_suite_entry *axes; /* what it lists */
 };
 
 static bool listed(const struct bm_names *names, const char *word) {
@@ -19,6 +20,17 @@ static bool listed(const struct bm_names *names, const char *word) {
         if (strcmp(names->items[i], word) == 0)
             return true;
     return names->count == 0;
+}
+
+/* The option's workloads where there are some, else those that the suite's entry names, else all. */
+static bool selects_workload(const struct planner *planner, const char *workload) {
+    const struct bm_suite_entry *axes = planner->axes;
+    bool named = axes->workload_count == 0;
+    if (planner->options->workloads.count > 0)
+        return listed(&planner->options->workloads, workload);
+    for (unsigned i = 0; i < axes->workload_count; i++)
+        named |= strcmp(axes->workloads[i], workload) == 0;
+    return named;
 }
 
 static enum bm_status add_item(struct planner *planner, const struct bm_case *the_case, bool is_ceiling,
@@ -87,7 +99,7 @@ static enum bm_status add_request(struct planner *planner, const struct bm_model
     bm_string_set(entry->model, sizeof entry->model, model->id);
     for (size_t i = 0; status == BM_OK && i < op_count; i++) {
         struct bm_case the_case = ops[i].the_case;
-        if (!ops[i].has_case || !listed(&planner->options->workloads, the_case.workload->name)) {
+        if (!ops[i].has_case || !selects_workload(planner, the_case.workload->name)) {
             bm_string_set(entry->missing[entry->missing_count++], sizeof entry->missing[0], ops[i].name);
             continue;
         }
@@ -185,6 +197,13 @@ static enum bm_status add_suite(struct planner *planner, const struct bm_suite *
     for (unsigned e = 0; status == BM_OK && e < suite->entry_count; e++) {
         const struct bm_suite_entry *entry = &suite->entries[e];
         planner->entry = e;
+        planner->axes = entry;
+        for (unsigned w = 0; w < entry->workload_count; w++)
+            if (bm_workload_find(entry->workloads[w]) == NULL)
+                return bm_fail(
+                    error, BM_INVALID,
+                    "%s: $.entries[%u].workloads[%u]: '%s' is unknown: `benchmark workloads` lists them",
+                    planner->suite, e, w, entry->workloads[w]);
         size_t count = given->count > 0 ? given->count : entry->model_count;
         for (size_t m = 0; status == BM_OK && m < count; m++)
             status = add_model(planner, entry, given->count > 0 ? given->items[m] : entry->models[m], error);
@@ -196,7 +215,8 @@ static struct bm_ceiling_sizes ceiling_sizes(const struct bm_inventory *inventor
                                              const struct bm_device *device,
                                              const struct bm_endpoint *endpoint) {
     struct bm_ceiling_sizes sizes = {.cold_bytes = bm_device_cold_bytes(device, endpoint),
-                                     .compute_units = endpoint->compute_units};
+                                     .compute_units = endpoint->compute_units,
+                                     .is_gpu = endpoint->is_gpu};
     struct bm_run_cache caches[BM_RUN_CACHES];
     size_t count = bm_run_caches(inventory, device, endpoint, caches);
     for (size_t i = 0; i < count; i++) {

@@ -2,13 +2,14 @@
 
 #include "run.h"
 
-static enum bm_status check_same(const struct bm_run *run, const struct bm_saved_run *saved,
+static enum bm_status check_same(const struct bm_run *run, const struct bm_saved *saved,
                                  struct bm_error *error) {
     const char *path = run->options->resume;
-    if (saved->hot != run->options->hot)
+    const bool hot = strcmp(saved->settings.cache, "hot") == 0;
+    if (hot != run->options->hot)
         return bm_fail(error, BM_INVALID, "%s: $.settings.cache: was measured with --cache %s: give the same",
-                       path, saved->hot ? "hot" : "cold");
-    if (strcmp(saved->kernels_sha256, run->results.tool.kernels_sha256) != 0)
+                       path, hot ? "hot" : "cold");
+    if (strcmp(saved->tool.kernels_sha256, run->results.tool.kernels_sha256) != 0)
         return bm_fail(error, BM_INVALID,
                        "%s: $.tool.kernels_sha256: other kernels were measured: start a new run", path);
     for (size_t d = 0; d < run->results.device_count; d++)
@@ -29,7 +30,7 @@ static enum bm_status take_rounds(const struct bm_saved_row *row, struct bm_seri
     if (status != BM_OK)
         return status;
     for (size_t i = 0; i < row->round_count; i++) {
-        const struct bm_results_round *round = &row->rounds[i];
+        const struct bm_saved_round *round = &row->rounds[i];
         series->rounds[i] = (struct bm_round){
             .start_ns = round->start_ns, .ns = round->ns, .launches = round->launches, .flags = round->flags};
         if (round->start_ns + round->ns > *elapsed_ns)
@@ -41,7 +42,8 @@ static enum bm_status take_rounds(const struct bm_saved_row *row, struct bm_seri
 }
 
 enum bm_status bm_run_resume_open(struct bm_run *run, struct bm_error *error) {
-    enum bm_status status = bm_saved_run_load(run->options->resume, bm_flag_name, &run->saved, error);
+    const struct bm_saved_options options = {.flag_name = bm_flag_name, .rounds = true};
+    enum bm_status status = bm_saved_load(run->options->resume, &options, &run->saved, error);
     return status == BM_OK ? check_same(run, &run->saved, error) : status;
 }
 
@@ -61,7 +63,7 @@ enum bm_status bm_run_resume_rounds(struct bm_run *run, uint64_t *elapsed_ns, st
                 strcmp(row->backend, bm_run_endpoint(run, item)->id) != 0)
                 continue;
             /* Ceilings choose anew in each run; `benchmark tune` may have been run between the two. */
-            if (row->parameters_hash == hash)
+            if (row->kernel.parameters_hash == hash)
                 status = take_rounds(row, &run->series[i], elapsed_ns, error);
             else
                 other += !item->is_ceiling;

@@ -23,6 +23,8 @@ static void describe_case(const struct bm_case *the_case, struct bm_results_row 
     row->the_case.kv_heads = the_case->kv_heads;
     row->the_case.head_dim = the_case->head_dim;
     row->the_case.v_dim = the_case->v_dim;
+    row->the_case.groups = the_case->groups;
+    row->the_case.groups_used = the_case->groups_used;
     row->the_case.hot = the_case->hot;
 }
 

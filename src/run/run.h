@@ -5,6 +5,7 @@
 #include "bm/control.h"
 #include "bm/measure.h"
 #include "bm/run.h"
+#include "bm/saved.h"
 
 /* What became of an item before it was timed. */
 struct bm_run_state {
@@ -34,7 +35,7 @@ struct bm_run {
     bool measured; /* begun at least: there are results */
     uint64_t start_ns, last_write_ns;
     struct bm_error write_error;
-    struct bm_saved_run saved; /* of --resume */
+    struct bm_saved saved; /* of --resume */
 };
 
 const struct bm_endpoint *bm_run_endpoint(const struct bm_run *run, const struct bm_run_item *item);

@@ -46,8 +46,13 @@ static void add_rows(const struct bm_run *run, const struct bm_run_request *requ
         add_name(summary->missing, &summary->missing_count, request->missing[i]);
     for (size_t u = 0; u < request->use_count; u++) {
         const struct bm_results_row *row = &run->results.rows[uses[u].item];
-        if (!is_named(summary->missing, summary->missing_count, row->the_case.op))
-            add_row(row, uses[u].count, summary, sums);
+        if (is_named(summary->missing, summary->missing_count, row->the_case.op))
+            continue;
+        add_row(row, uses[u].count, summary, sums);
+        if (summary->use_count == BM_COUNT_OF(summary->uses))
+            continue; /* not reached: a pass has no more operations */
+        summary->uses[summary->use_count].row = uses[u].item;
+        summary->uses[summary->use_count++].count = uses[u].count;
     }
 }
 

@@ -13,15 +13,20 @@ struct cells {
     uint64_t rows, panel_n, bands, panels;
     bool whole;
 };
+/* Rows of a matrix unit's sums that belong to different work-items, all of the same instructions. */
+enum { MATRIX_ROWS = 8 };
 
 static struct cells cells_of(const struct bm_case *c, const struct bm_plan *plan) {
     const bool grouped = bm_parameters_get(&plan->parameters, "GROUPED", 0);
     struct cells cells = {.rows =
                               (uint64_t)bm_parameters_get(&plan->parameters, grouped ? "VEC" : "TILE_M", 1),
                           .panel_n = (uint64_t)bm_parameters_get(&plan->parameters, "PANEL_N", 1)};
+    if (bm_gemm_on_matrix_unit(&plan->parameters))
+        cells.rows = MATRIX_ROWS;
     cells.bands = bm_ceil_div(c->m, cells.rows);
     cells.panels = bm_ceil_div(c->n, cells.panel_n);
-    cells.whole = bm_parameters_get(&plan->parameters, "TILE_N", 1) < (int64_t)cells.panel_n;
+    cells.whole = bm_gemm_on_matrix_unit(&plan->parameters) ||
+                  bm_parameters_get(&plan->parameters, "TILE_N", 1) < (int64_t)cells.panel_n;
     return cells;
 }
 
@@ -131,15 +136,21 @@ enum bm_status bm_gemm_check(const struct bm_case *c, const struct bm_plan *plan
         first = bm_sample(seed, 2 * index + 1, bm_ceil_div(columns, RUN)) * RUN;
         end = first + RUN < columns ? first + RUN : columns;
     }
-    for (uint64_t column = first; column < end; column += RUN) {
-        double expected[RUN];
-        multiply(c, &layout, operands, plan->tensor_count - 1, x, panel * cells.panel_n + column, expected);
-        for (uint64_t i = 0; i < RUN && column + i < end; i++)
-            check->expected[column - first + i] = expected[i];
+    if (bm_gemm_on_matrix_unit(&plan->parameters)) {
+        status =
+            bm_gemm_matrix_expect(c, plan, operands, x, panel * cells.panel_n, end, check->expected, error);
+    } else {
+        for (uint64_t column = first; column < end; column += RUN) {
+            double expected[RUN];
+            multiply(c, &layout, operands, plan->tensor_count - 1, x, panel * cells.panel_n + column,
+                     expected);
+            for (uint64_t i = 0; i < RUN && column + i < end; i++)
+                check->expected[column - first + i] = expected[i];
+        }
     }
     free(x);
     check->first = row * c->n + panel * cells.panel_n + first;
     check->count = (unsigned)(end - first);
     check->scale = bm_matmul_scale(c);
-    return BM_OK;
+    return status;
 }

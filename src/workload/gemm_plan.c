@@ -1,13 +1,21 @@
 /* How gemm runs on a device: kernels/gemm.cl, whose comments tell the layouts. */
 #include "gemm.h"
 
-enum { GROUP_K = 32, EXACT_SUM = 1024 }; /* as in the kernel */
+enum { GROUP_K = 32, EXACT_SUM = 1024, TILE_M_MOST = 32 }; /* as in the kernel */
 
 const struct bm_tunable bm_gemm_tunables[BM_GEMM_TUNABLE_COUNT] = {
-    {"GROUPED", 0, 1, false},      {"PANEL_N", 1, 1024, false}, {"TILE_N", 1, 256, false},
-    {"TILE_M", 1, 32, false},      {"BLOCK_M", 1, 4096, false}, {"BLOCK_K", 4, EXACT_SUM, true},
-    {"VEC", 1, 16, true},          {"STAGE", 0, 1, false},      {"PREFETCH", 0, 8, false},
+    {"GROUPED", 0, 1, false},
+    {"PANEL_N", 1, 1024, false},
+    {"TILE_N", 1, 256, false},
+    {"TILE_M", 1, 128, false},
+    {"BLOCK_M", 1, 4096, false},
+    {"BLOCK_K", 4, EXACT_SUM, true},
+    {"VEC", 1, 16, true},
+    {"STAGE", 0, 1, false},
+    {"PREFETCH", 0, 8, false},
     {"PACK_LANES", 1, 1024, true},
+    {"MATRIX_UNIT", BM_UNIT_NONE, BM_UNIT_NVIDIA_MMA, false},
+    {"BUFFERS", 2, 5, false},
 };
 
 void bm_gemm_safe_parameters(const struct bm_case *c, const struct bm_target *target,
@@ -26,6 +34,8 @@ void bm_gemm_safe_parameters(const struct bm_case *c, const struct bm_target *ta
     bm_parameters_set(parameters, "STAGE", 0);
     bm_parameters_set(parameters, "PREFETCH", 0);
     bm_parameters_set(parameters, "PACK_LANES", grouped ? 16 : 1);
+    bm_parameters_set(parameters, "MATRIX_UNIT", BM_UNIT_NONE);
+    bm_parameters_set(parameters, "BUFFERS", 2);
 }
 
 struct bm_gemm_layout bm_gemm_layout(const struct bm_case *c, const struct bm_parameters *parameters) {
@@ -39,6 +49,9 @@ struct bm_gemm_layout bm_gemm_layout(const struct bm_case *c, const struct bm_pa
         layout.k_stored = layout.groups * GROUP_K;
         layout.group_size = GROUP_K;
     }
+    if (bm_gemm_on_matrix_unit(parameters))
+        layout.k_stored =
+            bm_ceil_div(c->k, bm_gemm_matrix_unit_k(c->dtype)) * bm_gemm_matrix_unit_k(c->dtype);
     return layout;
 }
 
@@ -61,6 +74,9 @@ static enum bm_status check_tiling(const struct tiling *t, const struct bm_targe
                                    struct bm_error *error) {
     const uint64_t items = t->panel_n / t->tile_n * (t->block_m / t->tile_m);
 
+    if (t->tile_m > TILE_M_MOST)
+        return bm_fail(error, BM_INVALID, "gemm: without a matrix unit TILE_M is %llu, must be at most %d",
+                       (unsigned long long)t->tile_m, TILE_M_MOST);
     if (t->panel_n % t->tile_n || t->tile_n % t->vec || t->block_m % t->tile_m)
         return bm_fail(error, BM_INVALID,
                        "gemm: PANEL_N %llu must be a multiple of TILE_N %llu, that of VEC %llu, and BLOCK_M "
@@ -150,6 +166,9 @@ enum bm_status bm_gemm_plan(const struct bm_case *c, const struct bm_target *tar
                                  error);
     if (status)
         return status;
+    if (bm_gemm_on_matrix_unit(&parameters))
+        return bm_gemm_matrix_plan(c, target, &parameters, plan, error);
+    bm_parameters_set(&parameters, "BUFFERS", 2); /* there are no others here */
     struct tiling t = tiling_of(&parameters);
     status = check_tiling(&t, target, error);
     if (status)

@@ -6,8 +6,10 @@
 
 #include "bm/workload.h"
 
-extern const struct bm_workload bm_workload_gemm, bm_workload_gemv, bm_workload_attention, bm_workload_stream,
-    bm_workload_cache, bm_workload_fma, bm_workload_launch, bm_workload_transfer;
+extern const struct bm_workload bm_workload_gemm, bm_workload_gemv, bm_workload_attention,
+    bm_workload_rmsnorm, bm_workload_layernorm, bm_workload_swiglu, bm_workload_gelu, bm_workload_residual,
+    bm_workload_rope, bm_workload_softmax, bm_workload_topk, bm_workload_embedding, bm_workload_kv_write,
+    bm_workload_stream, bm_workload_cache, bm_workload_fma, bm_workload_launch, bm_workload_transfer;
 
 /* Every count of elements is a product of a few dimensions; with these bounds none overflows 64 bits, in
  * bytes neither. */
@@ -62,10 +64,14 @@ void bm_plan_begin(struct bm_plan *plan, const char *source, const char *variant
 /* Returns the tensor's index. */
 unsigned bm_plan_tensor(struct bm_plan *plan, const char *name, enum bm_element element, enum bm_role role,
                         uint64_t count);
+/* An output that rotates: of work that writes about as much as it reads, which a cache would hide. */
+unsigned bm_plan_rotating_output(struct bm_plan *plan, const char *name, enum bm_element element,
+                                 uint64_t count);
 struct bm_launch *bm_plan_launch(struct bm_plan *plan, const char *kernel, unsigned dimensions);
-/* Appends the tensor's buffer and, for a cold one, its offset. */
+/* Appends the tensor's buffer and, for one that rotates, its offset. */
 void bm_launch_tensor(struct bm_launch *launch, const struct bm_plan *plan, unsigned tensor);
 void bm_launch_uint(struct bm_launch *launch, uint64_t value);
+void bm_launch_float(struct bm_launch *launch, float value);
 /* BM_UNSUPPORTED when a buffer is larger than the target allocates at once. The cold tensors of one format
  * share a buffer, so their sum counts. */
 enum bm_status bm_plan_fits(const struct bm_plan *plan, const struct bm_target *target,
@@ -87,6 +93,32 @@ uint64_t bm_sample(uint64_t seed, uint64_t index, uint64_t bound);
 /* Clears *check and bounds count. */
 enum bm_status bm_check_begin(struct bm_check *check, uint64_t index, uint64_t count,
                               struct bm_error *error) BM_CHECK_RESULT;
+
+/* ---- work on m rows of n outputs ---- */
+
+/* BM_INVALID unless the case has a dtype, m >= 1 and n >= 1 within bounds. */
+enum bm_status bm_rows_validate(const struct bm_case *c, struct bm_error *error) BM_CHECK_RESULT;
+void bm_rows_shape(const struct bm_case *c, struct bm_text *text); /* "m512n4096" */
+/* Of the elements that a case of rows reads and writes: activations and outputs have one format. */
+static inline double bm_rows_element(const struct bm_case *c) {
+    return bm_element_bytes_each(c->dtype->activation);
+}
+/* Sets the defines STORED (enum bm_element) and VEC, the latter lowered to what divides `n`. */
+void bm_rows_define(struct bm_plan *plan, enum bm_element stored, uint64_t n);
+
+/* Lowers VEC of the defines to a power of two that divides `length` too. */
+void bm_rows_limit_vec(struct bm_plan *plan, uint64_t length);
+
+/* Checks of outputs [m, n]: all of them where that is cheap, else a run of every row. */
+struct bm_row_run {
+    uint64_t row, column;
+    unsigned count;
+};
+uint64_t bm_row_run_count(uint64_t m, uint64_t n);
+struct bm_row_run bm_row_run_get(uint64_t m, uint64_t n, uint64_t seed, uint64_t index);
+/* The check of the plain layout: number row * n + column and those after it. */
+enum bm_status bm_row_run_begin(struct bm_check *check, uint64_t m, uint64_t n, uint64_t seed, uint64_t index,
+                                struct bm_row_run *run, struct bm_error *error) BM_CHECK_RESULT;
 
 /* ---- matmul: what gemm and gemv share ---- */
 

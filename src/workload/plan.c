@@ -18,6 +18,13 @@ unsigned bm_plan_tensor(struct bm_plan *plan, const char *name, enum bm_element 
     return plan->tensor_count++;
 }
 
+unsigned bm_plan_rotating_output(struct bm_plan *plan, const char *name, enum bm_element element,
+                                 uint64_t count) {
+    const unsigned t = bm_plan_tensor(plan, name, element, BM_ROLE_OUTPUT, count);
+    plan->tensors[t].rotates = true;
+    return t;
+}
+
 struct bm_launch *bm_plan_launch(struct bm_plan *plan, const char *kernel, unsigned dimensions) {
     assert(plan->launch_count < BM_COUNT_OF(plan->launches));
     struct bm_launch *launch = &plan->launches[plan->launch_count++];
@@ -34,13 +41,17 @@ static void append(struct bm_launch *launch, struct bm_argument argument) {
 
 void bm_launch_tensor(struct bm_launch *launch, const struct bm_plan *plan, unsigned tensor) {
     append(launch, (struct bm_argument){.kind = BM_ARGUMENT_BUFFER, .index = tensor});
-    if (plan->tensors[tensor].role == BM_ROLE_COLD)
+    if (plan->tensors[tensor].role == BM_ROLE_COLD || plan->tensors[tensor].rotates)
         append(launch, (struct bm_argument){.kind = BM_ARGUMENT_OFFSET, .index = tensor});
 }
 
 void bm_launch_uint(struct bm_launch *launch, uint64_t value) {
     assert(value <= UINT32_MAX);
     append(launch, (struct bm_argument){.kind = BM_ARGUMENT_UINT, .value = value});
+}
+
+void bm_launch_float(struct bm_launch *launch, float value) {
+    append(launch, (struct bm_argument){.kind = BM_ARGUMENT_FLOAT, .real = value});
 }
 
 static enum bm_status check_bytes(const char *what, uint64_t bytes, const struct bm_target *target,

@@ -48,6 +48,20 @@ static struct bm_case case_attention(const char *dtype, uint32_t batch, uint32_t
     return the_case;
 }
 
+/* An op without weights on m rows of n; those of heads have m tokens of six heads of 64. */
+static struct bm_case case_rows(const char *workload, const char *dtype, uint64_t m, uint64_t n) {
+    struct bm_case the_case = begin(workload, "norm", dtype);
+    the_case.phase = BM_PHASE_PREFILL;
+    the_case.tokens = (uint32_t)m;
+    the_case.m = m;
+    the_case.n = n;
+    the_case.k = 4;
+    the_case.heads = 4;
+    the_case.kv_heads = 2;
+    the_case.head_dim = the_case.v_dim = 64;
+    return the_case;
+}
+
 static struct bm_case case_ceiling(const char *workload, const char *op, uint64_t bytes, uint64_t n,
                                    uint64_t k) {
     struct bm_case the_case = begin(workload, op, NULL);
@@ -73,6 +87,8 @@ static void add(struct bm_case cases[CASES_MAX], size_t *count, struct bm_case t
 
 size_t cases_all(struct bm_case cases[CASES_MAX]) {
     static const uint32_t grouped[4] = {8, 2, 64, 64}, odd[4] = {3, 3, 40, 24}, large[4] = {4, 1, 128, 128};
+    static const char *const of_rows[] = {"rmsnorm", "layernorm", "swiglu", "gelu",      "residual",
+                                          "softmax", "topk",      "rope",   "embedding", "kv_write"};
     size_t count = 0;
     for (size_t d = 0; bm_dtype_get(d) != NULL; d++) {
         const char *dtype = bm_dtype_get(d)->name;
@@ -88,6 +104,8 @@ size_t cases_all(struct bm_case cases[CASES_MAX]) {
         add(cases, &count, case_attention(dtype, 1, 0, 1, odd));
         add(cases, &count, case_attention(dtype, 2, 0, 300, grouped));
         add(cases, &count, case_attention(dtype, 1, 0, 1025, large));
+        for (size_t r = 0; r < BM_COUNT_OF(of_rows); r++)
+            add(cases, &count, case_rows(of_rows[r], dtype, d % 2 ? 37 : 64, d % 2 ? 208 : 1000));
     }
     cases[count++] = case_ceiling("stream", "read", 4096, 0, 0);
     cases[count++] = case_ceiling("stream", "read", 3 * 65536 + 40, 0, 0);

@@ -11,6 +11,10 @@ TestSuite(arenas, .init = endpoints_begin, .fini = endpoints_end);
 enum { FIRST = 1001, SECOND = 37, HOT = 77, ALL = FIRST + SECOND + HOT }; /* odd: half bytes are left over */
 static enum bm_element element;
 
+static struct bm_tensor tensor(const char *name, enum bm_element format, enum bm_role role, uint64_t count) {
+    return (struct bm_tensor){.name = name, .element = format, .role = role, .count = count};
+}
+
 static enum bm_status plan_readback(const struct bm_case *the_case, const struct bm_target *target,
                                     const struct bm_parameters *parameters, struct bm_plan *plan,
                                     struct bm_error *error) {
@@ -18,10 +22,10 @@ static enum bm_status plan_readback(const struct bm_case *the_case, const struct
                                        number = BM_ARGUMENT_UINT;
     (void)the_case, (void)target, (void)parameters, (void)error;
     *plan = (struct bm_plan){.source = "readback.cl", .pipe = "-", .tensor_count = 4, .launch_count = 1};
-    plan->tensors[0] = (struct bm_tensor){"first", element, BM_ROLE_COLD, FIRST, false};
-    plan->tensors[1] = (struct bm_tensor){"second", element, BM_ROLE_COLD, SECOND, false};
-    plan->tensors[2] = (struct bm_tensor){"hot", element, BM_ROLE_HOT, HOT, false};
-    plan->tensors[3] = (struct bm_tensor){"outputs", BM_ELEMENT_F32, BM_ROLE_OUTPUT, ALL, false};
+    plan->tensors[0] = tensor("first", element, BM_ROLE_COLD, FIRST);
+    plan->tensors[1] = tensor("second", element, BM_ROLE_COLD, SECOND);
+    plan->tensors[2] = tensor("hot", element, BM_ROLE_HOT, HOT);
+    plan->tensors[3] = tensor("outputs", BM_ELEMENT_F32, BM_ROLE_OUTPUT, ALL);
     plan->launches[0] = (struct bm_launch){.kernel = "readback",
                                            .dimensions = 1,
                                            .global = {ALL, 1, 1},

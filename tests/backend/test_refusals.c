@@ -78,7 +78,8 @@ Test(refusals, reserve_comes_first) {
         struct bm_error error = {0};
         cr_expect_eq(endpoint->backend->reserve(session, &wide, NULL, &error), BM_INTERNAL);
         expect_told(&error, BM_INTERNAL, words);
-        cr_expect_eq(endpoint->backend->reserve(session, &small, NULL, NULL), BM_OK, "what fits may be told late");
+        cr_expect_eq(endpoint->backend->reserve(session, &small, NULL, NULL), BM_OK,
+                     "what fits may be told late");
         endpoint->backend->discard(prepared);
         endpoint->backend->close(session);
     }

@@ -9,6 +9,7 @@ from harness import OPS, SUITE, TINY, ProgramTest, layer, main
 
 CEILINGS = ["stream/-/-/read/-/-", "stream/-/-/copy/-/-", "cache/-/-/llc_read/-/-/hot", "fma/-/-/f32_vector/-/-"]
 INNER = ["cache/-/-/l2_read/-/-/hot", "cache/-/-/l1_read/-/-/hot"]  # when hot rows are to be judged
+LAYER_OPS = ("rmsnorm", "layernorm", "swiglu", "gelu", "residual", "rope", "softmax", "topk", "embedding", "kv_write")
 MATRICES = {"qkv": (12288, 4096), "attn_out": (4096, 4096), "ffn_gate_up": (22016, 4096), "ffn_down": (4096, 11008),
             "lm_head": (32000, 4096)}  # of Llama 2 7B: n, k
 
@@ -101,6 +102,18 @@ class Selectors(PlanTest):
         self.assertEqual(self.parts(0, "--workload", "gemm,gemv"), {"gemm", "gemv"})
         self.assertEqual(self.keys("--workload", "stream"), [])
 
+    def test_a_layer_has_every_op(self):
+        """A suite that names no workloads plans all that the model has; --workload selects among them too."""
+        entry = {name: value for name, value in SUITE["entries"][0].items() if name != "workloads"}
+        self.write("whole.json", {**SUITE, "entries": [{**entry, "dtypes": ["bf16"]}]})
+        whole = ("--suite", "./whole.json")
+        ops = {"embedding": "embedding", "norm": "rmsnorm", "rope": "rope", "kv_write": "kv_write", "act": "swiglu",
+               "residual": "residual", "softmax": "softmax"}
+        planned = {key.split("/")[3]: key.split("/")[0] for key in self.keys("--phase", "prefill", suite=whole)}
+        self.assertEqual(planned, {**dict.fromkeys(OPS, "gemm"), "attn": "attention", "lm_head": "gemv", **ops})
+        self.assertEqual(self.parts(0, "--workload", "rope,softmax", suite=whole), {"rope", "softmax"})
+        self.assertEqual(self.parts(0, "--workload", "rope"), {"rope"}, "the option's in place of the suite's")
+
     def test_model(self):
         self.assertEqual(self.parts(1, "--model", "tinyllama-1.1b,llama2-7b"), {"tinyllama-1.1b", "llama2-7b"})
         self.assertEqual(self.parts(1, "--model", "DeepSeek-R1"), {"deepseek-v3"})
@@ -172,7 +185,7 @@ class Listings(ProgramTest):
             self.assertRegex(text, rf"(?m)^{dtype} ")
             self.benchmark("run", "--dry-run", *TINY, "--dtype", dtype)
         kinds = {workload["name"]: workload["kind"] for workload in workloads}
-        self.assertEqual(kinds, {"gemm": "operation", "gemv": "operation", "attention": "operation", "stream": "ceiling", "cache": "ceiling", "fma": "ceiling",
+        self.assertEqual(kinds, {**dict.fromkeys(("gemm", "gemv", "attention", *LAYER_OPS), "operation"), "stream": "ceiling", "cache": "ceiling", "fma": "ceiling",
                                  "launch": "ceiling", "transfer": "ceiling"})
 
     def test_devices(self):

@@ -2,7 +2,9 @@
 
 from harness import ProgramTest, main
 
-COMMANDS = ("run", "verify", "tune", "devices", "models", "workloads", "suites")
+READERS = ("compare",)  # of results files
+OTHERS = ("run", "verify", "tune", "devices", "models", "workloads", "suites")
+COMMANDS = OTHERS + READERS
 DRY = ("run", "--dry-run", "--suite", "quick")
 
 
@@ -20,7 +22,7 @@ class Help(ProgramTest):
             text = self.benchmark("help", command).out
             self.assertTrue(text.startswith(f"benchmark {command}: "), text)
             self.assertIn(f"Usage: benchmark {command} ", text)
-            self.assertIn("--format text|json", text)
+            self.assertIn("--format FORMAT" if command in READERS else "--format text|json", text)
             self.assertEqual(self.benchmark(command, "--help").out, text)
             self.assertEqual(self.benchmark(command, "-h").out, text)
 
@@ -52,7 +54,7 @@ class Commands(ProgramTest):
     def test_words_too_many(self):
         self.refused("--version", "please", says="'please'")
         self.refused("help", "run", "please", says="'please'")
-        for command in COMMANDS:
+        for command in OTHERS:
             self.refused(command, "please", says=(f"{command}: unknown argument 'please'", f"benchmark help {command}"))
 
     def test_a_message_is_one_line_whatever_a_name_holds(self):

@@ -58,6 +58,11 @@ Test(summary, tokens_by_the_time_of_all_operations) {
     cr_expect_str_eq(summary->model, "test");
     cr_expect_str_eq(summary->phase, "prefill");
     cr_expect_str_eq(summary->dtype, "f32");
+    cr_assert_eq(summary->use_count, OPS);
+    for (size_t i = 0; i < OPS; i++) {
+        cr_expect_eq(summary->uses[i].row, hand_plan.uses[i].item);
+        cr_expect_eq(summary->uses[i].count, counts[i]);
+    }
     cr_expect(summary->batch == 2 && summary->tokens == 32 && summary->context == 0);
     expect_near(summary->tokens_per_s, 64 / 2.32e-3);
     cr_expect_eq(summary->op_count, 3);

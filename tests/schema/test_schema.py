@@ -102,6 +102,10 @@ MISTAKES = [
     (CPU + ("summary", 0, "tokens_per_s"), None, "$.devices[0].summary[0].tokens_per_s", "not of type 'number'"),
     (CPU + ("summary", 0, "mbu"), 0, "$.devices[0].summary[0].mbu", "minimum"),
     (CPU + ("summary", 0, "missing"), ["qkv"], "$.devices[0].summary[0]", "both covered and missing"),
+    (CPU + ("summary", 0, "rows", 0, "count"), 0, "$.devices[0].summary[0].rows[0].count", "minimum"),
+    (CPU + ("summary", 0, "rows", 0, "count"), 31, "$.devices[0].summary[0].rows", "add up to"),
+    (CPU + ("summary", 0, "rows", 0, "key"), "gemm/none/prefill/qkv/f16/m128n12288k4096", "$.devices[0].summary[0].rows",
+     "no measured row"),
     # rows: names
     (ROW + ("key",), "gemm/llama2-7b/prefill/qkv/f16", "$.results[0].key", "does not match"),
     (ROW + ("key",), "gemm/llama2-7b/decode/qkv/f16/m128n12288k4096", "$.results[0].key", "does not match"),
@@ -190,7 +194,7 @@ class Schema(unittest.TestCase):
     def test_objects_are_closed(self):
         """Every described object of our own refuses unknown keys and requires its known ones."""
         schema = json.loads(validate.SCHEMA.read_text())
-        optional = {"sanitizers"}
+        optional = {"sanitizers", "rows"}
         for name, definition in [("the top", schema), *schema["$defs"].items()]:
             if definition.get("type") == "object":
                 with self.subTest(name):
@@ -222,10 +226,13 @@ class Schema(unittest.TestCase):
                 document = changed(path, value)
                 if path == ROW + ("threads",):
                     document["results"][1]["threads"] = None
+                if path == ("results",):
+                    document["devices"][0]["summary"] = []
                 self.assertEqual(problems(document), [])
 
     def test_verify_has_no_times(self):
         document = changed(("settings", "command"), ["benchmark", "verify"])
+        document["devices"][0]["summary"] = []
         row = document["results"][0]
         row.update(rounds=[], **dict.fromkeys(["time_ns", "gflops", "gbytes_per_s", "tokens_per_s", "utilization"]))
         self.assertEqual(problems(document), [])

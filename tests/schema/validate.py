@@ -51,6 +51,27 @@ def interval_problems(path, middle, interval):
         yield path, f"{middle} lies outside its interval {interval}"
 
 
+def sum_problems(document):
+    """A summary is what its rows add up to."""
+    for i, device in enumerate(document["devices"]):
+        times = {}
+        for row in document["results"]:
+            if row["device"] == device["id"] and row["time_ns"]:
+                times.setdefault((row["backend"], row["key"]), []).append(row["time_ns"]["median"])
+        for j, item in enumerate(device["summary"]):
+            if not item.get("rows"):
+                continue
+            path = f"$.devices[{i}].summary[{j}].rows"
+            lost = [use["key"] for use in item["rows"] if len(times.get((item["backend"], use["key"]), ())) != 1]
+            if lost:
+                yield path, f"{lost[0]} is no measured row of {device['id']} and {item['backend']}"
+                continue
+            total = sum(use["count"] * times[item["backend"], use["key"]][0] for use in item["rows"])
+            tokens = item["batch"] * (item["tokens"] if item["phase"] == "prefill" else 1)
+            if item["tokens_per_s"] and abs(item["tokens_per_s"] * total / 1e9 - tokens) > 1e-6 * tokens:
+                yield path, f"they add up to {tokens / total * 1e9} tokens/s, not {item['tokens_per_s']}"
+
+
 def relation_problems(document):
     """Of a document that fits the schema."""
     names = set()
@@ -90,6 +111,7 @@ def relation_problems(document):
         if place in rows:
             yield f"$.results[{i}]", f"{place} stands twice"
         rows[place] = row
+    yield from sum_problems(document)
     for i, row in enumerate(document["results"]):
         path = f"$.results[{i}]"
         case = row["case"]

@@ -30,6 +30,7 @@ struct harness_fault {
 
 struct harness_result {
     uint64_t checked, wrong; /* outputs */
+    uint64_t special;        /* of those, NaN or infinite in the reference */
     double worst;            /* relative error, infinity for NaN */
     uint64_t unwritten;      /* outputs that still hold the poison */
     bool guards_intact;

@@ -85,6 +85,32 @@ Test(shape_class, of_attention_and_ceilings) {
         assert_class(ceilings[i], "");
 }
 
+Test(key, of_a_layers_other_ops) {
+    struct bm_case c = gemm("bf16", 512, 4096, 0);
+    c.workload = bm_workload_find("rmsnorm");
+    bm_string_set(c.op, sizeof(c.op), "norm");
+    assert_key(&c, "rmsnorm/llama2-7b/prefill/norm/bf16/m512n4096");
+    c.workload = bm_workload_find("topk");
+    c.n = 256;
+    c.k = 8;
+    assert_key(&c, "topk/llama2-7b/prefill/norm/bf16/m512n256k8");
+    c.groups = 8;
+    c.groups_used = 4;
+    assert_key(&c, "topk/llama2-7b/prefill/norm/bf16/m512n256k8g8u4");
+    c = attention("f16", BM_PHASE_PREFILL, 2, 32, 8, 100, 0);
+    c.workload = bm_workload_find("kv_write");
+    assert_key(&c, "kv_write/llama3.1-8b/prefill/attn/f16/b2t100h32kv8d128/kvf16");
+    c.kv_heads = 1;
+    c.heads = 0;
+    c.head_dim = 576;
+    c.v_dim = 0;
+    assert_key(&c, "kv_write/llama3.1-8b/prefill/attn/f16/b2t100h0kv1d576dv0/kvf16");
+    c.workload = bm_workload_find("rope");
+    c.heads = 129;
+    c.head_dim = 64;
+    assert_key(&c, "rope/llama3.1-8b/prefill/attn/f16/b2t100h129d64");
+}
+
 Test(key, of_ceilings) {
     struct bm_case cases[8];
     cr_assert_eq(bm_ceiling_cases(1 << 20, cases, 1), 3);
@@ -139,7 +165,7 @@ Test(tables, find_what_they_list) {
     size_t count = 0;
     for (; bm_workload_get(count); count++)
         cr_assert_eq(bm_workload_find(bm_workload_get(count)->name), bm_workload_get(count));
-    cr_assert_eq(count, 8);
+    cr_assert_eq(count, 18);
     cr_assert_null(bm_workload_find("gem"));
     for (count = 0; bm_dtype_get(count); count++) {
         cr_assert_eq(bm_dtype_find(bm_dtype_get(count)->name), bm_dtype_get(count));

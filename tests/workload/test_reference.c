@@ -70,6 +70,24 @@ static double *gemm_by_force(const struct bm_case *c, const struct bm_plan *plan
     return out;
 }
 
+/* The weight that PTX ISA 9.7.14.5.8 and .10 give work-item 4 g + t of a warp: word j of its two is, of
+ * column g, that of k from 4 (t + 4 j) bytes on. Here warps follow column by column of 8, unit by unit of 32
+ * bytes. */
+static double *gemm_matrix_by_force(const struct bm_case *c, uint64_t panel_n) {
+    const uint64_t bytes = c->dtype->weight == BM_ELEMENT_I8 ? 1 : 2, units = (c->k * bytes + 31) / 32;
+    double *out = calloc(c->m * c->n, sizeof(*out)), *x = activations_of(c);
+    for (uint64_t at = 0; at < (c->n + panel_n - 1) / panel_n * panel_n * units * 32 / bytes; at++) {
+        const uint64_t byte = at * bytes, word = byte / 4, j = word % 2, mate = word / 2 % 32;
+        const uint64_t eighth = word / 64 % (panel_n / 8), unit = word / 64 / (panel_n / 8) % units;
+        const uint64_t n = word / 64 / (panel_n / 8) / units * panel_n + eighth * 8 + mate / 4;
+        const uint64_t k = (unit * 32 + 4 * (mate % 4 + 4 * j) + byte % 4) / bytes;
+        for (uint64_t m = 0; n < c->n && k < c->k && m < c->m; m++)
+            out[m * c->n + n] += x[m * c->k + k] * element(0, at) * (bytes == 1 ? element(5, n) : 1);
+    }
+    free(x);
+    return out;
+}
+
 static double *gemv_by_force(const struct bm_case *c, const struct bm_plan *plan) {
     const bool nibbles = c->dtype->weight == BM_ELEMENT_I4;
     const uint64_t stride = nibbles ? (c->k + 31) / 32 * 32 : (c->k + 15) / 16 * 16;
@@ -174,14 +192,15 @@ Test(reference, gemm) {
                                           .k = shape[2]};
                 struct bm_plan plan;
                 plan_with(&c, is_gpu, "TILE_M", tile_m, &plan);
+                const uint64_t rows = (uint64_t)bm_parameters_get(&plan.parameters, "TILE_M", 0);
                 const uint64_t tile_n = (uint64_t)bm_parameters_get(&plan.parameters, "TILE_N", 0);
                 double *truth = gemm_by_force(&c, &plan);
                 unsigned char *touched = calloc(c.m * c.n, 1);
                 compare(&c, &plan, truth, c.m * c.n, 99, touched);
-                for (uint64_t m0 = 0; m0 < c.m; m0 += (uint64_t)tile_m)
+                for (uint64_t m0 = 0; m0 < c.m; m0 += rows)
                     for (uint64_t n0 = 0; n0 < c.n; n0 += tile_n) {
                         bool seen = false;
-                        for (uint64_t m = m0; m < c.m && m < m0 + (uint64_t)tile_m; m++)
+                        for (uint64_t m = m0; m < c.m && m < m0 + rows; m++)
                             for (uint64_t n = n0; n < c.n && n < n0 + tile_n; n++)
                                 seen |= touched[m * c.n + n];
                         cr_assert(seen, "the tile at %llu, %llu was not touched", (unsigned long long)m0,
@@ -190,6 +209,47 @@ Test(reference, gemm) {
                 free(touched);
                 free(truth);
             }
+}
+
+Test(reference, gemm_on_a_matrix_unit) {
+    static const uint64_t shapes[][3] = {{2, 1, 1}, {9, 5, 7}, {17, 37, 101}, {25, 100, 64}};
+    static const char *const dtypes[] = {"f16", "bf16", "int8"};
+    const struct bm_target target = {.is_gpu = true,
+                                     .max_group_items = 1024,
+                                     .local_bytes = 65536,
+                                     .max_allocation_bytes = UINT64_C(1) << 40,
+                                     .has_nvidia_mma = true};
+    struct bm_parameters parameters = {0};
+    static const struct bm_parameter unit[] = {{"MATRIX_UNIT", 2}, {"PANEL_N", 32}, {"TILE_N", 16},
+                                               {"TILE_M", 32},     {"BLOCK_M", 64}, {"BLOCK_K", 64}};
+    for (size_t i = 0; i < BM_COUNT_OF(unit); i++)
+        bm_parameters_set(&parameters, unit[i].name, unit[i].value);
+    make_values();
+    for (size_t s = 0; s < BM_COUNT_OF(shapes) * BM_COUNT_OF(dtypes); s++) {
+        const uint64_t *shape = shapes[s % BM_COUNT_OF(shapes)];
+        const struct bm_case c = {.workload = bm_workload_find("gemm"),
+                                  .phase = BM_PHASE_PREFILL,
+                                  .dtype = bm_dtype_find(dtypes[s / BM_COUNT_OF(shapes)]),
+                                  .m = shape[0],
+                                  .n = shape[1],
+                                  .k = shape[2]};
+        struct bm_plan plan;
+        struct bm_error error = {0};
+        cr_assert_eq(c.workload->plan(&c, &target, &parameters, &plan, &error), BM_OK, "%s", error.message);
+        double *truth = gemm_matrix_by_force(&c, 32);
+        unsigned char *touched = calloc(c.m * c.n, 1);
+        compare(&c, &plan, truth, c.m * c.n, 99, touched);
+        for (uint64_t m = 0; m < c.m; m += 8)
+            for (uint64_t n = 0; n < c.n; n++) {
+                bool seen = false;
+                for (uint64_t i = m; i < c.m && i < m + 8; i++)
+                    seen |= touched[i * c.n + n];
+                cr_assert(seen, "rows from %llu of column %llu", (unsigned long long)m,
+                          (unsigned long long)n);
+            }
+        free(touched);
+        free(truth);
+    }
 }
 
 Test(reference, gemv) {

@@ -23,6 +23,10 @@ void bm_opencl_layout(const struct bm_plan *plan, uint64_t starts[BM_MAX_TENSORS
     }
 }
 
+uint64_t bm_opencl_output_stride(const struct bm_tensor *tensor) {
+    return align(tensor->count);
+}
+
 enum bm_status bm_opencl_values_get(struct bm_session *session, enum bm_element element,
                                     const struct bm_values **values, struct bm_error *error) {
     struct bm_values *own = &session->arenas[element].values;

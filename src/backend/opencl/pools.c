@@ -10,6 +10,31 @@ static uint64_t larger(uint64_t a, uint64_t b) {
     return a > b ? a : b;
 }
 
+/* Of the outputs that one slot has. */
+static uint64_t rotating_bytes(const struct bm_tensor *tensor) {
+    return tensor->rotates ? bm_element_size(tensor->element, bm_opencl_output_stride(tensor)) : 0;
+}
+
+/* An output or scratch tensor. One that rotates has as many slots as make inputs and outputs together cold,
+ * or as fit one allocation. */
+static uint64_t written_bytes(const struct bm_session *session, const struct bm_plan *plan, unsigned t,
+                              bool hot) {
+    const uint64_t own = rotating_bytes(&plan->tensors[t]),
+                   limit = session->target.max_allocation_bytes - 2 * BM_GUARD_BYTES;
+    uint64_t starts[BM_MAX_TENSORS], region[BM_ELEMENT_COUNT], slot = 0;
+    if (own == 0)
+        return tensor_bytes(&plan->tensors[t]);
+    bm_opencl_layout(plan, starts, region);
+    for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++)
+        slot += bm_element_size((enum bm_element)e, region[e]);
+    for (unsigned i = 0; i < plan->tensor_count; i++)
+        slot += rotating_bytes(&plan->tensors[i]);
+    uint64_t slots = hot ? 1 : (session->options.cold_bytes + slot - 1) / slot;
+    if (slots > limit / own)
+        slots = limit / own;
+    return own * (slots > 0 ? slots : 1);
+}
+
 /* Every byte that the session will hold if the plan joins those already reserved. */
 struct need {
     uint64_t arena[BM_ELEMENT_COUNT]; /* elements of the largest region */
@@ -17,7 +42,8 @@ struct need {
     uint64_t staging; /* of the host's memory: no part of total */
 };
 
-static void add_up(const struct bm_session *session, const struct bm_plan *plan, struct need *need) {
+static void add_up(const struct bm_session *session, const struct bm_plan *plan, bool hot_case,
+                   struct need *need) {
     uint64_t starts[BM_MAX_TENSORS], region[BM_ELEMENT_COUNT];
     bm_opencl_layout(plan, starts, region);
     for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++) {
@@ -33,7 +59,8 @@ static void add_up(const struct bm_session *session, const struct bm_plan *plan,
         const struct bm_tensor *tensor = &plan->tensors[t];
         bool used = t < plan->tensor_count && !tensor->on_host;
         bool written = used && (tensor->role == BM_ROLE_OUTPUT || tensor->role == BM_ROLE_SCRATCH);
-        need->written[t] = larger(session->written[t].largest, written ? tensor_bytes(tensor) : 0);
+        need->written[t] =
+            larger(session->written[t].largest, written ? written_bytes(session, plan, t, hot_case) : 0);
         need->total += need->written[t];
         for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++) {
             bool hot = used && tensor->role == BM_ROLE_HOT && tensor->element == e;
@@ -51,7 +78,7 @@ static enum bm_status check_single_allocations(const struct bm_session *session,
         const struct bm_tensor *tensor = &plan->tensors[t];
         bool cold = tensor->role == BM_ROLE_COLD;
         uint64_t bytes = cold ? bm_element_size(tensor->element, region[tensor->element])
-                              : tensor_bytes(tensor) + 2 * BM_GUARD_BYTES;
+                              : larger(tensor_bytes(tensor), rotating_bytes(tensor)) + 2 * BM_GUARD_BYTES;
         if (bytes > limit)
             return bm_fail(error, BM_UNSUPPORTED,
                            "%s: %.2f GiB, but the device allocates at most %.2f GiB at once", tensor->name,
@@ -83,7 +110,7 @@ enum bm_status bm_opencl_reserve(struct bm_session *session, const struct bm_cas
         status = check_single_allocations(session, &plan, error);
     if (status != BM_OK)
         return status;
-    add_up(session, &plan, &need);
+    add_up(session, &plan, the_case->hot, &need);
     uint64_t usable = session->endpoint->memory_bytes / 4 * 3; /* the rest is the system's and the driver's */
     if (need.total > usable)
         return bm_fail(error, BM_NO_MEMORY,
@@ -117,7 +144,7 @@ enum bm_status bm_opencl_check_reserved(const struct bm_session *session, const 
         else if (tensor->role == BM_ROLE_HOT)
             reserved &= tensor_bytes(tensor) <= session->hot[t][tensor->element].largest;
         else if (tensor->role != BM_ROLE_COLD)
-            reserved &= tensor_bytes(tensor) <= session->written[t].largest;
+            reserved &= larger(tensor_bytes(tensor), rotating_bytes(tensor)) <= session->written[t].largest;
     }
     return reserved ? BM_OK : bm_fail(error, BM_INTERNAL, "the case was not reserved before it was prepared");
 }
@@ -154,9 +181,17 @@ enum bm_status bm_opencl_written_get(struct bm_session *session, unsigned t, cl_
                                      struct bm_error *error) {
     struct bm_pool *pool = &session->written[t];
     enum bm_status status = BM_OK;
-    if (pool->buffer == NULL)
-        status =
-            bm_cl_buffer_create(&session->queue, pool->largest + 2 * BM_GUARD_BYTES, &pool->buffer, error);
+    if (pool->buffer == NULL) {
+        size_t bytes = pool->largest + 2 * BM_GUARD_BYTES;
+        static const cl_uchar pattern = BM_POISON;
+        status = bm_cl_buffer_create(&session->queue, bytes, &pool->buffer, error);
+        /* Touched here, so that no launch is the first to touch a slot. */
+        cl_int code = status != BM_OK ? CL_SUCCESS
+                                      : clEnqueueFillBuffer(session->queue.queue, pool->buffer, &pattern,
+                                                            sizeof pattern, 0, bytes, 0, NULL, NULL);
+        if (code != CL_SUCCESS)
+            status = bm_cl_fail(error, code, "clEnqueueFillBuffer");
+    }
     *buffer = pool->buffer;
     return status;
 }

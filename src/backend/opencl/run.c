@@ -7,8 +7,8 @@ static enum bm_status move_to_slot(struct bm_prepared *prepared, unsigned l, uin
         const struct bm_argument *argument = &launch->arguments[a];
         if (argument->kind != BM_ARGUMENT_OFFSET)
             continue;
-        enum bm_element element = prepared->plan.tensors[argument->index].element;
-        cl_ulong offset = slot * prepared->region[element] + prepared->operands.start[argument->index];
+        cl_ulong offset =
+            slot * prepared->stride[argument->index] + prepared->operands.start[argument->index];
         cl_int code = clSetKernelArg(prepared->kernels[l], a, sizeof offset, &offset);
         if (code != CL_SUCCESS)
             return bm_cl_fail(error, code, "clSetKernelArg");

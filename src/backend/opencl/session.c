@@ -21,6 +21,21 @@ static void load_parameters(struct bm_session *session) {
         bm_log(BM_LOG_WARNING, "tuned kernel parameters of %s are ignored: %s", endpoint->id, error.message);
 }
 
+/* Whether the driver's compiler and the device know NVIDIA's matrix instructions: the kernel that uses them
+ * builds. Another vendor's compiler refuses it at its first lines. */
+static bool probe_nvidia_mma(const struct bm_session *session) {
+    struct bm_text path = {0};
+    char *source = NULL;
+    size_t size;
+    bm_text_append(&path, "%s/gemm_matrix.cl", session->kernels_folder);
+    const bool has =
+        !path.failed && bm_file_read(path.data, BM_SOURCE_LIMIT, &source, &size, NULL) == BM_OK &&
+        bm_cl_program_probe(&session->queue, source, "-cl-std=CL1.2 -D MATRIX_UNIT=2 -D WEIGHT=2");
+    free(source);
+    bm_text_fini(&path);
+    return has;
+}
+
 static enum bm_status open_session(const struct bm_endpoint *endpoint,
                                    const struct bm_session_options *options, struct bm_session **session_out,
                                    struct bm_error *error) {
@@ -52,6 +67,7 @@ static enum bm_status open_session(const struct bm_endpoint *endpoint,
     if (status == BM_OK)
         status = bm_cl_queue_open(endpoint->handle, &session->queue, error);
     if (status == BM_OK) {
+        session->target.has_nvidia_mma = endpoint->is_gpu && probe_nvidia_mma(session);
         load_parameters(session);
         *session_out = session;
     } else {
@@ -140,6 +156,10 @@ static void info(const struct bm_prepared *prepared, struct bm_prepared_info *ou
     for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++)
         if (prepared->slots > 1)
             out->cold_bytes += bm_element_size((enum bm_element)e, prepared->region[e] * prepared->slots);
+    for (unsigned t = 0; t < prepared->plan.tensor_count; t++)
+        if (prepared->slots > 1 && prepared->plan.tensors[t].rotates)
+            out->cold_bytes +=
+                bm_element_size(prepared->plan.tensors[t].element, prepared->stride[t] * prepared->slots);
 }
 
 static const struct bm_target *target(const struct bm_session *session) {

@@ -8,7 +8,7 @@
 #include "bm/opencl.h"
 #include "verification.h"
 
-enum { BM_MAX_TENSORS = 8, BM_MAX_LAUNCHES = 4 };
+enum { BM_MAX_TENSORS = 8, BM_MAX_LAUNCHES = 4, BM_SOURCE_LIMIT = 1 << 20 /* bytes of a kernel file */ };
 
 /* Weights and caches of every case live in one buffer per number format; each launch reads another region of
  * it, so that nothing is found in a cache by accident. */
@@ -51,6 +51,7 @@ struct bm_prepared {
     cl_mem buffers[BM_MAX_TENSORS];    /* what the kernels see */
     struct bm_operands operands;       /* starts of cold tensors: within a region */
     uint64_t region[BM_ELEMENT_COUNT]; /* elements of one slot, 0: no cold tensor of this format */
+    uint64_t stride[BM_MAX_TENSORS];   /* elements from one slot to the next; 0: it does not rotate */
     uint64_t slots, next_slot;
 };
 
@@ -63,6 +64,8 @@ enum bm_status bm_opencl_plan(const struct bm_session *session, const struct bm_
  */
 void bm_opencl_layout(const struct bm_plan *plan, uint64_t starts[BM_MAX_TENSORS],
                       uint64_t region[BM_ELEMENT_COUNT]);
+/* Elements between the slots of an output that rotates. */
+uint64_t bm_opencl_output_stride(const struct bm_tensor *tensor);
 enum bm_status bm_opencl_values_get(struct bm_session *session, enum bm_element element,
                                     const struct bm_values **values, struct bm_error *error) BM_CHECK_RESULT;
 /* Creates and fills the arena of a format at its first use. */

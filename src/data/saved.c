@@ -1,0 +1,201 @@
+/* A results file read back. */
+#include "bm/saved.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bm/results.h"
+#include "saved_tables.h"
+
+enum { MAX_DEVICES = 256, MAX_ROWS = 100000 };
+
+static enum bm_status add_word(struct bm_stream *stream, void *target, const char *key) {
+    char *command = target, word[256];
+    const size_t size = SIZE_OF(struct bm_saved, settings.command);
+    size_t used = strlen(command), length;
+    (void)key;
+    enum bm_status status = bm_stream_text(stream, word, sizeof word, &length);
+    if (status == BM_OK && used + 1 < size)
+        snprintf(command + used, size - used, "%s%.*s", used > 0 ? " " : "", (int)(size - used) - 2, word);
+    return status;
+}
+
+static enum bm_status read_command(struct bm_stream *stream, void *target) {
+    return bm_stream_peek(stream) == 'n' ? bm_stream_skip(stream)
+                                         : bm_stream_each(stream, '[', add_word, target);
+}
+
+static const struct bm_stream_field ab_fields[] = {
+    NEEDED(TEXT, struct bm_saved, "id", ab.id),
+    NEEDED(PROSE, struct bm_saved, "side", ab.side),
+};
+static const struct bm_stream_field tool_fields[] = {
+    FIELD(PROSE, struct bm_saved, "version", tool.version),
+    FIELD(PROSE, struct bm_saved, "commit", tool.commit),
+    FIELD(TEXT, struct bm_saved, "kernels_sha256", tool.kernels_sha256),
+};
+static const struct bm_stream_field topology_fields[] = {
+    FIELD(COUNT, struct bm_saved, "packages", host.packages),
+};
+static const struct bm_stream_field host_fields[] = {
+    FIELD(PROSE, struct bm_saved, "hostname", host.hostname),
+    FIELD(PROSE, struct bm_saved, "os", host.os),
+    FIELD(PROSE, struct bm_saved, "kernel", host.kernel),
+    FIELD(PROSE, struct bm_saved, "cpu_model", host.cpu_model),
+    OBJECT("topology", topology_fields),
+};
+static const struct bm_stream_field settings_fields[] = {
+    FIELD(PROSE, struct bm_saved, "suite", settings.suite),
+    FIELD(TEXT, struct bm_saved, "cache", settings.cache),
+    FIELD(COUNT, struct bm_saved, "seed", settings.seed),
+    FIELD(NUMBER, struct bm_saved, "budget_s", settings.budget_s),
+    CUSTOM(struct bm_saved, "command", settings.command, read_command),
+};
+static const struct bm_stream_field root_fields[] = {
+    NEEDED(TEXT, struct bm_saved, "schema_version", schema_version),
+    FIELD(TEXT, struct bm_saved, "id", id),
+    NEEDED(TEXT, struct bm_saved, "created", created),
+    FIELD(BOOL, struct bm_saved, "complete", complete),
+    OBJECT("ab", ab_fields),
+    OBJECT("tool", tool_fields),
+    OBJECT("host", host_fields),
+    OBJECT("settings", settings_fields),
+    {.key = "devices",
+     .kind = BM_STREAM_LIST,
+     .required = true,
+     .offset = offsetof(struct bm_saved, devices),
+     .size = sizeof(struct bm_saved_device),
+     .item = &bm_saved_device_item,
+     .limit = MAX_DEVICES,
+     .count_offset = offsetof(struct bm_saved, device_count),
+     .capacity_offset = offsetof(struct bm_saved, device_capacity)},
+    {.key = "results",
+     .kind = BM_STREAM_LIST,
+     .required = true,
+     .offset = offsetof(struct bm_saved, rows),
+     .size = sizeof(struct bm_saved_row),
+     .item = &bm_saved_row_item,
+     .limit = MAX_ROWS,
+     .count_offset = offsetof(struct bm_saved, row_count),
+     .capacity_offset = offsetof(struct bm_saved, row_capacity)},
+};
+
+/* ---- the version, before anything else: of another one nothing is known ---- */
+
+static const struct bm_stream_field version_fields[] = {
+    {.key = "schema_version", .kind = BM_STREAM_TEXT, .offset = 0, .size = sizeof(char[16])},
+};
+
+static enum bm_status find_version(struct bm_stream *stream, void *target, const char *key) {
+    char *version = target;
+    if (strcmp(key, "schema_version") != 0)
+        return bm_stream_skip(stream);
+    enum bm_status status = bm_stream_read_value(stream, &version_fields[0], version);
+    return status != BM_OK ? status : BM_INTERRUPTED; /* found: the rest is read later */
+}
+
+static enum bm_status check_version(struct bm_stream *stream) {
+    char version[16] = "";
+    static const char own[] = BM_SCHEMA_VERSION;
+    enum bm_status status = bm_stream_each(stream, '{', find_version, version);
+    if (status == BM_OK)
+        return bm_stream_fail(stream, "is no results file of `benchmark run`: it has no schema_version");
+    if (status != BM_INTERRUPTED)
+        return status;
+    unsigned long major = strtoul(version, NULL, 10), known = strtoul(own, NULL, 10);
+    size_t digits = strspn(version, "0123456789");
+    struct bm_stream_place place = {.key = "schema_version"};
+    stream->place = &place;
+    status = BM_OK;
+    if (digits == 0 || version[digits] != '.')
+        status = bm_stream_fail(stream, "is no version such as %s", own);
+    else if (major > known)
+        status = bm_stream_fail(
+            stream, "is %s, newer than the %s that this program reads: use a newer benchmark", version, own);
+    else if (major < known)
+        status = bm_stream_fail(stream, "is %s, older than the %s that this program reads: measure again",
+                                version, own);
+    stream->place = NULL;
+    return status;
+}
+
+/* ---- the whole ---- */
+
+/* Pairs of names that must exist. */
+static enum bm_status check_references(struct bm_stream *stream, const struct bm_saved *saved) {
+    for (size_t i = 0; i < saved->row_count; i++) {
+        bool found = false;
+        for (size_t d = 0; !found && d < saved->device_count; d++)
+            found = strcmp(saved->devices[d].id, saved->rows[i].device) == 0;
+        struct bm_stream_place rows = {.key = "results"}, row = {.parent = &rows, .index = i},
+                               place = {.parent = &row, .key = "device"};
+        if (found)
+            continue;
+        stream->place = &place;
+        bm_stream_fail(stream, "'%s' is not among the devices", saved->rows[i].device);
+        stream->place = NULL;
+        return BM_INVALID;
+    }
+    return BM_OK;
+}
+
+enum bm_status bm_saved_parse(const char *name, const char *text, size_t size,
+                              const struct bm_saved_options *options, struct bm_saved *saved,
+                              struct bm_error *error) {
+    struct bm_stream stream;
+    *saved = (struct bm_saved){0};
+    bm_stream_init(&stream, name, text, size, error);
+    enum bm_status status = check_version(&stream);
+    if (status != BM_OK)
+        return status;
+    bm_stream_init(&stream, name, text, size, error);
+    stream.context = (void *)(uintptr_t)options;
+    status = bm_stream_read(&stream, root_fields, BM_COUNT_OF(root_fields), saved);
+    if (status == BM_OK)
+        status = check_references(&stream, saved);
+    if (status != BM_OK)
+        bm_saved_fini(saved);
+    return status;
+}
+
+enum bm_status bm_saved_load(const char *path, const struct bm_saved_options *options, struct bm_saved *saved,
+                             struct bm_error *error) {
+    struct bm_error reading = {0};
+    const bool standard_input = strcmp(path, "-") == 0;
+    char *text;
+    size_t size;
+    *saved = (struct bm_saved){0};
+    enum bm_status status =
+        bm_file_read(standard_input ? "/dev/stdin" : path, BM_SAVED_MAX_BYTES, &text, &size, &reading);
+    if (status == BM_INVALID)
+        return bm_fail(error, status, "%s: larger than the %zu MiB that are read of a results file", path,
+                       BM_SAVED_MAX_BYTES >> 20);
+    if (status != BM_OK)
+        return bm_fail_native(error, status, reading.native, reading.call, "%s", reading.message);
+    status = bm_saved_parse(standard_input ? "standard input" : path, text, size, options, saved, error);
+    free(text);
+    return status;
+}
+
+static void free_device(struct bm_saved_device *device) {
+    for (size_t i = 0; i < device->summary_count; i++) {
+        free(device->summaries[i].ops);
+        free(device->summaries[i].missing);
+        free(device->summaries[i].uses);
+    }
+    free(device->summaries);
+    free(device->ceilings);
+    free(device->backends);
+    free(device->datasheet.peaks);
+}
+
+void bm_saved_fini(struct bm_saved *saved) {
+    for (size_t i = 0; i < saved->device_count; i++)
+        free_device(&saved->devices[i]);
+    for (size_t i = 0; i < saved->row_count; i++)
+        free(saved->rows[i].rounds);
+    free(saved->devices);
+    free(saved->rows);
+    *saved = (struct bm_saved){0};
+}

@@ -1,0 +1,424 @@
+"""`benchmark compare`: columns and their order, ratios and their parts, what does not match, broken files."""
+
+import copy
+import json
+import math
+import os
+import unittest
+from pathlib import Path
+
+from jsonschema import Draft202012Validator
+
+import made
+from harness import ProgramTest, main, validate
+from made import Machine, Sheet, gemm
+
+SCHEMA = json.loads((Path(os.environ["BM_SOURCE_DIR"]) / "results" / "comparison.schema.json").read_text())
+A40 = Machine("NVIDIA A40", kind="gpu", compute=20000, bandwidth=600, efficiency=0.6,
+              sheet=Sheet("nvidia-a40", "2020-10", 37400, 696, 300))
+H100 = Machine("NVIDIA H100", kind="gpu", compute=50000, bandwidth=3000, efficiency=0.45,
+               sheet=Sheet("nvidia-h100", "2022-03", 66900, 3350, 700))
+CPU = Machine()
+PREFILL, DECODE = "gemm/test-7b/prefill/qkv/f32/m128n6144k4096", "gemv/test-7b/decode/qkv/f32/m1n6144k4096"
+
+
+class CompareTest(ProgramTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.put("cpu.json", made.results([CPU]))
+        cls.put("a40.json", made.results([A40]))
+        cls.put("h100.json", made.results([H100]))
+
+    @classmethod
+    def put(cls, name, document):
+        path = cls.folder / name
+        cls.write(name, document)
+        found = validate.problems(path)
+        assert not found, found
+        return name
+
+    def compare(self, *words, code=0):
+        out = self.benchmark("compare", "--format", "json", *words, code=code).out
+        document = json.loads(out)
+        self.assertEqual([e.message for e in Draft202012Validator(SCHEMA).iter_errors(document)], [])
+        return document
+
+    def row(self, document, key, line=0, column=1):
+        rows = {row["key"]: row for row in document["lines"][line]["rows"]}
+        return next(cell for cell in rows[key]["columns"] if cell["column"] == column)
+
+    def assertFactor(self, factor, value, half=None):
+        self.assertAlmostEqual(factor["value"] / value, 1, 6)
+        if half is not None:
+            low, high = factor["ci"]
+            self.assertAlmostEqual(math.log(high / low) / 2, half, delta=0.1 * half)
+
+
+class Ratios(CompareTest):
+    def test_the_product_of_every_row(self):
+        document = self.compare("a40.json", "h100.json")
+        self.assertEqual(len(document["lines"][0]["rows"]), len(made.CASES))
+        for row in document["lines"][0]["rows"]:
+            ratio = row["columns"][1]["against_first"]
+            self.assertFactor(ratio["speedup"], ratio["roofline"]["value"] * ratio["utilization"]["value"])
+            self.assertFactor(ratio["roofline"], ratio["compute"]["value"] * ratio["bandwidth"]["value"])
+            self.assertFactor(ratio["roofline"], ratio["datasheet"]["value"] * ratio["delivered"]["value"])
+            self.assertFactor(ratio["utilization"], 0.45 / 0.6)
+
+    def test_figures_of_two_rows(self):
+        document = self.compare("a40.json", "h100.json")
+        between = 0.027 * math.sqrt(2) * 1.96  # two runs
+        prefill = self.row(document, PREFILL)
+        self.assertEqual((prefill["bound"], self.row(document, PREFILL, column=0)["bound"]), ("compute", "compute"))
+        self.assertFactor(prefill["against_first"]["speedup"], 50000 / 20000 * 0.45 / 0.6, math.hypot(between, 0.005 * math.sqrt(2)))
+        self.assertFactor(prefill["against_first"]["roofline"], 2.5, math.hypot(between, 0.005 * math.sqrt(2)))
+        self.assertFactor(prefill["against_first"]["datasheet"], 66900 / 37400)
+        self.assertIsNone(prefill["against_first"]["datasheet"]["ci"])
+        self.assertFactor(prefill["against_first"]["delivered"], 2.5 / (66900 / 37400))
+        decode = self.row(document, DECODE)
+        self.assertEqual(decode["bound"], "memory")
+        self.assertFactor(decode["against_first"]["roofline"], 5)
+        self.assertFactor(decode["against_first"]["compute"], 1)
+        self.assertFactor(decode["against_first"]["bandwidth"], 5)
+        self.assertTrue(decode["against_first"]["changed"])
+
+    def test_whole_models(self):
+        document = self.compare("a40.json", "h100.json", "--price", "a40=5000,H100=30000")
+        for request in document["lines"][0]["requests"]:
+            old, new = request["columns"]
+            ratio = new["against_first"]
+            self.assertFactor(ratio["speedup"], new["tokens_per_s"] / old["tokens_per_s"])
+            self.assertFactor(ratio["speedup"], ratio["roofline"]["value"] * ratio["utilization"]["value"])
+            self.assertFactor(ratio["utilization"], 0.45 / 0.6)
+            self.assertFactor(ratio["roofline"], 5 if request["phase"] == "decode" else 2.5)
+            # three rows vary by themselves, so their sum varies less than each
+            low, high = ratio["speedup"]["ci"]
+            self.assertLess(math.log(high / low) / 2, 0.027 * math.sqrt(2) * 1.96)
+            self.assertAlmostEqual(old["tokens_per_joule_at_least"], old["tokens_per_s"] / 300)
+            self.assertAlmostEqual(new["tokens_per_s_per_usd"], new["tokens_per_s"] / 30000)
+
+    def test_ceilings_against_the_datasheet(self):
+        document = self.compare("a40.json", "h100.json")
+        ceilings = {ceiling["resource"]: ceiling["columns"] for ceiling in document["lines"][0]["ceilings"]}
+        self.assertAlmostEqual(ceilings["memory_read"][0]["of_datasheet"], 600 / 696)
+        self.assertAlmostEqual(ceilings["fma"][1]["of_datasheet"], 50000 / 66900)
+        self.assertFactor(ceilings["memory_read"][1]["against_first"], 5)
+
+    def test_a_recalled_datasheet_is_no_denominator(self):
+        machine = copy.copy(H100)
+        machine.sheet = Sheet("nvidia-h100", "2022-03", 66900, 3350, 700, status="recalled")
+        self.put("recalled.json", made.results([machine]))
+        document = self.compare("a40.json", "recalled.json")
+        ratio = self.row(document, PREFILL)["against_first"]
+        self.assertIsNone(ratio["datasheet"])
+        self.assertIsNone(ratio["delivered"])
+        self.assertFactor(ratio["roofline"], 2.5)
+        for ceiling in document["lines"][0]["ceilings"]:
+            self.assertIsNone(ceiling["columns"][1]["of_datasheet"])
+
+    def test_a_bound_that_flips_is_told(self):
+        """A machine with so much bandwidth that a generation step is bound by arithmetic."""
+        self.put("wide.json", made.results([Machine("Wide", kind="gpu", compute=500, bandwidth=1e5)]))
+        document = self.compare("cpu.json", "wide.json")
+        self.assertEqual((self.row(document, DECODE, column=0)["bound"], self.row(document, DECODE)["bound"]), ("memory", "compute"))
+        text = self.benchmark("compare", "cpu.json", "wide.json").out
+        self.assertRegex(text, r"qkv m1n6144k4096 .* mem>comp\n")
+
+    def test_summaries_without_rows_have_no_interval(self):
+        early = made.results([A40])
+        for summary in early["devices"][0]["summary"]:
+            del summary["rows"]
+        self.put("early.json", early)
+        document = self.compare("early.json", "h100.json")
+        ratio = document["lines"][0]["requests"][0]["columns"][1]["against_first"]
+        self.assertIsNone(ratio["speedup"]["ci"])
+        self.assertFactor(ratio["utilization"], 0.45 / 0.6)
+
+    def test_sides_of_an_ab_comparison_are_paired(self):
+        """Noise that both sides of a round share is in neither ratio nor interval."""
+        identity = "7b0c8a52-6d1e-4b7a-9c55-0a1b2c3d4e5f"
+        noise = [math.exp(0.3 * math.sin(7 * i)) for i in range(20)]
+        for side, factor in ("old", 1.0), ("new", 1.05):
+            rounds = {PREFILL: [1e7 * n * factor * math.exp(0.002 * math.cos(11 * i)) for i, n in enumerate(noise)]}
+            self.put(f"ab-{side}.json", made.results([CPU], rounds=rounds, times={PREFILL: 1e7 * factor}, half_width=0.2,
+                                                    ab={"id": identity, "side": side}))
+        for files in ("ab-old.json", "ab-new.json"), ("ab-new.json", "ab-old.json"):
+            document = self.compare(*files)
+            ratio = self.row(document, PREFILL)["against_first"]
+            self.assertTrue(ratio["paired"])
+            self.assertAlmostEqual(ratio["speedup"]["value"], 1 / 1.05, 3)
+            self.assertLess(ratio["speedup"]["ci"][1] / ratio["speedup"]["ci"][0], 1.01)
+        self.assertNotIn("between runs", self.benchmark("compare", "ab-old.json", "ab-new.json").out)
+        self.assertIn("between runs", self.benchmark("compare", "ab-old.json", "cpu.json").out)
+
+
+class Columns(CompareTest):
+    def names(self, document, line=0):
+        return [column["name"] for column in document["lines"][line]["columns"]]
+
+    def test_ordered_by_release_whatever_the_command_line(self):
+        for files in ("a40.json", "h100.json"), ("h100.json", "a40.json"):
+            document = self.compare(*files)
+            self.assertEqual(self.names(document), ["NVIDIA A40", "NVIDIA H100"])
+            self.assertEqual(document["lines"][0]["ordered_by"], "release")
+
+    def test_else_by_the_command_line(self):
+        document = self.compare("h100.json", "cpu.json", "a40.json")
+        self.assertEqual(self.names(document), ["NVIDIA H100", "Test CPU", "NVIDIA A40"])
+        self.assertEqual(document["lines"][0]["ordered_by"], "command_line")
+        self.assertIn("in the order of the command line", self.benchmark("compare", "h100.json", "cpu.json").out)
+
+    def test_devices_of_one_file(self):
+        self.put("both.json", made.results([A40, copy.copy(H100)]) if A40.device != H100.device else self.two())
+        document = self.compare("both.json")
+        self.assertEqual(self.names(document), ["NVIDIA A40", "NVIDIA H100"])
+
+    def two(self):
+        second = copy.copy(H100)
+        second.device = "gpu1"
+        return made.results([A40, second])
+
+    def test_each_kind_with_its_own(self):
+        self.put("old.json", made.results([CPU, A40]))
+        self.put("new.json", made.results([Machine("New CPU", bandwidth=100), H100]))
+        document = self.compare("old.json", "new.json")
+        self.assertEqual([self.names(document, i) for i in (0, 1)], [["Test CPU", "New CPU"], ["NVIDIA A40", "NVIDIA H100"]])
+
+    def test_ambiguous_devices_are_listed(self):
+        self.put("two.json", self.two())
+        self.put("one.json", made.results([Machine("NVIDIA V100", kind="gpu", compute=10000, bandwidth=800)]))
+        self.refused("compare", "one.json", "two.json",
+                     says=("one.json:gpu0 (NVIDIA V100)", "two.json:gpu0 (NVIDIA A40)", "two.json:gpu1 (NVIDIA H100)", "--map"))
+        document = self.compare("one.json", "two.json", "--map", "gpu0=gpu1")
+        self.assertEqual(self.names(document), ["NVIDIA V100", "NVIDIA H100"])
+        self.assertIn("two.json:gpu0 has no counterpart", document["notes"][0])
+        document = self.compare("one.json", "two.json", "--map", "one.json:V100=two.json:H100")
+        self.assertEqual(self.names(document), ["NVIDIA V100", "NVIDIA H100"])
+        document = self.compare("one.json", "two.json", "--device", "V100,A40")
+        self.assertEqual(self.names(document), ["NVIDIA V100", "NVIDIA A40"])
+
+    def test_the_same_devices_twice_need_no_map(self):
+        self.put("two-1.json", self.two())
+        again = self.two()
+        again["created"] = "2026-03-02T10:00:00Z"
+        self.put("two-2.json", again)
+        document = self.compare("two-1.json", "two-2.json")
+        self.assertEqual([self.names(document, i) for i in (0, 1)], [["NVIDIA A40"] * 2, ["NVIDIA H100"] * 2])
+
+    def test_a_cpu_against_a_gpu(self):
+        self.put("mixed.json", made.results([CPU, A40]))
+        document = self.compare("mixed.json", "h100.json", "--map", "cpu0=gpu0")
+        self.assertEqual(self.names(document), ["Test CPU", "NVIDIA H100"])
+
+    def test_wrong_maps_and_prices(self):
+        self.put("two.json", self.two())
+        self.refused("compare", "a40.json", "h100.json", "--map", "gpu0", says=("--map", "'gpu0'", "OLD=NEW"))
+        self.refused("compare", "a40.json", "h100.json", "--map", "gpu7=gpu0", says=("'gpu7'", "a40.json:gpu0 (NVIDIA A40)"))
+        self.refused("compare", "a40.json", "two.json", "--map", "gpu0=gpu", says=("'gpu' may be", "two.json:gpu1", "FILE:DEVICE"))
+        self.refused("compare", "a40.json", "h100.json", "--price", "gpu0", says=("--price", "DEVICE=USD"))
+        self.refused("compare", "a40.json", "h100.json", "--price", "gpu0=cheap", says="'cheap'")
+        self.refused("compare", "a40.json", "h100.json", "--price", "b200=1", says=("--price", "'b200'"))
+
+    def test_the_best_verified_backend(self):
+        fast = copy.copy(CPU)
+        fast.backend, fast.efficiency = "onednn", 0.9
+        document, second = made.results([CPU]), made.results([fast])
+        document["devices"][0]["backends"] += second["devices"][0]["backends"]
+        document["devices"][0]["ceilings"] += second["devices"][0]["ceilings"]
+        document["results"] += second["results"]
+        document["devices"][0]["summary"] += second["devices"][0]["summary"]
+        broken = made.unmeasured(second, DECODE, "failed", "verification failed: output 7 is wrong")
+        document["results"] = [r for r in document["results"] if r["backend"] != "onednn"] + broken["results"]
+        for summary in document["devices"][0]["summary"]:
+            if summary["backend"] == "onednn" and summary["phase"] == "decode":
+                document["devices"][0]["summary"].remove(summary)
+        self.put("two-backends.json", document)
+        comparison = self.compare("two-backends.json", "a40.json")
+        self.assertEqual(comparison["lines"][0]["columns"][0]["backend"], "onednn")
+        self.assertEqual(self.row(comparison, PREFILL, column=0)["backend"], "onednn")
+        self.assertEqual(self.row(comparison, DECODE, column=0)["backend"], "opencl/pocl")
+        comparison = self.compare("two-backends.json", "a40.json", "--backend", "opencl")
+        self.assertEqual(self.row(comparison, PREFILL, column=0)["backend"], "opencl/pocl")
+
+
+class Rows(CompareTest):
+    def test_missing_failed_and_invalid_rows(self):
+        document = made.unmeasured(made.without(made.results([H100]), DECODE), PREFILL, "failed", "output 7 was never written")
+        document["devices"][0]["summary"] = []
+        self.put("partly.json", document)
+        comparison = self.compare("a40.json", "partly.json")
+        failed = self.row(comparison, PREFILL)
+        self.assertEqual((failed["state"], failed["against_first"]), ("failed", None))
+        self.assertIn("failed in the new column: output 7", failed["why"])
+        self.assertEqual(len(next(r for r in comparison["lines"][0]["rows"] if r["key"] == DECODE)["columns"]), 1)
+        text = self.benchmark("compare", "a40.json", "partly.json").out
+        self.assertIn("not there in the new column (model, context 1024, qkv m1n6144k4096)", text)
+        self.assertIn("failed in the new column: output 7 was never written (qkv m128n6144k4096)", text)
+
+    def test_other_work_under_the_same_key(self):
+        document = made.results([H100])
+        for row in document["results"]:
+            if row["key"] == PREFILL:
+                row["flops"] *= 2
+                row["gflops"] *= 2
+        self.put("other.json", document)
+        why = self.row(self.compare("a40.json", "other.json"), PREFILL)["why"]
+        self.assertIn("other work: 6.442e+09 FLOP", why)
+
+    def test_summaries_that_cover_other_operations(self):
+        lacking = made.without(made.results([H100]), "gemv/test-7b/decode/attn_out/f32/m1n4096k4096")
+        again = made.results([H100], cases=[c for c in made.CASES if not (c["op"] == "attn_out" and c["m"] == 1)])
+        lacking["devices"] = again["devices"]
+        self.put("lacking.json", lacking)
+        comparison = self.compare("a40.json", "lacking.json")
+        decode = next(r for r in comparison["lines"][0]["requests"] if r["phase"] == "decode")["columns"][1]
+        self.assertIsNone(decode["against_first"])
+        self.assertIn("attn_out ffn_down qkv against ffn_down qkv", decode["why"])
+
+    def test_nothing_in_common_is_refused_with_the_difference(self):
+        for name, case, says in (("dtype", gemm("qkv", 128, 6144, 4096, dtype="f16"), "--dtype f32 against f16"),
+                                 ("model", gemm("qkv", 128, 6144, 4096, model="other-7b"), "--model test-7b against other-7b"),
+                                 ("tokens", gemm("qkv", 64, 6144, 4096), "--tokens 128 1 against 64")):
+            self.put(f"{name}.json", made.results([H100], cases=[case]))
+            self.refused("compare", "a40.json", f"{name}.json", says=("a40.json:gpu0", f"{name}.json:gpu0", says))
+        hot = made.results([H100])
+        for row in hot["results"]:
+            row["key"] += "/hot"
+            row["case"]["hot"] = True
+        hot["devices"][0]["summary"] = []
+        self.put("hot.json", hot)
+        self.refused("compare", "a40.json", "hot.json", says="--cache cold against hot")
+
+    def test_only_changed(self):
+        times = {case["key"]: made.ideal_ns(A40, case) / 0.6 for case in made.CASES}
+        times[DECODE] *= 1.5
+        self.put("slower.json", made.results([A40], times=times, created="2026-03-02T10:00:00Z"))
+        document = self.compare("a40.json", "slower.json", "--only", "changed")
+        self.assertEqual([row["key"] for row in document["lines"][0]["rows"]], [DECODE])
+        self.assertEqual(document["lines"][0]["hidden_rows"], len(made.CASES) - 1)
+        self.refused("compare", "a40.json", "slower.json", "--only", "new", says=("--only", "'new'"))
+
+    def test_sorting(self):
+        ratio = {case["key"]: 1 + i * 0.1 for i, case in enumerate(reversed(made.CASES))}
+        times = {case["key"]: made.ideal_ns(A40, case) / 0.6 / ratio[case["key"]] for case in made.CASES}
+        self.put("sorted.json", made.results([A40], times=times, created="2026-03-02T10:00:00Z"))
+
+        def keys(sort):
+            return [row["key"] for row in self.compare("a40.json", "sorted.json", "--sort", sort)["lines"][0]["rows"]]
+        suite = [case["key"] for case in made.CASES]
+        self.assertEqual(keys("suite"), suite)
+        self.assertEqual(keys("key"), sorted(suite))
+        self.assertEqual(keys("speedup"), suite[::-1])
+        self.assertEqual(keys("utilization"), suite[::-1])
+        self.assertEqual(keys("time")[0], "gemm/test-7b/prefill/ffn_down/f32/m128n4096k11008")
+        self.refused("compare", "a40.json", "sorted.json", "--sort", "colour", says=("--sort", "'colour'", "speedup"))
+
+    def test_selectors(self):
+        def keys(*words):
+            return [row["key"] for row in self.compare("a40.json", "h100.json", *words)["lines"][0]["rows"]]
+        self.assertEqual(len(keys("--phase", "decode")), 3)
+        self.assertEqual(len(keys("--workload", "gemm")), 3)
+        self.assertEqual(len(keys("--model", "test-7b", "--dtype", "f32")), 6)
+        self.assertEqual(len(keys("--tokens", "128")), 6)
+        self.assertEqual(len(keys("--tokens", "64", "--batch", "1")), 3)
+        self.refused("compare", "a40.json", "h100.json", "--model", "nothing", says="no row of these files matches the selectors")
+        self.refused("compare", "a40.json", "h100.json", "--device", "tpu", says="no row of these files matches")
+
+
+class Files(CompareTest):
+    def test_a_broken_file_is_named_and_the_others_shown(self):
+        whole = (self.folder / "h100.json").read_text()
+        for name, text, says in (("cut.json", whole[: len(whole) // 2], "cut.json:1:"),
+                                 ("nested.json", "[" * 1000000, "nested.json: $: must be an object"),
+                                 ("deep.json", '{"a":' * 1000000, "deep.json:1:"),
+                                 ("newer.json", whole.replace('"schema_version": "1.0"', '"schema_version": "2.0"'),
+                                  "$.schema_version: is 2.0, newer"),
+                                 ("list.json", "[]", "must be an object"),
+                                 ("wrong.json", whole.replace('"median": ', '"median": "x", "was": ', 1), "median: must be a number")):
+            self.write(name, text)
+            for files in ("a40.json", name, "h100.json"), (name, "a40.json", "h100.json"):
+                result = self.benchmark("compare", *files, code=2)
+                self.assertIn("NVIDIA H100 against NVIDIA A40", result.out)
+                self.assertEqual(result.err.count("\n"), 1, result)
+                self.assertIn(says, result.err)
+
+    def test_too_large_a_file(self):
+        with open(self.folder / "large.json", "wb") as file:
+            file.truncate((64 << 20) + 1)
+        result = self.benchmark("compare", "a40.json", "large.json", "h100.json", code=2)
+        self.assertIn("large.json: larger than the 64 MiB", result.err)
+        self.assertIn("NVIDIA H100", result.out)
+
+    def test_a_newer_minor_version(self):
+        newer = made.results([H100])
+        newer["schema_version"] = "1.9"
+        newer["weather"] = {"wind": [1, 2]}
+        newer["results"][0]["carbon"] = 3
+        newer["results"][1]["flags"] = ["glowing"]
+        self.write("minor.json", newer)
+        self.assertEqual(len(self.compare("a40.json", "minor.json")["lines"][0]["rows"]), len(made.CASES))
+
+    def test_only_broken_files(self):
+        self.write("cut.json", "{")
+        result = self.benchmark("compare", "cut.json", "absent.json", code=2)
+        self.assertEqual(result.out, "")
+        self.assertEqual(len(result.err.splitlines()), 2)
+
+    def test_nothing_to_compare(self):
+        self.refused("compare", says="name results files")
+        self.refused("compare", "a40.json", says=("a40.json:gpu0", "name a second file"))
+        self.refused("compare", "absent.json", says="absent.json: No such file")
+        self.refused("compare", ".", says="is a folder")
+
+    def test_an_interrupted_run_is_told(self):
+        self.put("partial.json", made.results([H100], complete=False))
+        self.assertIn("partial.json was interrupted", self.compare("a40.json", "partial.json")["notes"][0])
+
+    def test_output_to_a_file(self):
+        result = self.benchmark("compare", "a40.json", "h100.json", "--output", "deep/er/report.txt")
+        self.assertEqual(result.out, "")
+        self.assertIn("NVIDIA H100 against NVIDIA A40", (self.folder / "deep/er/report.txt").read_text())
+        self.refused("compare", "a40.json", "h100.json", "--output", ".", says="is a folder")
+
+    def test_unknown_formats_are_refused(self):
+        self.refused("compare", "a40.json", "h100.json", "--format", "xml", says=("--format", "'xml'", "text", "json"))
+
+    def test_a_path_that_is_not_utf8(self):
+        name = b"odd-\xff.json"
+        (self.folder / os.fsdecode(name)).write_text(json.dumps(made.results([H100])))
+        document = self.compare("a40.json", os.fsdecode(name))
+        self.assertEqual(document["files"][1]["path"], "odd-\ufffd.json")
+
+
+class Terminal(CompareTest):
+    def test_text_fits_eighty_columns(self):
+        import pty
+        import subprocess
+        leader, follower = pty.openpty()
+        import fcntl
+        import struct
+        import termios
+        fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 80, 0, 0))
+        process = self.popen("compare", "a40.json", "h100.json", "--price", "gpu0=1000", stdout=follower, stderr=subprocess.PIPE,
+                             env={"NO_COLOR": "1", "LC_ALL": "C.UTF-8", "TERM": "xterm"})
+        os.close(follower)
+        out = b""
+        while True:
+            try:
+                piece = os.read(leader, 65536)
+            except OSError:
+                break
+            if not piece:
+                break
+            out += piece
+        process.communicate()
+        os.close(leader)
+        lines = out.decode().replace("\r\n", "\n").splitlines()
+        self.assertGreater(len(lines), 30)
+        for line in lines:
+            self.assertLessEqual(len(line), 80, line)
+
+
+if __name__ == "__main__":
+    main()
