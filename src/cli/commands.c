@@ -83,9 +83,24 @@ static const struct option compare_options[] = {
     {0},
 };
 
+static const struct option check_options[] = {
+    {"baseline", "FILE|DIR", "earlier results, or a folder of them; repeatable", OPTION_WORDS,
+     &settings.baselines},
+    {"margin", "X", "least change that counts, 0.02 or 2%; default 1 to 3 % by the baselines", OPTION_TEXT,
+     &settings.margin},
+    {"alpha", "X", "chance of an alarm without a cause, over all rows; default 0.05", OPTION_TEXT,
+     &settings.alpha},
+    {"fail-on-inconclusive", NULL, "exit 3 where neither a change nor its absence is shown", OPTION_FLAG,
+     &settings.fail_on_inconclusive},
+    {"format", "FORMAT", "text (default) or json", OPTION_TEXT, &settings.format},
+    {"output", "FILE|-", "where the report goes; default standard output", OPTION_TEXT, &settings.run.output},
+    {0},
+};
+
 static const struct option *const run_groups[] = {run_options, selectors, NULL};
 static const struct option *const verify_groups[] = {verify_options, selectors, NULL};
 static const struct option *const tune_groups[] = {tune_options, selectors, NULL};
+static const struct option *const check_groups[] = {check_options, NULL};
 static const struct option *const compare_groups[] = {compare_options, selectors, NULL};
 static const struct option *const listing_groups[] = {listing_options, NULL};
 
@@ -104,6 +119,13 @@ static const struct command tune_command = {"tune",
                                             tune_groups,
                                             command_tune,
                                             false};
+static const struct command check_command = {
+    "check",
+    "fail when something got slower than in the baselines, and only then",
+    "--baseline FILE|DIR [options] FILE...",
+    check_groups,
+    command_check,
+    true};
 static const struct command compare_command = {"compare",
                                                "results files side by side: how much faster, and why",
                                                "[options] [selectors] FILE FILE...",
@@ -121,9 +143,9 @@ static const struct command workloads_command = {"workloads",       "the kinds o
 static const struct command suites_command = {
     "suites", "the suites that --suite takes", "[options]", listing_groups, command_suites, false};
 
-const struct command *const commands[] = {&run_command,       &verify_command,  &tune_command,
-                                          &compare_command,   &devices_command, &models_command,
-                                          &workloads_command, &suites_command,  NULL};
+const struct command *const commands[] = {
+    &run_command,     &verify_command, &tune_command,      &compare_command, &check_command,
+    &devices_command, &models_command, &workloads_command, &suites_command,  NULL};
 
 const struct command *command_find(const char *name) {
     for (size_t i = 0; commands[i] != NULL; i++)
