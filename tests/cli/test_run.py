@@ -136,6 +136,30 @@ class Output(ProgramTest):
         self.assertNotEqual(errors[0], errors[1])
 
 
+class Layer(ProgramTest):
+    """Every op of a decoder layer, for a mixture of experts with grouped routing."""
+
+    def test_a_whole_layer(self):
+        experts = {"experts": 16, "experts_per_token": 4, "shared_experts": 1, "intermediate": 48, "dense_layers": 1,
+                   "groups": 4, "groups_used": 2}
+        self.write("experts.json", {**MODEL, "id": "tiny-experts", "moe": experts})
+        entry = {name: value for name, value in SUITE["entries"][0].items() if name != "workloads"}
+        self.write("whole.json", {**SUITE, "entries": [{**entry, "models": ["./experts.json"], "dtypes": ["bf16"]}]})
+        _, document = self.run_tiny("--suite", "./whole.json")
+        rows = [row for row in document["results"] if row["case"]["phase"]]
+        others = [row for row in rows if row["case"]["workload"] not in ("gemm", "gemv", "attention")]
+        for row in others:
+            self.assertEqual((row["status"], row["case"]["dtype"]), ("ok", "bf16"), row)
+        ops = {"embedding", "norm", "rope", "kv_write", "act", "top_k", "experts_act", "shared_act", "residual", "softmax"}
+        for item, phase in zip(document["devices"][0]["summary"], ("prefill", "decode")):
+            self.assertEqual({row["case"]["op"] for row in others if row["case"]["phase"] == phase}, ops)
+            self.assertLessEqual(ops, set(item["ops"]), "and the summary counts them")
+        (routed,) = [row["case"] for row in others if row["key"].startswith("topk/tiny-experts/prefill")]
+        self.assertEqual([routed[axis] for axis in ("m", "n", "k", "groups", "groups_used")], [16, 16, 4, 4, 2])
+        moved = next(row for row in others if row["case"]["op"] == "kv_write")
+        self.assertEqual((moved["flops"], moved["kernel"]["pipe"]), (0, None))
+
+
 class Anonymous(ProgramTest):
     def check(self, text):
         user, home = pwd.getpwuid(os.geteuid()).pw_name, os.path.expanduser("~")
