@@ -114,6 +114,7 @@ struct bm_place {
 struct bm_places {
     struct bm_place *items; /* owned; those of one node beside each other */
     unsigned count;
+    bool chosen; /* not simply all: by number or kind, or by the container's share */
 };
 /* One place for each of `threads` threads: first one of each core, node by node, then the cores' other
  * hardware threads. threads 0: as many as there are cores, at most the container's share of CPUs.

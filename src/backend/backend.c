@@ -50,8 +50,14 @@ enum bm_status bm_endpoints_list(const struct bm_places *places, const enum bm_i
     enum bm_status status = list_all(&options, endpoints, count, &capacity, error);
     options = (struct bm_backend_options){.cpus = true, .places = places};
     for (size_t i = 0; status == BM_OK && i < cap_count; i++) {
+        const size_t before = *count;
         options.isa = caps[i];
         status = list_all(&options, endpoints, count, &capacity, error);
+        for (size_t e = before; e < *count;
+             e++) { /* all entries share one memory, and are measured at once */
+            (*endpoints)[e].memory_bytes /= cap_count;
+            (*endpoints)[e].max_allocation_bytes /= cap_count;
+        }
     }
     if (status != BM_OK) {
         bm_endpoints_free(*endpoints, *count);

@@ -333,6 +333,11 @@ static enum bm_status check_selectors(const struct bm_run_options *options,
         bool found = false;
         for (size_t e = 0; e < inventory->endpoint_count; e++)
             found |= bm_endpoint_matches(&inventory->endpoints[e], options->backends.items[i]);
+        const bool capped = inventory->count > 0 && inventory->devices[0].isa != BM_ISA_ANY;
+        if (!found && capped)
+            return bm_fail(error, BM_INVALID,
+                           "no backend matches '%s': under --isa there are native and onednn",
+                           options->backends.items[i]);
         if (!found)
             return bm_fail(error, BM_INVALID, "no backend matches '%s': `benchmark devices` lists them",
                            options->backends.items[i]);

@@ -116,8 +116,11 @@ enum bm_status bm_topology_places(const struct bm_topology *topology, enum bm_co
         return bm_fail(error, BM_NO_MEMORY, "no memory for places of threads");
     enum bm_status status = find_usable(topology, kind, usable, error);
     const int found = status == BM_OK ? hwloc_bitmap_weight(usable) : 0;
+    const bool by_number = threads != 0;
     if (status == BM_OK && threads == 0)
         threads = default_threads(topology, usable);
+    places->chosen =
+        by_number || kind != BM_CORES_ALL || (status == BM_OK && threads < count_cores(topology, usable));
     if (status == BM_OK && (found < 0 || threads > (unsigned)found))
         status = bm_fail(error, BM_INVALID, "%u threads, but there are %d hardware threads to run them on",
                          threads, found);
@@ -127,6 +130,8 @@ enum bm_status bm_topology_places(const struct bm_topology *topology, enum bm_co
         add_siblings(topology, usable, sibling, threads, places);
     if (status == BM_OK)
         gather_nodes(places);
+    else
+        bm_places_fini(places);
     hwloc_bitmap_free(usable);
     return status;
 }

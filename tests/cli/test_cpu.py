@@ -69,6 +69,100 @@ class Native(ProgramTest):
         self.assertRegex(backend["reason"], "benchmark-onednn is not installed|built without oneDNN")
 
 
+def tiers():
+    """What --isa takes here, by the program's own words."""
+    done = subprocess.run([os.environ["BM_PROGRAM"], "devices", "--format", "json"], capture_output=True, check=True,
+                          env={**os.environ, "BENCHMARK_BACKENDS": "native"})
+    (backend,) = json.loads(done.stdout)["devices"][0]["backends"]
+    return [] if backend["version"] == "portable" else backend["version"].split()
+
+
+TIERS = ("avx2", "avx512", "vnni", "avx512_bf16", "amx")
+
+
+class Caps(ProgramTest):
+    def test_unknown_caps_are_refused(self):
+        self.refused("run", *TINY, "--isa", "avx", says=["--isa: 'avx' is unknown", "avx512_bf16 or amx"], env=NATIVE)
+        self.refused("verify", *TINY, "--isa", "avx2,sse", says="'sse' is unknown", env=NATIVE)
+
+    def test_caps_that_the_cpu_lacks_are_refused_with_those_it_has(self):
+        lacking = [tier for tier in TIERS if tier not in tiers()]
+        for tier in lacking:
+            self.refused("run", *TINY, "--isa", tier, says=[f"--isa {tier}: this CPU has", *tiers()], env=NATIVE)
+        self.assertTrue(lacking or len(tiers()) == len(TIERS))
+
+    @unittest.skipUnless("avx2" in tiers(), "no x86 CPU with AVX2")
+    def test_each_cap_is_an_entry_of_one_results_file(self):
+        caps = [tier for tier in TIERS if tier in tiers()]
+        words = [word for cap in caps for word in ("--isa", cap)]
+        _, document = self.run_tiny("--backend", "native", "--dtype", "f32,bf16,int8", *words, env=NATIVE)
+        self.assertEqual([device["id"] for device in document["devices"]], [f"cpu0@{cap}" for cap in caps])
+        self.assertEqual({device["hardware"] for device in document["devices"]}, {"cpu0"})
+        self.assertEqual([device["isa"] for device in document["devices"]], caps)
+        self.assertEqual(len({device["fingerprint"] for device in document["devices"]}), len(caps))
+        pipes = {device["isa"]: {ceiling["pipe"] for ceiling in device["ceilings"]} for device in document["devices"]}
+        self.assertFalse({"i8_dot", "bf16_dot", "bf16_matrix"} & pipes["avx2"])
+        for device in document["devices"]:
+            for ceiling in device["ceilings"]:
+                if device["isa"] == "avx2":
+                    self.assertIn("BITS=256", ceiling["how"])
+        if "vnni" in caps:
+            self.assertIn("i8_dot", pipes["vnni"])
+            self.assertNotIn("bf16_dot", pipes["vnni"])
+        if "avx512_bf16" in caps:
+            self.assertIn("bf16_dot", pipes["avx512_bf16"])
+
+    @unittest.skipUnless("avx2" in tiers(), "no x86 CPU with AVX2")
+    def test_a_backend_without_caps_is_left_out(self):
+        both = {"BENCHMARK_BACKENDS": "opencl,native"}
+        self.refused("run", *TINY, "--isa", "avx2", "--backend", "opencl", says=["under --isa", "native and onednn"], env=both)
+
+    @unittest.skipUnless("avx2" in tiers(), "no x86 CPU with AVX2")
+    def test_an_interrupted_run_goes_on_under_its_caps(self):
+        words = ("--backend", "native", "--isa", "avx2")
+        self.run_tiny(*words, output="first.json", env=NATIVE)
+        _, document = self.run_tiny(*words, "--resume", "first.json", output="second.json", env=NATIVE)
+        self.assertEqual([device["id"] for device in document["devices"]], ["cpu0@avx2"])
+        self.refused("run", *TINY, "--backend", "native", "--resume", "first.json", "--output", "x.json", "--isa", "sse", env=NATIVE)
+
+
+class Threads(ProgramTest):
+    def threads(self, backend, *words):
+        """{threads of the backend's rows}"""
+        _, document = self.run_tiny("--dtype", "f32", *words, env={"BENCHMARK_BACKENDS": f"native,{backend}"})
+        return {row["threads"] for row in document["results"] if row["backend"].startswith(backend)}
+
+    def test_every_backend_takes_as_many_as_it_is_told(self):
+        for backend in ["opencl", "native"] + (["onednn"] if has_onednn() else []):
+            with self.subTest(backend=backend):
+                words = ("--backend", "native") if backend == "native" else ()
+                self.assertEqual(self.threads(backend, "--threads", "1", *words), {1})
+                if os.cpu_count() > 1 and len(os.sched_getaffinity(0)) > 1:
+                    self.assertEqual(self.threads(backend, "--threads", "2", *words), {2})
+
+    def test_more_than_there_are(self):
+        self.refused("run", *TINY, "--threads", "16777216", says=["16777216 threads", "hardware threads"], env=NATIVE)
+        self.refused("run", *TINY, "--threads", "0", says="--threads", env=NATIVE)
+        self.refused("run", *TINY, "--threads", "many", says="--threads", env=NATIVE)
+
+    def test_kinds_of_cores(self):
+        self.refused("run", *TINY, "--cores", "big", says=["--cores: 'big'", "performance, efficiency or all"], env=NATIVE)
+        machine = self.benchmark("devices", env=NATIVE).out
+        if "efficiency cores" not in machine:
+            self.refused("run", *TINY, "--cores", "efficiency", says="all of one kind", env=NATIVE)
+        self.run_tiny("--backend", "native", "--cores", "all", env=NATIVE)
+
+    def test_a_process_that_is_bound_uses_what_it_may(self):
+        """taskset leaves it one CPU: one thread, on that."""
+        one = max(os.sched_getaffinity(0))
+        process = self.popen("run", *TINY, "--budget", "0.1", "--backend", "native", "--output", "bound.json", env=NATIVE,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                             preexec_fn=lambda: os.sched_setaffinity(0, {one}))
+        self.assertEqual(process.wait(timeout=60), 0)
+        document = self.load("bound.json")
+        self.assertEqual({row["threads"] for row in document["results"]}, {1})
+
+
 def has_onednn():
     done = subprocess.run([os.environ["BM_PROGRAM"], "devices", "--format", "json"], capture_output=True, check=True,
                           env={**os.environ, "BENCHMARK_BACKENDS": "onednn"})
@@ -121,6 +215,23 @@ class OneDnn(ProgramTest):
             if row["backend"] == "onednn" and row["status"] == "ok":
                 self.assertIn(row["kernel"]["pipe"], pipes)
                 self.assertIsNotNone(row["utilization"]["compute_of_ceiling"], row["key"])
+
+    @unittest.skipUnless("vnni" in tiers(), "no VNNI")
+    def test_caps_run_side_by_side(self):
+        _, document = self.run_tiny("--dtype", "f32,int8", "--workload", "gemm", "--isa", "avx2", "--isa", "vnni", env=ONEDNN)
+        variants, statuses = {}, {}
+        for row in document["results"]:
+            if row["backend"] == "onednn":
+                variant = row["kernel"]["variant"] if row["kernel"] else None
+                variants.setdefault((row["device"], row["case"]["dtype"]), set()).add(variant)
+                statuses.setdefault((row["device"], row["case"]["dtype"]), set()).add(row["status"])
+        self.assertEqual(statuses["cpu0@avx2", "int8"], {"skipped"})
+        self.assertEqual(statuses["cpu0@vnni", "int8"] | statuses["cpu0@avx2", "f32"] | statuses["cpu0@vnni", "f32"], {"ok"})
+        self.assertFalse(any("avx512" in variant for variant in variants["cpu0@avx2", "f32"]), variants)
+        versions = {device["id"]: backend["version"] for device in document["devices"] for backend in device["backends"]
+                    if backend["id"] == "onednn"}
+        self.assertEqual(versions["cpu0@avx2"], "avx2")
+        self.assertIn("vnni", versions["cpu0@vnni"])
 
     def test_verify(self):
         result = self.benchmark("verify", *TINY, "--dtype", "f32,int8", "--workload", "gemm,gemv", env=ONEDNN)
