@@ -12,7 +12,7 @@ from harness import TINY, ProgramTest, layer, main
 
 KERNELS = Path(os.environ["BM_SOURCE_DIR"]) / "kernels"
 SLOW = {"gemm": {"f32": {"GROUPED": 0, "PANEL_N": 16, "TILE_N": 16, "TILE_M": 1, "BLOCK_M": 1, "BLOCK_K": 16, "VEC": 16, "STAGE": 0,
-                         "PREFETCH": 0, "PACK_LANES": 1}}}
+                         "PREFETCH": 0, "PACK_LANES": 1, "MATRIX_UNIT": 0, "BUFFERS": 2}}}
 # Large enough for its parameters to matter, small enough for seconds.
 MODEL = {
     "id": "small", "name": "Small", "layers": 1, "hidden": 512, "heads": 4, "kv_heads": 4, "head_dim": 128, "attention": "mha",
