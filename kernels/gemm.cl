@@ -57,6 +57,9 @@
 #ifndef PREFETCH /* cache lines of the next block called for every 4 columns */
 #define PREFETCH 0
 #endif
+#ifndef ROUTED /* each row to an expert's weights, by a routing table; see below */
+#define ROUTED 0
+#endif
 #ifndef PACK_LANES /* work-items that pack one block of one tile */
 #define PACK_LANES 1
 #endif
@@ -205,6 +208,8 @@ static floatv load_scales(global const scale_t *p) {
 #define PANEL_STORED      ((ulong)k * PANEL_N)
 #endif
 
+#define PANEL_SCALES ((k + GROUP_K - 1) / GROUP_K * PANEL_N) /* of int4 */
+
 /* Sums over blocks: of int8 x int8 in i32, else in f32 from the first to the last column. */
 #define EXACT_SUM 1024
 #if QUANTISE
@@ -223,12 +228,33 @@ static floatv load_scales(global const scale_t *p) {
 #define ADD(is_first, before, sum) (sum)
 #endif
 
+/* ROUTED: the weights are those of all experts, one after the other. Tiles of rows belong to one expert each;
+ * there may be more of them than there are rows for. The routing table tells, m being the rows of all tiles,
+ * of each of them the row of the activations (the first of an unused tile: -1; further rows of a tile repeat
+ * one) and the row of the outputs (-1: none), and of each block of tiles the expert (-1: no block), the first
+ * tile and their number. */
+#if ROUTED
+#define ROUTING         global const int *restrict routing, const ulong routing_offset,
+#define SOURCE_ROW(row) routing[routing_offset + (row)]
+#define OUTPUT_ROW(row) routing[routing_offset + m + (row)]
+#define BLOCK(index)    (routing + routing_offset + 2 * (ulong)m + 3 * (index))
+#define EXPERT(matrix)  ((ulong)expert * get_num_groups(0) * (matrix))
+#else
+#define ROUTING
+#define SOURCE_ROW(row) min(row, m - 1)
+#define OUTPUT_ROW(row) ((row) < m ? (int)(row) : -1)
+#define EXPERT(matrix)  0
+#endif
+
 /* row_scales[i] = max |activations of row i| / 127, for rows up to a whole tile. */
 kernel __attribute__((reqd_work_group_size(PACK_LANES, 1, 1))) void
-scale_rows(global const activation_t *restrict activations, global float *restrict row_scales, const uint m,
-           const uint k) {
+scale_rows(global const activation_t *restrict activations, ROUTING global float *restrict row_scales,
+           const uint m, const uint k) {
     const uint row = get_group_id(0), lane = get_local_id(0);
-    global const activation_t *from = activations + (ulong)min(row, m - 1) * k;
+    const int source = SOURCE_ROW(row);
+    if (source < 0)
+        return;
+    global const activation_t *from = activations + (ulong)source * k;
     float largest = 0;
     for (uint j = lane; j < k; j += PACK_LANES)
         largest = fmax(largest, fabs(LOAD_ACTIVATION(from + j)));
@@ -246,10 +272,14 @@ scale_rows(global const activation_t *restrict activations, global float *restri
 /* Range: {tiles of PACK_M rows x PACK_LANES} x {blocks of BLOCK_K columns}. Rows past the last repeat it;
  * their outputs are dropped. */
 kernel __attribute__((reqd_work_group_size(PACK_LANES, 1, 1))) void
-pack_activations(global const activation_t *restrict activations, ROW_SCALES global float *restrict packed,
+pack_activations(global const activation_t *restrict activations, ROUTING ROW_SCALES global float *restrict packed,
                  const uint m, const uint k) {
     const uint tile = get_group_id(0), tiles = get_num_groups(0), k0 = get_group_id(1) * BLOCK_K;
     const uint columns = min((uint)BLOCK_K, k - k0);
+#if ROUTED
+    if (SOURCE_ROW(tile * PACK_M) < 0)
+        return;
+#endif
     global float *to = packed + ((ulong)k0 * tiles + (ulong)tile * columns) * PACK_M;
     for (uint j = get_local_id(0); j < columns; j += PACK_LANES)
 #if !GROUPED
@@ -257,7 +287,7 @@ pack_activations(global const activation_t *restrict activations, ROW_SCALES glo
 #endif
         for (uint i = 0; i < PACK_M; i++) {
             const uint row = tile * PACK_M + i;
-            float value = LOAD_ACTIVATION(activations + (ulong)min(row, m - 1) * k + k0 + j);
+            float value = LOAD_ACTIVATION(activations + (ulong)SOURCE_ROW(row) * k + k0 + j);
 #if QUANTISE
             value = row_scales[row] > 0 ? rint(value / row_scales[row]) : 0;
 #endif
@@ -316,16 +346,25 @@ gemm(global const weight_t *restrict weights, const ulong weights_offset,
 #if SCALED_GROUPS || SCALED_COLUMN
      global const scale_t *restrict scales, const ulong scales_offset,
 #endif
-     ROW_SCALES global const float *restrict packed, global activation_t *restrict outputs, const uint m,
+     ROUTING ROW_SCALES global const float *restrict packed, global activation_t *restrict outputs, const uint m,
      const uint n, const uint k) {
     const uint panel = get_group_id(0), tiles = (m + TILE_M - 1) / TILE_M;
+#if ROUTED
+    global const int *rows = BLOCK(get_group_id(1));
+    const int expert = rows[0];
+    const uint first_tile = rows[1], tile_count = rows[2];
+    if (expert < 0)
+        return;
+#else
     const uint first_tile = get_group_id(1) * (BLOCK_M / TILE_M);
     const uint tile_count = min((uint)(BLOCK_M / TILE_M), tiles - first_tile);
-    global const weight_t *w = weights + weights_offset / ELEMENTS_STORED + PANEL_STORED * panel;
+#endif
+    global const weight_t *w =
+        weights + weights_offset / ELEMENTS_STORED + EXPERT(PANEL_STORED) + PANEL_STORED * panel;
 #if SCALED_GROUPS
-    global const scale_t *s = scales + scales_offset + (ulong)panel * PANEL_N * ((k + GROUP_K - 1) / GROUP_K);
+    global const scale_t *s = scales + scales_offset + EXPERT(PANEL_SCALES) + (ulong)panel * PANEL_SCALES;
 #elif SCALED_COLUMN
-    global const scale_t *s = scales + scales_offset;
+    global const scale_t *s = scales + scales_offset + EXPERT(PANEL_N);
 #else
     global const scale_t *s = 0;
 #endif
@@ -393,9 +432,9 @@ gemm(global const weight_t *restrict weights, const ulong weights_offset,
                         const uint row = (first_tile + t) * TILE_M + i;
                         if (k0 + columns < k)
                             before[i * PANEL_VECTORS + v] = total;
-                        else if (row < m)
-                            finish(total, row, panel * PANEL_N + column + v * VEC, n, s, ROW_SCALE(row),
-                                   outputs);
+                        else if (OUTPUT_ROW(row) >= 0)
+                            finish(total, OUTPUT_ROW(row), panel * PANEL_N + column + v * VEC, n, s,
+                                   ROW_SCALE(row), outputs);
                     }
             }
     }
@@ -413,16 +452,22 @@ gemm(global const weight_t *restrict weights, const ulong weights_offset,
 #if SCALED_GROUPS || SCALED_COLUMN
      global const scale_t *restrict scales, const ulong scales_offset,
 #endif
-     ROW_SCALES global const float *restrict packed, global activation_t *restrict outputs, const uint m,
+     ROUTING ROW_SCALES global const float *restrict packed, global activation_t *restrict outputs, const uint m,
      const uint n, const uint k) {
     local floatv a_tile[2][BLOCK_K * BLOCK_M / VEC], b_tile[2][BLOCK_K * PANEL_N / VEC];
     const uint item = get_local_id(0), lane_n = item % LANES_N, lane_m = item / LANES_N;
     const uint panel = get_group_id(0), block = get_group_id(1), blocks = get_num_groups(1);
-    global const weight_t *w = weights + weights_offset / ELEMENTS_STORED + PANEL_STORED * panel;
+#if ROUTED
+    const int expert = BLOCK(block)[0];
+    if (expert < 0)
+        return;
+#endif
+    global const weight_t *w =
+        weights + weights_offset / ELEMENTS_STORED + EXPERT(PANEL_STORED) + PANEL_STORED * panel;
 #if SCALED_GROUPS
-    global const scale_t *s = scales + scales_offset + (ulong)panel * PANEL_N * ((k + GROUP_K - 1) / GROUP_K);
+    global const scale_t *s = scales + scales_offset + EXPERT(PANEL_SCALES) + (ulong)panel * PANEL_SCALES;
 #elif SCALED_COLUMN
-    global const scale_t *s = scales + scales_offset;
+    global const scale_t *s = scales + scales_offset + EXPERT(PANEL_N);
 #else
     global const scale_t *s = 0;
 #endif
@@ -514,8 +559,8 @@ gemm(global const weight_t *restrict weights, const ulong weights_offset,
         const uint row = block * BLOCK_M + (i / VEC * LANES_M + lane_m) * VEC + i % VEC;
 #pragma unroll
         for (uint v = 0; v < TILE_N / VEC; v++)
-            if (row < m)
-                finish(total[i][v], row, panel * PANEL_N + (v * LANES_N + lane_n) * VEC, n, s, ROW_SCALE(row),
+            if (OUTPUT_ROW(row) >= 0)
+                finish(total[i][v], OUTPUT_ROW(row), panel * PANEL_N + (v * LANES_N + lane_n) * VEC, n, s, ROW_SCALE(row),
                        outputs);
     }
 }

@@ -13,6 +13,8 @@
  * 2, in the low nibble where e is even. */
 enum bm_element { BM_ELEMENT_F32, BM_ELEMENT_F16, BM_ELEMENT_BF16, BM_ELEMENT_I8, BM_ELEMENT_I4 };
 enum { BM_ELEMENT_COUNT = BM_ELEMENT_I4 + 1 };
+/* Of tables alone: never a value, so no array of BM_ELEMENT_COUNT has a place for it. */
+#define BM_ELEMENT_I32 ((enum bm_element)BM_ELEMENT_COUNT)
 const char *bm_element_name(enum bm_element element); /* "f32", "bf16", "i4" */
 /* Bytes of `count` packed elements, a last half byte counted whole. */
 uint64_t bm_element_size(enum bm_element element, uint64_t count);
@@ -63,6 +65,11 @@ struct bm_workload;
 enum bm_phase { BM_PHASE_NONE, BM_PHASE_PREFILL, BM_PHASE_DECODE };
 const char *bm_phase_name(enum bm_phase phase); /* "-", "prefill", "decode" */
 
+/* How tokens choose their experts (DESIGN "Formulas"): all alike, or the r-th most popular with a weight of
+ * 1 / r. */
+enum bm_routing { BM_ROUTING_UNIFORM, BM_ROUTING_ZIPF };
+const char *bm_routing_name(enum bm_routing routing); /* "uniform", "zipf" */
+
 /* A workload with every parameter fixed. Axes that a workload lacks are 0. */
 struct bm_case {
     const struct bm_workload *workload;
@@ -76,7 +83,12 @@ struct bm_case {
     uint64_t m, n, k; /* matmul: [m,k] x [k,n]; fma: n lanes, k steps; cache: see src/workload/cache.c;
                          0: the defaults */
     uint32_t heads, kv_heads, head_dim, v_dim; /* attention; head_dim of queries and keys, v_dim of values */
-    uint32_t groups, groups_used; /* topk: groups of experts, and how many may be chosen from; 0: none */
+    /* grouped_gemm: each of m tokens goes to top_k of the experts; of those in groups_used of the groups
+     * where that is not 0. */
+    uint32_t experts, top_k;
+    enum bm_routing routing;
+    bool row_per_pair; /* activations have a row for each (token, expert), not one for each token */
+    uint32_t groups, groups_used; /* of experts, and how many may be chosen from; 0: none */
     uint64_t working_set;         /* ceilings: bytes touched by one launch, 0: the default */
     bool hot;                     /* the same weights or cache at every launch */
 };
@@ -91,22 +103,25 @@ bool bm_case_same_work(const struct bm_case *a, const struct bm_case *b);
 enum bm_role {
     BM_ROLE_HOT,    /* input, the same at every launch: activations */
     BM_ROLE_COLD,   /* input in the rotating arena: weights, KV cache */
+    BM_ROLE_TABLE,  /* input of I32, BM_DRAWS of them, which take turns: filled by the workload */
     BM_ROLE_OUTPUT, /* verified */
     BM_ROLE_SCRATCH /* between launches of one plan */
 };
+/* How often a table is drawn anew before the first comes again. */
+enum { BM_DRAWS = 16 };
 struct bm_tensor {
     const char *name;
     enum bm_element element;
     enum bm_role role;
-    uint64_t count; /* elements, including padding of a packed layout */
+    uint64_t count; /* elements, including padding of a packed layout; of one draw of a table */
     bool on_host;   /* one end of a transfer: host memory from which a device can copy directly */
     bool rotates; /* an output that every launch writes at another place, as it reads cold inputs from one */
 };
 
 enum bm_argument_kind {
     BM_ARGUMENT_BUFFER, /* the buffer of tensor `index`; cold tensors: the arena */
-    BM_ARGUMENT_OFFSET, /* ulong: element offset of cold or rotating tensor `index` in its buffer, changes at
-                           every launch */
+    BM_ARGUMENT_OFFSET, /* ulong: element offset of cold or rotating tensor `index` in its buffer, or of a
+                           table among its draws; changes at every launch */
     BM_ARGUMENT_UINT,   /* uint: value */
     BM_ARGUMENT_FLOAT,  /* float: real */
     BM_ARGUMENT_LOCAL   /* local memory of value bytes */
@@ -170,10 +185,11 @@ void bm_values_fini(struct bm_values *values);
 void bm_values_gather(const struct bm_values *values, uint64_t start, uint64_t stride, size_t count,
                       double *out);
 
-/* Where tensor t of a plan begins in its bm_values; hot and cold alike. */
+/* Where tensor t of a plan begins in its bm_values; hot and cold alike. Of a table: the draw in force. */
 struct bm_operands {
     const struct bm_values *values[8];
     uint64_t start[8];
+    const int32_t *table[8];
 };
 
 #define BM_CHECK_OUTPUTS 1024
@@ -195,6 +211,7 @@ struct bm_tunable {
 
 struct bm_workload {
     const char *name, *summary;
+    const char *like; /* the workload whose known parameters serve where it has none of its own, or NULL */
     bool is_ceiling;
     const char *reference; /* how it is checked, for the report: "float64" */
     /* BM_INVALID with the reason when the case's parameters make no sense. */
@@ -221,6 +238,9 @@ struct bm_workload {
     enum bm_status (*plan)(const struct bm_case *the_case, const struct bm_target *target,
                            const struct bm_parameters *parameters, struct bm_plan *plan,
                            struct bm_error *error);
+    /* Writes draw number `draw` of tensor t, a table, which depends on the seed as well. NULL: no tables. */
+    enum bm_status (*fill)(const struct bm_case *the_case, const struct bm_plan *plan, unsigned t,
+                           uint64_t seed, uint64_t draw, int32_t *table, struct bm_error *error);
     /* Checks touch every tile of every output. check() computes number index < check_count(). */
     uint64_t (*check_count)(const struct bm_case *the_case, const struct bm_plan *plan);
     enum bm_status (*check)(const struct bm_case *the_case, const struct bm_plan *plan,
@@ -233,6 +253,12 @@ struct bm_workload {
 /* The class of shapes that shares parameters with this case, from coarse to fine, the levels parted by '/':
  * "m33-128/n4096k4096", "decode/d128"; "" for ceilings. bm/tuned.h looks such names up. */
 void bm_case_class(const struct bm_case *the_case, char shape_class[BM_CLASS_SIZE]);
+
+/* Experts that occur when the case's tokens are routed: expected, and in draw number `draw` of that seed. 0
+ * for other workloads. */
+double bm_case_experts_expected(const struct bm_case *the_case);
+enum bm_status bm_case_experts_drawn(const struct bm_case *the_case, uint64_t seed, uint64_t draw,
+                                     uint64_t *experts, struct bm_error *error) BM_CHECK_RESULT;
 
 const struct bm_workload *bm_workload_find(const char *name); /* NULL: unknown */
 const struct bm_workload *bm_workload_get(size_t index);      /* NULL past the end */

@@ -1,8 +1,8 @@
 /* ops.c - the operations of one forward pass, as inference engines run them.
  *
  * m rows of activations (batch x tokens in prefill, batch in decode) go through every layer; the vocabulary's
- * projection sees the last row of each sequence only. What has no workload of its own (routed experts, scans,
- * ...) is listed all the same, so that a summary can name what it does not cover. */
+ * projection sees the last row of each sequence only. What has no workload of its own (scans, ...) is listed
+ * all the same, so that a summary can name what it does not cover. */
 #include "pass.h"
 
 #include <string.h>
@@ -136,10 +136,11 @@ static void add_experts(struct bm_pass *pass, uint64_t layers, uint64_t m) {
         bm_pass_rows(pass, "shared_act", "swiglu", layers, m, shared);
         bm_pass_matmul(pass, "shared_down", layers, m, model->hidden, shared);
     }
-    bm_pass_add(pass, "experts_gate_up", layers);
+    bm_pass_experts(pass, "experts_gate_up", layers, m, 2 * (uint64_t)model->expert_intermediate,
+                    model->hidden, false);
     bm_pass_rows(pass, "experts_act", "swiglu", layers, m * model->experts_per_token,
                  model->expert_intermediate);
-    bm_pass_add(pass, "experts_down", layers);
+    bm_pass_experts(pass, "experts_down", layers, m, model->hidden, model->expert_intermediate, true);
 }
 
 static enum bm_status check_length(const struct bm_model *model, const char *option, uint32_t length,

@@ -166,6 +166,29 @@ void bm_pass_kv_write(struct bm_pass *pass, uint64_t count, uint32_t heads, uint
     finish_case(pass, op);
 }
 
+void bm_pass_experts(struct bm_pass *pass, const char *name, uint64_t count, uint64_t m, uint64_t n,
+                     uint64_t k, bool row_per_pair) {
+    const struct bm_model *model = pass->model;
+    struct bm_op *op = add(pass, name, count);
+    if (op == NULL)
+        return;
+    check_elements(pass, name, m * model->experts_per_token, n);
+    check_elements(pass, name, m * model->experts_per_token, k);
+    check_elements(pass, name, (uint64_t)model->experts * n, k);
+    if (pass->status == BM_OK)
+        set_case(pass, op, "grouped_gemm", (uint32_t)(m / pass->request->batch));
+    op->the_case.m = m;
+    op->the_case.n = n;
+    op->the_case.k = k;
+    op->the_case.experts = model->experts;
+    op->the_case.top_k = model->experts_per_token;
+    op->the_case.groups = model->expert_groups;
+    op->the_case.groups_used = model->expert_groups > 0 ? model->expert_groups_used : 0;
+    op->the_case.routing = pass->request->routing;
+    op->the_case.row_per_pair = row_per_pair;
+    finish_case(pass, op);
+}
+
 void bm_pass_attention(struct bm_pass *pass, const char *name, uint64_t count, uint32_t length) {
     const struct bm_model *model = pass->model;
     bool decode = pass->request->phase == BM_PHASE_DECODE;

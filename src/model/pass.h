@@ -30,6 +30,10 @@ void bm_pass_rope(struct bm_pass *pass, const char *name, uint64_t count, uint32
 /* Keys and values of the new tokens, out of rows that begin with `heads` heads of queries. */
 void bm_pass_kv_write(struct bm_pass *pass, uint64_t count, uint32_t heads, uint32_t kv_heads,
                       uint32_t head_dim, uint32_t v_dim);
+/* The [k, n] of the experts that the model sends each of m tokens to. row_per_pair: activations have a row
+ * for each token and expert. */
+void bm_pass_experts(struct bm_pass *pass, const char *name, uint64_t count, uint64_t m, uint64_t n,
+                     uint64_t k, bool row_per_pair);
 /* Attention over `length` tokens a sequence: new ones in prefill, cached ones in decode. */
 void bm_pass_attention(struct bm_pass *pass, const char *name, uint64_t count, uint32_t length);
 

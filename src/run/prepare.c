@@ -44,6 +44,20 @@ void bm_run_reserve_items(struct bm_run *run) {
     }
 }
 
+/* The mean over all draws, which take turns in the launches. */
+static enum bm_status count_experts(const struct bm_case *the_case, uint64_t seed, double *mean,
+                                    struct bm_error *error) {
+    *mean = 0;
+    for (uint64_t draw = 0; the_case->experts > 0 && draw < BM_DRAWS; draw++) {
+        uint64_t experts;
+        enum bm_status status = bm_case_experts_drawn(the_case, seed, draw, &experts, error);
+        if (status != BM_OK)
+            return status;
+        *mean += (double)experts / BM_DRAWS;
+    }
+    return BM_OK;
+}
+
 static void prepare_item(struct bm_run *run, size_t i) {
     const struct bm_run_item *item = &run->plan->items[i];
     const struct bm_backend *backend = bm_run_endpoint(run, item)->backend;
@@ -60,6 +74,9 @@ static void prepare_item(struct bm_run *run, size_t i) {
         backend->info(state->prepared, &state->info);
         status =
             backend->verify(state->prepared, run->options->seed + i, &state->verification, &state->error);
+        if (status == BM_OK)
+            status =
+                count_experts(&item->the_case, run->options->seed, &state->experts_occurred, &state->error);
     }
     if (status != BM_OK && bm_run_stop_requested(run)) {
         /* A compiler that the signal met removes its own files and fails: that tells nothing of the device.

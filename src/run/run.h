@@ -11,6 +11,7 @@
 struct bm_run_state {
     struct bm_prepared *prepared; /* NULL: not measured */
     struct bm_verification verification;
+    double experts_occurred;      /* a launch, where tokens are routed to experts; 0: unknown */
     struct bm_prepared_info info; /* borrows from prepared, copied into the row while that lives */
     enum bm_row_status status;
     struct bm_error error; /* why it was skipped or failed */

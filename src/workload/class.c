@@ -1,9 +1,10 @@
 /* Classes of shapes: cases of a class have the same best parameters, near enough.
  *
  * Of a matrix product m decides most: how many rows share a read of the weights. Its classes are narrow where
- * that share changes the kernel, m 2-8, 9-32, 33-128, 129-512, 513+. n and k decide how many panels there are
- * to share out and whether one stays in a cache; powers of four are near enough for both. Attention is told
- * apart by phase, head size and, in decode, by how many query heads share a KV head. */
+ * that share changes the kernel, m 2-8, 9-32, 33-128, 129-512, 513+. Where m tokens
+ * go to experts, the rows of one expert count. n and k decide how many panels there are to share out and
+ * whether one stays in a cache; powers of four are near enough for both. Attention is told apart by phase,
+ * head size and, in decode, by how many query heads share a KV head. */
 #include "internal.h"
 
 static void append_m(uint64_t m, struct bm_text *text) {
@@ -38,8 +39,9 @@ void bm_case_class(const struct bm_case *c, char shape_class[BM_CLASS_SIZE]) {
         if (c->phase == BM_PHASE_DECODE && c->kv_heads)
             bm_text_append(&text, "/g%u", (unsigned)(c->heads / c->kv_heads));
     } else if (!c->workload->is_ceiling && c->n && c->k) {
-        if (c->m > 1)
-            append_m(c->m, &text);
+        const uint64_t rows = c->experts ? bm_routed_rows(c) : c->m;
+        if (c->experts || c->m > 1)
+            append_m(rows, &text);
         append_range('n', c->n, &text);
         append_range('k', c->k, &text);
     }

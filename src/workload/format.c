@@ -8,9 +8,9 @@
 static const struct {
     const char *name;
     uint32_t bits;
-} elements[BM_ELEMENT_COUNT] = {
+} elements[] = {
     [BM_ELEMENT_F32] = {"f32", 32}, [BM_ELEMENT_F16] = {"f16", 16}, [BM_ELEMENT_BF16] = {"bf16", 16},
-    [BM_ELEMENT_I8] = {"i8", 8},    [BM_ELEMENT_I4] = {"i4", 4},
+    [BM_ELEMENT_I8] = {"i8", 8},    [BM_ELEMENT_I4] = {"i4", 4},    [BM_ELEMENT_COUNT] = {"i32", 32},
 };
 
 const char *bm_element_name(enum bm_element element) {

@@ -22,6 +22,26 @@ struct bm_gemm_layout {
 };
 struct bm_gemm_layout bm_gemm_layout(const struct bm_case *c, const struct bm_parameters *parameters);
 
+/* expected[i]: x, as the kernel sees a row, times column + i of the matrix whose weights begin `weights` and
+ * whose scales `scales` elements into their tensors, for i < BM_GEMM_RUN. Past the last column of its panel
+ * they mean nothing. */
+enum { BM_GEMM_RUN = 16 };
+struct bm_gemm_matrix {
+    uint64_t weights, scales;
+    unsigned scales_tensor;
+};
+void bm_gemm_multiply(const struct bm_case *c, const struct bm_gemm_layout *l,
+                      const struct bm_operands *operands, const struct bm_gemm_matrix *matrix,
+                      const double *x, uint64_t column, double expected[BM_GEMM_RUN]);
+
+/* What parameters make of the kernel. */
+struct bm_gemm_tiling {
+    uint64_t grouped, panel_n, tile_n, tile_m, block_m, block_k, vec, pack_lanes;
+};
+/* BM_INVALID when parameters do not suit the kernel or the target. */
+enum bm_status bm_gemm_tiling(const struct bm_parameters *parameters, const struct bm_target *target,
+                              struct bm_gemm_tiling *tiling, struct bm_error *error) BM_CHECK_RESULT;
+
 /* Tunable MATRIX_UNIT: none, one in plain C that tests check the rest of the kernel with, NVIDIA's. */
 enum { BM_UNIT_NONE, BM_UNIT_EMULATED, BM_UNIT_NVIDIA_MMA };
 enum { BM_GEMM_TUNABLE_COUNT = 12 };

@@ -8,7 +8,7 @@
  * check is one row of a cell, sampled. Where a work-item owns the whole panel, RUN neighbouring columns of it
  * stand for the rest; where several share it, all columns are computed, so that each work-item's part is
  * touched. Either way every tile is. */
-enum { RUN = 16 };
+enum { RUN = BM_GEMM_RUN };
 struct cells {
     uint64_t rows, panel_n, bands, panels;
     bool whole;
@@ -83,13 +83,13 @@ static void dot_columns(const struct bm_operands *operands, const double *x, siz
     }
 }
 
-/* expected[i]: row x times column + i, i < RUN. */
-static void multiply(const struct bm_case *c, const struct bm_gemm_layout *l,
-                     const struct bm_operands *operands, unsigned scales, const double *x, uint64_t column,
-                     double expected[RUN]) {
+void bm_gemm_multiply(const struct bm_case *c, const struct bm_gemm_layout *l,
+                      const struct bm_operands *operands, const struct bm_gemm_matrix *matrix,
+                      const double *x, uint64_t column, double expected[RUN]) {
     const bool nibbles = c->dtype->weight == BM_ELEMENT_I4;
     const uint64_t panel = column / l->panel_n, within = column % l->panel_n;
-    const uint64_t base = panel * l->panel_n * l->k_stored;
+    const uint64_t base = matrix->weights + panel * l->panel_n * l->k_stored;
+    const unsigned scales = matrix->scales_tensor;
 
     memset(expected, 0, RUN * sizeof(*expected));
     for (uint64_t j = 0, group = 0; j < c->k; j += l->group_size, group++) {
@@ -101,7 +101,8 @@ static void multiply(const struct bm_case *c, const struct bm_gemm_layout *l,
                             2 * l->panel_n, 2, (count + 1 - odd) / 2, sum);
         else
             dot_columns(operands, x + j, 1, base + j * l->panel_n + within, l->panel_n, 1, count, sum);
-        const uint64_t scale = nibbles ? (panel * l->groups + group) * l->panel_n + within : column;
+        const uint64_t scale =
+            matrix->scales + (nibbles ? (panel * l->groups + group) * l->panel_n + within : column);
         for (size_t i = 0; i < RUN; i++) {
             double s = 1;
             if (l->groups)
@@ -123,6 +124,7 @@ enum bm_status bm_gemm_check(const struct bm_case *c, const struct bm_plan *plan
     const uint64_t rows = c->m - band * cells.rows < cells.rows ? c->m - band * cells.rows : cells.rows;
     const uint64_t row = band * cells.rows + bm_sample(seed, 2 * index, rows);
     const uint64_t left = c->n - panel * cells.panel_n, columns = left < cells.panel_n ? left : cells.panel_n;
+    const struct bm_gemm_matrix matrix = {.scales_tensor = plan->tensor_count - 1};
     uint64_t first = 0, end = columns;
 
     double *x = bm_alloc((size_t)c->k, sizeof(*x));
@@ -142,8 +144,7 @@ enum bm_status bm_gemm_check(const struct bm_case *c, const struct bm_plan *plan
     } else {
         for (uint64_t column = first; column < end; column += RUN) {
             double expected[RUN];
-            multiply(c, &layout, operands, plan->tensor_count - 1, x, panel * cells.panel_n + column,
-                     expected);
+            bm_gemm_multiply(c, &layout, operands, &matrix, x, panel * cells.panel_n + column, expected);
             for (uint64_t i = 0; i < RUN && column + i < end; i++)
                 check->expected[column - first + i] = expected[i];
         }

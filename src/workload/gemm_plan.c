@@ -55,22 +55,18 @@ struct bm_gemm_layout bm_gemm_layout(const struct bm_case *c, const struct bm_pa
     return layout;
 }
 
-struct tiling {
-    uint64_t grouped, panel_n, tile_n, tile_m, block_m, block_k, vec, pack_lanes;
-};
-
-static struct tiling tiling_of(const struct bm_parameters *p) {
-    return (struct tiling){.grouped = (uint64_t)bm_parameters_get(p, "GROUPED", 0),
-                           .panel_n = (uint64_t)bm_parameters_get(p, "PANEL_N", 0),
-                           .tile_n = (uint64_t)bm_parameters_get(p, "TILE_N", 0),
-                           .tile_m = (uint64_t)bm_parameters_get(p, "TILE_M", 0),
-                           .block_m = (uint64_t)bm_parameters_get(p, "BLOCK_M", 0),
-                           .block_k = (uint64_t)bm_parameters_get(p, "BLOCK_K", 0),
-                           .vec = (uint64_t)bm_parameters_get(p, "VEC", 0),
-                           .pack_lanes = (uint64_t)bm_parameters_get(p, "PACK_LANES", 0)};
+static struct bm_gemm_tiling tiling_of(const struct bm_parameters *p) {
+    return (struct bm_gemm_tiling){.grouped = (uint64_t)bm_parameters_get(p, "GROUPED", 0),
+                                   .panel_n = (uint64_t)bm_parameters_get(p, "PANEL_N", 0),
+                                   .tile_n = (uint64_t)bm_parameters_get(p, "TILE_N", 0),
+                                   .tile_m = (uint64_t)bm_parameters_get(p, "TILE_M", 0),
+                                   .block_m = (uint64_t)bm_parameters_get(p, "BLOCK_M", 0),
+                                   .block_k = (uint64_t)bm_parameters_get(p, "BLOCK_K", 0),
+                                   .vec = (uint64_t)bm_parameters_get(p, "VEC", 0),
+                                   .pack_lanes = (uint64_t)bm_parameters_get(p, "PACK_LANES", 0)};
 }
 
-static enum bm_status check_tiling(const struct tiling *t, const struct bm_target *target,
+static enum bm_status check_tiling(const struct bm_gemm_tiling *t, const struct bm_target *target,
                                    struct bm_error *error) {
     const uint64_t items = t->panel_n / t->tile_n * (t->block_m / t->tile_m);
 
@@ -100,7 +96,13 @@ static enum bm_status check_tiling(const struct tiling *t, const struct bm_targe
     return status;
 }
 
-static void add_launches(const struct bm_case *c, const struct tiling *t, unsigned row_scales,
+enum bm_status bm_gemm_tiling(const struct bm_parameters *parameters, const struct bm_target *target,
+                              struct bm_gemm_tiling *tiling, struct bm_error *error) {
+    *tiling = tiling_of(parameters);
+    return check_tiling(tiling, target, error);
+}
+
+static void add_launches(const struct bm_case *c, const struct bm_gemm_tiling *t, unsigned row_scales,
                          unsigned scales, struct bm_plan *plan) {
     const uint64_t tile = t->grouped ? t->block_m : t->tile_m, tiles = bm_ceil_div(c->m, tile);
     struct bm_launch *launch;
@@ -143,7 +145,7 @@ static void add_launches(const struct bm_case *c, const struct tiling *t, unsign
 
 /* As many tiles as TILE_M asks for, but of equal height, so that few rows are computed in vain; and no block
  * taller than all of them. */
-static void fit_rows(uint64_t m, struct tiling *t, struct bm_parameters *parameters) {
+static void fit_rows(uint64_t m, struct bm_gemm_tiling *t, struct bm_parameters *parameters) {
     const uint64_t tiles = bm_ceil_div(m, t->tile_m), in_block = t->block_m / t->tile_m;
 
     t->tile_m = bm_ceil_div(m, tiles);
@@ -169,8 +171,8 @@ enum bm_status bm_gemm_plan(const struct bm_case *c, const struct bm_target *tar
     if (bm_gemm_on_matrix_unit(&parameters))
         return bm_gemm_matrix_plan(c, target, &parameters, plan, error);
     bm_parameters_set(&parameters, "BUFFERS", 2); /* there are no others here */
-    struct tiling t = tiling_of(&parameters);
-    status = check_tiling(&t, target, error);
+    struct bm_gemm_tiling t;
+    status = bm_gemm_tiling(&parameters, target, &t, error);
     if (status)
         return status;
     if (!t.grouped)

@@ -6,10 +6,11 @@
 
 #include "bm/workload.h"
 
-extern const struct bm_workload bm_workload_gemm, bm_workload_gemv, bm_workload_attention,
-    bm_workload_rmsnorm, bm_workload_layernorm, bm_workload_swiglu, bm_workload_gelu, bm_workload_residual,
-    bm_workload_rope, bm_workload_softmax, bm_workload_topk, bm_workload_embedding, bm_workload_kv_write,
-    bm_workload_stream, bm_workload_cache, bm_workload_fma, bm_workload_launch, bm_workload_transfer;
+extern const struct bm_workload bm_workload_gemm, bm_workload_gemv, bm_workload_grouped,
+    bm_workload_attention, bm_workload_rmsnorm, bm_workload_layernorm, bm_workload_swiglu, bm_workload_gelu,
+    bm_workload_residual, bm_workload_rope, bm_workload_softmax, bm_workload_topk, bm_workload_embedding,
+    bm_workload_kv_write, bm_workload_stream, bm_workload_cache, bm_workload_fma, bm_workload_launch,
+    bm_workload_transfer;
 
 /* Every count of elements is a product of a few dimensions; with these bounds none overflows 64 bits, in
  * bytes neither. */
@@ -18,6 +19,7 @@ extern const struct bm_workload bm_workload_gemm, bm_workload_gemv, bm_workload_
 #define BM_BATCH_MAX     (UINT32_C(1) << 12)
 #define BM_HEADS_MAX     (UINT32_C(1) << 12)
 #define BM_HEAD_DIM_MAX  1024u
+#define BM_EXPERTS_MAX   4096u
 
 /* Unit roundoff of f32, f16 and bf16. */
 #define BM_F32_ROUNDOFF  0x1p-24
@@ -93,6 +95,11 @@ uint64_t bm_sample(uint64_t seed, uint64_t index, uint64_t bound);
 /* Clears *check and bounds count. */
 enum bm_status bm_check_begin(struct bm_check *check, uint64_t index, uint64_t count,
                               struct bm_error *error) BM_CHECK_RESULT;
+
+/* ---- routing ---- */
+
+/* Rows that an expert which occurs has on average, rounded up, as if all were alike. */
+uint64_t bm_routed_rows(const struct bm_case *c);
 
 /* ---- work on m rows of n outputs ---- */
 

@@ -41,7 +41,8 @@ static void append(struct bm_launch *launch, struct bm_argument argument) {
 
 void bm_launch_tensor(struct bm_launch *launch, const struct bm_plan *plan, unsigned tensor) {
     append(launch, (struct bm_argument){.kind = BM_ARGUMENT_BUFFER, .index = tensor});
-    if (plan->tensors[tensor].role == BM_ROLE_COLD || plan->tensors[tensor].rotates)
+    const struct bm_tensor *of = &plan->tensors[tensor];
+    if (of->role == BM_ROLE_COLD || of->role == BM_ROLE_TABLE || of->rotates)
         append(launch, (struct bm_argument){.kind = BM_ARGUMENT_OFFSET, .index = tensor});
 }
 

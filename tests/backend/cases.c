@@ -33,6 +33,20 @@ struct bm_case case_gemv(const char *dtype, uint64_t n, uint64_t k) {
     return the_case;
 }
 
+static struct bm_case case_grouped(const char *dtype, uint64_t m, uint32_t experts, uint32_t top_k,
+                                   bool row_per_pair) {
+    struct bm_case the_case = begin("grouped_gemm", "experts_down", dtype);
+    the_case.phase = m == 1 ? BM_PHASE_DECODE : BM_PHASE_PREFILL;
+    the_case.tokens = (uint32_t)m;
+    the_case.m = m;
+    the_case.n = 70;
+    the_case.k = 37;
+    the_case.experts = experts;
+    the_case.top_k = top_k;
+    the_case.row_per_pair = row_per_pair;
+    return the_case;
+}
+
 /* Query heads, KV heads, size of keys, size of values. */
 static struct bm_case case_attention(const char *dtype, uint32_t batch, uint32_t tokens, uint32_t context,
                                      const uint32_t heads[4]) {
@@ -95,6 +109,8 @@ size_t cases_all(struct bm_case cases[CASES_MAX]) {
         add(cases, &count, case_gemm(dtype, 2, 1, 1));
         add(cases, &count, case_gemm(dtype, 13, 70, 37));
         add(cases, &count, case_gemm(dtype, 64, 256, 384));
+        add(cases, &count, case_grouped(dtype, 1, 8, 2, false));
+        add(cases, &count, case_grouped(dtype, 29, 8, 2, true));
         add(cases, &count, case_gemv(dtype, 1, 1));
         add(cases, &count, case_gemv(dtype, 37, 29));
         add(cases, &count, case_gemv(dtype, 512, 1024));

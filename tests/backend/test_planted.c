@@ -67,8 +67,9 @@ static void expect_found(const struct mistake *mistake, const struct bm_case *th
 
 Test(planted, the_copies_are_right_before) {
     struct bm_case cases[CASES_MAX];
-    static const char *const files[] = {"gemm.cl",   "gemv.cl", "attention.cl",
-                                        "stream.cl", "fma.cl",  "launch.cl"};
+    static const char *const files[] = {"gemm.cl", "gemv.cl",   "attention.cl",   "stream.cl",
+                                        "fma.cl",  "norm.cl",   "rope.cl",        "softmax.cl",
+                                        "topk.cl", "gather.cl", "elementwise.cl", "launch.cl"};
     for (size_t i = 0; i < BM_COUNT_OF(files); i++)
         plant(files[i], "kernel", "kernel");
     size_t count = cases_all(cases);
@@ -155,4 +156,17 @@ Test(planted, the_slot_ignored) {
                                            "output 0 differs"};
     struct bm_case the_case = case_gemv("f32", 37, 64);
     expect_found(&mistake, &the_case);
+}
+
+/* Outputs that rotate: likewise, and what lies behind a slot is the next one, which must stay as it is. */
+Test(planted, the_slots_of_outputs) {
+    static const struct mistake ignored = {"an ignored offset", "elementwise.cl", "outputs + outputs_offset",
+                                           "outputs", "output 0 was never written"};
+    static const struct mistake beyond = {"a vector too many", "elementwise.cl",
+                                          "(CHUNK * LANES * WIDTH), n)", "(CHUNK * LANES * WIDTH), n + VEC)",
+                                          "is followed by bytes that the kernel must not write"};
+    struct bm_case the_case = case_gemm("f32", 12, 64, 0);
+    the_case.workload = bm_workload_find("residual");
+    expect_found(&ignored, &the_case);
+    expect_found(&beyond, &the_case);
 }

@@ -118,6 +118,12 @@ class Selectors(PlanTest):
         self.assertEqual(self.parts(1, "--model", "tinyllama-1.1b,llama2-7b"), {"tinyllama-1.1b", "llama2-7b"})
         self.assertEqual(self.parts(1, "--model", "DeepSeek-R1"), {"deepseek-v3"})
 
+    def test_experts_of_a_mixture(self):
+        for phase, m in ("decode", 1), ("prefill", 6):
+            keys = self.keys("--model", "mixtral-8x7b", "--phase", phase, "--tokens", "6", "--dtype", "f16", "--workload", "grouped_gemm")
+            self.assertEqual(sorted(keys), [f"grouped_gemm/mixtral-8x7b/{phase}/experts_down/f16/m{m}n4096k14336e8t2/uniform/pairs",
+                                            f"grouped_gemm/mixtral-8x7b/{phase}/experts_gate_up/f16/m{m}n28672k4096e8t2/uniform"])
+
     def test_batches_tokens_and_contexts(self):
         shapes = self.parts(5, "--batch", "1,3", "--tokens", "5,6", "--context", "7,8", "--workload", "attention", "--dtype", "f32")
         self.assertEqual(shapes, {f"b{batch}h2kv1d16{length}" for batch in (1, 3) for length in ("t5", "t6", "c7", "c8")})
@@ -185,8 +191,10 @@ class Listings(ProgramTest):
             self.assertRegex(text, rf"(?m)^{dtype} ")
             self.benchmark("run", "--dry-run", *TINY, "--dtype", dtype)
         kinds = {workload["name"]: workload["kind"] for workload in workloads}
-        self.assertEqual(kinds, {**dict.fromkeys(("gemm", "gemv", "attention", *LAYER_OPS), "operation"), "stream": "ceiling", "cache": "ceiling", "fma": "ceiling",
-                                 "launch": "ceiling", "transfer": "ceiling"})
+        ceilings = {"stream", "cache", "fma", "launch", "transfer"}
+        operations = {"gemm", "gemv", "grouped_gemm", "attention", "rmsnorm", "layernorm", "swiglu", "gelu", "residual", "rope",
+                      "softmax", "topk", "embedding", "kv_write"}
+        self.assertEqual(kinds, {**dict.fromkeys(ceilings, "ceiling"), **dict.fromkeys(operations, "operation")})
 
     def test_devices(self):
         devices, text = self.listing("devices")

@@ -148,6 +148,9 @@ Test(ops, keys_are_those_of_the_design) {
     list("llama2-7b", BM_PHASE_PREFILL, "f16", 1, 512);
     bm_case_key(&find("ffn_down")->the_case, key);
     cr_expect_str_eq(key, "gemm/llama2-7b/prefill/ffn_down/f16/m512n4096k11008");
+    list("mixtral-8x7b", BM_PHASE_DECODE, "f16", 1, 512);
+    bm_case_key(&find("experts_gate_up")->the_case, key);
+    cr_expect_str_eq(key, "grouped_gemm/mixtral-8x7b/decode/experts_gate_up/f16/m1n28672k4096e8t2/uniform");
 }
 
 Test(ops, rows_are_batch_times_tokens) {
@@ -183,12 +186,16 @@ Test(ops, attention_may_be_wider_than_the_hidden_state) {
     expect_matmul("qkv", 48, "gemm", 256, (32 + 2 * 4) * 128, 2048);
     expect_matmul("attn_out", 48, "gemm", 256, 2048, 32 * 128);
     expect_matmul("router", 48, "gemm", 256, 128, 2048);
-    expect_uncovered("experts_gate_up", 48);
-    expect_uncovered("experts_down", 48);
     expect_rows("experts_act", 48, "swiglu", 256 * 8, 768);
     cr_expect_eq(expect_rows("top_k", 48, "topk", 256, 128)->the_case.k, 8);
     cr_expect_eq(find("top_k")->the_case.groups, 0);
     cr_expect_eq(find("experts_act")->the_case.tokens, 256, "tokens are the request's, not the experts'");
+    expect_matmul("experts_gate_up", 48, "grouped_gemm", 256, 2 * 768, 2048);
+    expect_matmul("experts_down", 48, "grouped_gemm", 256, 2048, 768);
+    cr_expect_eq(find("experts_down")->the_case.experts, 128);
+    cr_expect_eq(find("experts_down")->the_case.top_k, 8);
+    cr_expect_not(find("experts_gate_up")->the_case.row_per_pair, "tokens are gathered");
+    cr_expect(find("experts_down")->the_case.row_per_pair);
     cr_expect_null(find("ffn_gate_up"), "every layer is routed");
     cr_expect_null(find("shared_gate_up"));
 }
@@ -215,6 +222,9 @@ Test(ops, multi_head_latent_attention) {
     expect_rows("experts_act", 58, "swiglu", 2048, 2048);
     expect_matmul("shared_gate_up", 58, "gemm", 256, 4096, 7168);
     expect_matmul("shared_down", 58, "gemm", 256, 7168, 2048);
+    expect_matmul("experts_gate_up", 58, "grouped_gemm", 256, 4096, 7168);
+    cr_expect_eq(find("experts_gate_up")->the_case.groups, 8);
+    cr_expect_eq(find("experts_gate_up")->the_case.groups_used, 4);
     cr_expect_null(find("qkv"));
     list("deepseek-v3", BM_PHASE_DECODE, "f16", 1, 4096);
     expect_uncovered("kv_b", 61); /* absorbed */
@@ -283,7 +293,8 @@ Test(ops, every_model_gives_valid_cases_and_no_duplicates) {
 
 static bool is_matmul(const struct bm_op *op) {
     return op->has_case && (strcmp(op->the_case.workload->name, "gemm") == 0 ||
-                            strcmp(op->the_case.workload->name, "gemv") == 0);
+                            strcmp(op->the_case.workload->name, "gemv") == 0 ||
+                            strcmp(op->the_case.workload->name, "grouped_gemm") == 0);
 }
 
 /* A token costs 2 FLOPs a weight; the embedding is looked up, not multiplied. */
@@ -315,14 +326,11 @@ Test(ops, weights_of_the_operations_are_the_parameters) {
     cr_assert_eq(bm_model_list(&models, &model_count, NULL), BM_OK);
     for (size_t i = 0; i < model_count; i++) {
         double weights = 0, hidden = models[i].hidden;
-        double routed = models[i].layers - models[i].dense_layers;
-        if (models[i].ffn_layers > 0)
-            routed = models[i].ffn_layers;
         list(models[i].id, BM_PHASE_PREFILL, "f16", 1, 64);
         for (size_t a = 0; a < count; a++)
             if (is_matmul(&ops[a]))
-                weights += ops[a].count * (double)ops[a].the_case.n * (double)ops[a].the_case.k;
-        weights += routed * models[i].experts * 3.0 * hidden * models[i].expert_intermediate;
+                weights += ops[a].count * (double)ops[a].the_case.n * (double)ops[a].the_case.k *
+                           (ops[a].the_case.experts > 0 ? ops[a].the_case.experts : 1);
         weights += models[i].tied_embeddings ? 0.0 : hidden * models[i].vocabulary;
         cr_expect_float_eq(weights / models[i].parameters, 1.0, 0.02, "%s: %.0f of %.0f", models[i].id,
                            weights, models[i].parameters);

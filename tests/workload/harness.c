@@ -119,6 +119,7 @@ static enum bm_status values_of(struct harness *h, enum bm_element element, cons
 struct buffers {
     cl_mem parent[8], buffer[8], arena[BM_ELEMENT_COUNT];
     uint64_t offset[8];
+    int32_t *tables[8];
     struct bm_operands operands;
 };
 
@@ -205,6 +206,32 @@ static enum bm_status make_buffer(struct harness *h, const struct bm_plan *plan,
     }
 out:
     free(data);
+    return status;
+}
+
+/* The kernel reads the last of these draws. */
+enum { DRAWS = 3, TABLE_SEED = 5 };
+
+static enum bm_status make_table(struct harness *h, const struct bm_case *c, const struct bm_plan *plan,
+                                 unsigned t, struct buffers *b, struct bm_error *error) {
+    const uint64_t count = plan->tensors[t].count;
+    enum bm_status status = BM_OK;
+    cl_int code;
+
+    b->tables[t] = bm_alloc((size_t)count * DRAWS, sizeof(int32_t));
+    if (!b->tables[t])
+        return bm_fail(error, BM_NO_MEMORY, "no memory for %s", plan->tensors[t].name);
+    for (uint64_t draw = 0; !status && draw < DRAWS; draw++)
+        status = c->workload->fill(c, plan, t, TABLE_SEED, draw, b->tables[t] + draw * count, error);
+    if (status)
+        return status;
+    b->offset[t] = count * (DRAWS - 1);
+    b->operands.start[t] = DRAWS - 1;
+    b->operands.table[t] = b->tables[t] + b->offset[t];
+    b->parent[t] = clCreateBuffer(h->context, CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR,
+                                  (size_t)count * DRAWS * sizeof(int32_t), b->tables[t], &code);
+    TRY("clCreateBuffer", code);
+out:
     return status;
 }
 
@@ -327,8 +354,13 @@ enum bm_status harness_run(struct harness *h, const struct bm_case *c, const str
     for (unsigned e = 0; !status && e < BM_ELEMENT_COUNT; e++)
         status = make_arena(h, plan, (enum bm_element)e, fault, &b, error);
     for (unsigned t = 0; !status && t < plan->tensor_count; t++)
-        if (plan->tensors[t].role != BM_ROLE_COLD)
+        if (plan->tensors[t].role == BM_ROLE_TABLE)
+            status = make_table(h, c, plan, t, &b, error);
+        else if (plan->tensors[t].role != BM_ROLE_COLD)
             status = make_buffer(h, plan, t, fault, &b, error);
+    bool routed = false; /* then scratch has room for more rows than there are */
+    for (unsigned t = 0; t < plan->tensor_count; t++)
+        routed |= plan->tensors[t].role == BM_ROLE_TABLE;
     for (unsigned i = 0; !status && i < repeat; i++) {
         uint64_t ns;
         status = execute(h, plan, &b, &ns, error);
@@ -352,7 +384,7 @@ enum bm_status harness_run(struct harness *h, const struct bm_case *c, const str
         result->guards_intact &=
             is_filled(outputs, GUARD_BYTES) && is_filled(outputs + GUARD_BYTES + bytes, GUARD_BYTES);
         static const unsigned char poison[4] = {0xff, 0xff, 0xff, 0xff};
-        for (size_t i = 0; size && i < tensor->count; i++)
+        for (size_t i = 0; size && i < tensor->count && (!routed || tensor->role == BM_ROLE_OUTPUT); i++)
             result->unwritten += !memcmp(outputs + GUARD_BYTES + i * size, poison, size);
         if (tensor->role == BM_ROLE_OUTPUT)
             status = compare(c, plan, &b, outputs + GUARD_BYTES, tensor->element, result, error);
@@ -366,6 +398,7 @@ out:
             clReleaseMemObject(b.buffer[t]);
         if (b.parent[t])
             clReleaseMemObject(b.parent[t]);
+        free(b.tables[t]);
     }
     for (size_t i = 0; i < BM_COUNT_OF(b.arena); i++)
         if (b.arena[i])

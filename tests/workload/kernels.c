@@ -104,6 +104,57 @@ static void run_gemm_matrix(bool small) {
     }
 }
 
+static struct bm_case experts_case(const struct bm_dtype *dtype, struct shape shape,
+                                   const uint32_t experts[4], enum bm_routing routing, bool row_per_pair) {
+    struct bm_case c = matrix_case("grouped_gemm", dtype, shape);
+    c.experts = experts[0];
+    c.top_k = experts[1];
+    c.groups = experts[2];
+    c.groups_used = experts[3];
+    c.routing = routing;
+    c.row_per_pair = row_per_pair;
+    return c;
+}
+
+static void run_grouped(bool small) {
+    static const struct tuning tunings[] = {
+        {true, false, "TILE_M=5 BLOCK_M=10"},
+        {false, false, "PANEL_N=96 TILE_N=48 TILE_M=4 VEC=8 BLOCK_K=64 PREFETCH=2 BLOCK_M=4"},
+        {true, false, "PANEL_N=4 TILE_N=4 TILE_M=2 VEC=4 BLOCK_M=4 BLOCK_K=8 STAGE=1 PACK_LANES=4"},
+        {true, true, "PANEL_N=16 TILE_N=4 TILE_M=4 BLOCK_M=8 BLOCK_K=8 PACK_LANES=4"},
+        {false, true, "PANEL_N=32 TILE_N=8 TILE_M=2 BLOCK_M=8 VEC=2 BLOCK_K=32 PACK_LANES=1"},
+    };
+    /* One token; one expert; one of each; more experts than pairs; all experts; within groups; tails. */
+    static const struct {
+        struct shape shape;
+        uint32_t experts[4];
+    } shapes[] = {
+        {{1, 1, 1}, {1, 1, 0, 0}},      {{1, 33, 7}, {8, 2, 0, 0}},     {{13, 31, 129}, {1, 1, 0, 0}},
+        {{3, 64, 96}, {64, 4, 0, 0}},   {{37, 97, 101}, {8, 2, 0, 0}},  {{19, 40, 300}, {16, 3, 4, 2}},
+        {{128, 100, 64}, {4, 4, 0, 0}}, {{50, 33, 1100}, {5, 1, 0, 0}}, {{70, 37, 65}, {32, 8, 8, 4}}};
+    static const size_t tiny[] = {0, 1, 5};
+
+    for (size_t d = 0; bm_dtype_get(d); d++)
+        for (size_t t = 0; t < BM_COUNT_OF(tunings); t++) {
+            if (small ? !tunings[t].small : d > 1 && (t + d) % 3)
+                continue; /* each is a compilation: the later formats take turns */
+            for (size_t s = 0; s < (small ? BM_COUNT_OF(tiny) : BM_COUNT_OF(shapes)); s++) {
+                const size_t at = small ? tiny[s] : s;
+                struct shape shape = shapes[at].shape;
+                if (small && shape.c > 128)
+                    shape = (struct shape){7, 35, 19};
+                for (unsigned kind = 0; kind < 4; kind++) {
+                    if ((small || at > 4) && kind != (s + t) % 4)
+                        continue;
+                    const struct bm_case c =
+                        experts_case(bm_dtype_get(d), shape, shapes[at].experts,
+                                     kind % 2 ? BM_ROUTING_ZIPF : BM_ROUTING_UNIFORM, kind / 2);
+                    trial_run(&c, &tunings[t], NULL);
+                }
+            }
+        }
+}
+
 static void run_gemv(bool small) {
     static const struct tuning tunings[] = {
         {true, false, "ROWS=4 VEC=4"},
@@ -235,6 +286,17 @@ static void run_faults(bool small) {
         trial_run(&c, &plain, &last_k);
         trial_run(&c, &every_output, &one_weight);
 
+        /* One token in vain; the last panel of the last of three experts, all of which occur. */
+        c = experts_case(dtype, (struct shape){50, 100, 1021}, (const uint32_t[]){3, 3, 0, 0},
+                         BM_ROUTING_UNIFORM, false);
+        const bool nibbles = dtype->weight == BM_ELEMENT_I4;
+        const uint64_t panel = 32 * (nibbles ? UINT64_C(1024) : 1021);
+        last_k.count = 50;
+        one_weight = (struct harness_fault){
+            .on = true, .tensor = 0, .first = 11 * panel + 32 * 500, .stride = 1, .count = 4};
+        trial_run(&c, &plain, &last_k);
+        trial_run(&c, &every_output, &one_weight);
+
         c = matrix_case("gemv", dtype, (struct shape){1, 100, 1021});
         last_k = (struct harness_fault){.on = true, .tensor = 1, .first = 1000, .stride = 1, .count = 21};
         one_weight = (struct harness_fault){
@@ -302,8 +364,8 @@ static void run_special(bool small) {
 
 int main(int argc, char **argv) {
     static const struct trial_family families[] = {
-        {"gemm", run_gemm},           {"gemm-matrix", run_gemm_matrix}, {"gemv", run_gemv},
-        {"attention", run_attention}, {"ceilings", run_ceilings},       {"faults", run_faults},
-        {"special", run_special}};
+        {"gemm", run_gemm},     {"gemm-matrix", run_gemm_matrix}, {"grouped", run_grouped},
+        {"gemv", run_gemv},     {"attention", run_attention},     {"ceilings", run_ceilings},
+        {"faults", run_faults}, {"special", run_special}};
     return trial_main(argc, argv, families, BM_COUNT_OF(families));
 }

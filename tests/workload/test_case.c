@@ -47,6 +47,17 @@ Test(key, says_everything_in_a_fixed_order) {
     assert_key(&c, "attention/llama3.1-8b/decode/attn/f16/b1h32kv8d128c8192/kvf16");
     c = attention("f32", BM_PHASE_PREFILL, 1, 32, 32, 128, 0);
     assert_key(&c, "attention/llama3.1-8b/prefill/attn/f32/b1h32kv32d128t128");
+    c = gemm("f16", 512, 28672, 4096);
+    c.workload = bm_workload_find("grouped_gemm");
+    c.experts = 8;
+    c.top_k = 2;
+    assert_key(&c, "grouped_gemm/llama2-7b/prefill/ffn_down/f16/m512n28672k4096e8t2/uniform");
+    c.routing = BM_ROUTING_ZIPF;
+    c.groups = 4;
+    c.groups_used = 2;
+    c.row_per_pair = true;
+    assert_key(&c, "grouped_gemm/llama2-7b/prefill/ffn_down/f16/m512n28672k4096e8t2g4u2/zipf/pairs");
+    c = attention("f32", BM_PHASE_PREFILL, 1, 32, 32, 128, 0);
     c.head_dim = 192;
     c.context = 64;
     assert_key(&c, "attention/llama3.1-8b/prefill/attn/f32/b1h32kv32d192dv128t128c64");
@@ -165,7 +176,7 @@ Test(tables, find_what_they_list) {
     size_t count = 0;
     for (; bm_workload_get(count); count++)
         cr_assert_eq(bm_workload_find(bm_workload_get(count)->name), bm_workload_get(count));
-    cr_assert_eq(count, 18);
+    cr_assert_eq(count, 19);
     cr_assert_null(bm_workload_find("gem"));
     for (count = 0; bm_dtype_get(count); count++) {
         cr_assert_eq(bm_dtype_find(bm_dtype_get(count)->name), bm_dtype_get(count));

@@ -48,6 +48,11 @@ static void make_cases(void) {
         c.workload = bm_workload_find("gemv");
         c.m = 1;
         add(c);
+        c.workload = bm_workload_find("grouped_gemm");
+        c.m = 40;
+        c.experts = 8;
+        c.top_k = 2;
+        add(c);
         c = base;
         c.workload = bm_workload_find("attention");
         c.batch = 2;
@@ -150,7 +155,8 @@ Test(plan, shipped_parameters_suit_their_kind) {
             struct bm_parameters shipped;
             struct bm_plan plan;
             const enum bm_status found =
-                bm_tuned_load(is_gpu ? "gpu" : "cpu", cases[i].workload->name,
+                bm_tuned_load(is_gpu ? "gpu" : "cpu",
+                              cases[i].workload->like ? cases[i].workload->like : cases[i].workload->name,
                               cases[i].dtype ? cases[i].dtype->name : "-", &shipped, &error);
             if (found == BM_NOT_FOUND && !needs_shipped(&cases[i]))
                 continue;

@@ -39,6 +39,7 @@ static uint64_t written_bytes(const struct bm_session *session, const struct bm_
 struct need {
     uint64_t arena[BM_ELEMENT_COUNT]; /* elements of the largest region */
     uint64_t hot[BM_MAX_TENSORS][BM_ELEMENT_COUNT], written[BM_MAX_TENSORS], total;
+    uint64_t tables;  /* of all cases */
     uint64_t staging; /* of the host's memory: no part of total */
 };
 
@@ -52,6 +53,11 @@ static void add_up(const struct bm_session *session, const struct bm_plan *plan,
             need->total += session->options.cold_bytes + bm_element_size((enum bm_element)e, need->arena[e]);
     }
     need->staging = session->staging.largest;
+    need->tables = session->table_bytes;
+    for (unsigned t = 0; t < plan->tensor_count; t++)
+        need->tables +=
+            plan->tensors[t].role == BM_ROLE_TABLE ? BM_DRAWS * tensor_bytes(&plan->tensors[t]) : 0;
+    need->total += need->tables;
     for (unsigned t = 0; t < plan->tensor_count; t++)
         if (plan->tensors[t].on_host)
             need->staging = larger(need->staging, tensor_bytes(&plan->tensors[t]));
@@ -78,7 +84,9 @@ static enum bm_status check_single_allocations(const struct bm_session *session,
         const struct bm_tensor *tensor = &plan->tensors[t];
         bool cold = tensor->role == BM_ROLE_COLD;
         uint64_t bytes = cold ? bm_element_size(tensor->element, region[tensor->element])
-                              : larger(tensor_bytes(tensor), rotating_bytes(tensor)) + 2 * BM_GUARD_BYTES;
+                         : tensor->role == BM_ROLE_TABLE
+                             ? BM_DRAWS * tensor_bytes(tensor)
+                             : larger(tensor_bytes(tensor), rotating_bytes(tensor)) + 2 * BM_GUARD_BYTES;
         if (bytes > limit)
             return bm_fail(error, BM_UNSUPPORTED,
                            "%s: %.2f GiB, but the device allocates at most %.2f GiB at once", tensor->name,
@@ -120,6 +128,7 @@ enum bm_status bm_opencl_reserve(struct bm_session *session, const struct bm_cas
     if (outgrows(session, &need))
         return bm_fail(error, BM_INTERNAL, "every case must be reserved before the first is prepared");
     session->staging.largest = need.staging;
+    session->table_bytes = need.tables;
     for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++)
         session->arenas[e].largest = need.arena[e];
     for (unsigned t = 0; t < BM_MAX_TENSORS; t++) {
@@ -143,7 +152,7 @@ enum bm_status bm_opencl_check_reserved(const struct bm_session *session, const 
             reserved &= tensor_bytes(tensor) <= session->staging.largest;
         else if (tensor->role == BM_ROLE_HOT)
             reserved &= tensor_bytes(tensor) <= session->hot[t][tensor->element].largest;
-        else if (tensor->role != BM_ROLE_COLD)
+        else if (tensor->role == BM_ROLE_OUTPUT || tensor->role == BM_ROLE_SCRATCH)
             reserved &= larger(tensor_bytes(tensor), rotating_bytes(tensor)) <= session->written[t].largest;
     }
     return reserved ? BM_OK : bm_fail(error, BM_INTERNAL, "the case was not reserved before it was prepared");

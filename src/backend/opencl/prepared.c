@@ -109,6 +109,8 @@ static enum bm_status take_buffers(struct bm_prepared *prepared, struct bm_error
                                        error);
         else if (plan->tensors[t].role == BM_ROLE_COLD)
             status = use_arena(prepared, t, error);
+        else if (plan->tensors[t].role == BM_ROLE_TABLE)
+            status = bm_opencl_table_create(prepared, t, error);
         else
             status = create_window(prepared, t, error);
     }
@@ -192,6 +194,8 @@ void bm_opencl_discard(struct bm_prepared *prepared) {
         clReleaseProgram(prepared->program);
     for (unsigned t = 0; t < prepared->plan.tensor_count; t++) {
         enum bm_role role = prepared->plan.tensors[t].role; /* the other buffers belong to the session */
+        if (role == BM_ROLE_TABLE)
+            bm_opencl_table_release(prepared, t);
         if (prepared->buffers[t] != NULL && (role == BM_ROLE_OUTPUT || role == BM_ROLE_SCRATCH))
             clReleaseMemObject(prepared->buffers[t]);
     }

@@ -99,6 +99,8 @@ static enum bm_status plan_known(const struct bm_session *session, const struct 
     struct bm_error misfit = {0};
     bm_case_class(the_case, shape_class);
     const struct bm_tuned_entry *entry = bm_tuned_find(list, the_case->workload->name, dtype, shape_class);
+    if (entry == NULL && the_case->workload->like != NULL)
+        entry = bm_tuned_find(list, the_case->workload->like, dtype, shape_class);
     *done = false;
     if (entry == NULL)
         return BM_NOT_FOUND;

@@ -36,6 +36,7 @@ struct bm_session {
     struct bm_arena arenas[BM_ELEMENT_COUNT];
     struct bm_pool hot[BM_MAX_TENSORS][BM_ELEMENT_COUNT];
     struct bm_pool written[BM_MAX_TENSORS]; /* outputs and scratch, between guard zones */
+    uint64_t table_bytes;                   /* of all cases that were reserved */
     struct bm_pool staging; /* the host's end of transfers, between guard zones, mapped while it lives */
     uint8_t *staging_memory;
 };
@@ -52,7 +53,8 @@ struct bm_prepared {
     struct bm_operands operands;       /* starts of cold tensors: within a region */
     uint64_t region[BM_ELEMENT_COUNT]; /* elements of one slot, 0: no cold tensor of this format */
     uint64_t stride[BM_MAX_TENSORS];   /* elements from one slot to the next; 0: it does not rotate */
-    uint64_t slots, next_slot;
+    uint64_t slots, next_launch;
+    int32_t *tables[BM_MAX_TENSORS]; /* the host's copy of every draw of a table */
 };
 
 /* Plans a case with these parameters, which then count as tuned; NULL: the best known ones, tuned, else
@@ -96,6 +98,12 @@ enum bm_status bm_opencl_staging_fill(struct bm_prepared *prepared, unsigned t,
 /* Enqueues launch l, a transfer; events as for a kernel. */
 enum bm_status bm_opencl_enqueue_transfer(struct bm_prepared *prepared, unsigned l, const cl_event *gate,
                                           cl_event *event, struct bm_error *error) BM_CHECK_RESULT;
+/* Draws every copy of tensor t, a table; what it made is released with the case. */
+enum bm_status bm_opencl_table_create(struct bm_prepared *prepared, unsigned t,
+                                      struct bm_error *error) BM_CHECK_RESULT;
+void bm_opencl_table_release(struct bm_prepared *prepared, unsigned t);
+/* What the device reads at launch number `turn`. */
+struct bm_operands bm_opencl_operands_at(const struct bm_prepared *prepared, uint64_t turn);
 /* Where hot tensor t begins in its values. */
 static inline uint64_t bm_opencl_hot_start(unsigned t) {
     return (uint64_t)(t + 1) * 1000003; /* those of one plan begin at different values */
@@ -114,9 +122,9 @@ enum bm_status bm_opencl_verify(struct bm_prepared *prepared, uint64_t seed,
                                 struct bm_verification *verification, struct bm_error *error);
 enum bm_status bm_opencl_run(struct bm_prepared *prepared, uint64_t launches, struct bm_block *block,
                              struct bm_error *error);
-/* Sets the offsets of `slot` and enqueues the plan once, after the event gate where there is one. gate, first
- * and last may be NULL; the latter receive events. */
-enum bm_status bm_opencl_enqueue(struct bm_prepared *prepared, uint64_t slot, const cl_event *gate,
+/* Sets the offsets of launch number `turn`, whose slot and draw follow from it, and enqueues the plan once,
+ * after the event gate where there is one. gate, first and last may be NULL; the latter receive events. */
+enum bm_status bm_opencl_enqueue(struct bm_prepared *prepared, uint64_t turn, const cl_event *gate,
                                  cl_event *first, cl_event *last, struct bm_error *error) BM_CHECK_RESULT;
 
 #endif

@@ -71,15 +71,6 @@ static enum bm_status read_output(struct bm_prepared *prepared, unsigned output,
                            : status;
 }
 
-/* The reference reads the values that this slot of the arena holds. */
-static struct bm_operands operands_of_slot(const struct bm_prepared *prepared, uint64_t slot) {
-    struct bm_operands operands = prepared->operands;
-    for (unsigned t = 0; t < prepared->plan.tensor_count; t++)
-        if (prepared->plan.tensors[t].role == BM_ROLE_COLD)
-            operands.start[t] += slot * prepared->stride[t];
-    return operands;
-}
-
 enum bm_status bm_opencl_verify(struct bm_prepared *prepared, uint64_t seed,
                                 struct bm_verification *verification, struct bm_error *error) {
     struct bm_session *session = prepared->session;
@@ -94,13 +85,14 @@ enum bm_status bm_opencl_verify(struct bm_prepared *prepared, uint64_t seed,
     if (status == BM_OK)
         status = begin_on_host(prepared, error);
     if (status == BM_OK)
-        status = bm_opencl_enqueue(prepared, slot, NULL, NULL, NULL, error);
+        status = bm_opencl_enqueue(prepared, seed, NULL, NULL, NULL, error);
     if (status == BM_OK)
         status = read_output(prepared, output, slot, guarded, error);
     else
         clFinish(session->queue.queue); /* what was queued must end before its buffers go */
     if (status == BM_OK) {
-        struct bm_operands operands = operands_of_slot(prepared, slot);
+        /* The reference reads the values that the device read. */
+        struct bm_operands operands = bm_opencl_operands_at(prepared, seed);
         status = bm_verification_compare(&prepared->the_case, &prepared->plan, &operands, seed, guarded,
                                          verification, error);
     }
