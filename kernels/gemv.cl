@@ -48,7 +48,7 @@
 #define SCALED_ROW    (WEIGHT == I8) /* an f32 scale for every row */
 #define STRIP         (SCALED_GROUPS ? GROUP_K : VEC)
 #define STEP          (STRIP * STRIPS)
-#define STORED(k)     (WEIGHT == I4 ? (k) / 2 : (k)) /* a row's first k elements, in weight_t */
+#define STORED_OF(k)  (WEIGHT == I4 ? (k) / 2 : (k)) /* a row's first k elements, in weight_t */
 #define CACHE_LINE    64
 
 /* Compilers that know wider vectors but avoid them would halve the rate. */
@@ -259,7 +259,7 @@ gemv(global const weight_t *restrict weights, const ulong weights_offset,
     for (uint r = 0; r < ROWS; r++) {
         /* Rows past the last repeat it; their outputs are dropped. */
         const ulong from = min(group + r * groups, n - 1);
-        row[r] = weights + weights_offset / (WEIGHT == I4 ? 2 : 1) + from * STORED(stride);
+        row[r] = weights + weights_offset / (WEIGHT == I4 ? 2 : 1) + from * STORED_OF(stride);
         sum[r] = 0.0f;
 #if SCALED_GROUPS
         scale[r] = scales + scales_offset + from * SCALE_STRIDE;
@@ -273,8 +273,8 @@ gemv(global const weight_t *restrict weights, const ulong weights_offset,
         for (uint r = 0; r < ROWS; r++) {
 #if PREFETCH
 #pragma unroll
-            for (uint byte = 0; byte < STORED(STEP) * sizeof(weight_t); byte += CACHE_LINE)
-                __builtin_prefetch((const char *)(ulong)(row[r] + STORED(j)) + PREFETCH + byte, 0, 3);
+            for (uint byte = 0; byte < STORED_OF(STEP) * sizeof(weight_t); byte += CACHE_LINE)
+                __builtin_prefetch((const char *)(ulong)(row[r] + STORED_OF(j)) + PREFETCH + byte, 0, 3);
 #endif
 #if SCALED_GROUPS
             float factor[STRIPS];

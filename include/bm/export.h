@@ -4,6 +4,7 @@
 
 #include "bm/compare.h"
 #include "bm/device.h"
+#include "bm/gate.h"
 #include "bm/results.h"
 #include "bm/run.h"
 #include "bm/tune.h"
@@ -33,7 +34,7 @@ enum bm_status bm_table_render(struct bm_table *table, struct bm_text *text,
                                struct bm_error *error) BM_CHECK_RESULT;
 void bm_table_destroy(struct bm_table *table);
 
-/* ---- reports of results and of comparisons ---- */
+/* ---- reports of results, of comparisons and of a gate ---- */
 
 /* A format: one file and one row of the table in format.c. A member is NULL where the format has no such
  * report. */
@@ -44,6 +45,8 @@ struct bm_export_format {
     enum bm_status (*write_comparison)(const struct bm_comparison *comparison,
                                        const struct bm_export_options *options, struct bm_text *text,
                                        struct bm_error *error);
+    enum bm_status (*write_gate)(const struct bm_gate *gate, const struct bm_export_options *options,
+                                 struct bm_text *text, struct bm_error *error);
 };
 const struct bm_export_format *bm_export_format_get(size_t index);      /* NULL past the end */
 const struct bm_export_format *bm_export_format_find(const char *name); /* NULL: unknown */

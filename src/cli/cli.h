@@ -9,7 +9,10 @@
 enum exit_code {
     EXIT_DONE = 0,
     EXIT_FAILED_ROWS = 1,
+    EXIT_REGRESSED = 1,
     EXIT_USAGE = 2,
+    EXIT_INCONCLUSIVE = 3,
+    EXIT_INCOMPARABLE = 4,
     EXIT_NO_DEVICE = 5,
     EXIT_INTERNAL = 70,
 };
@@ -35,8 +38,9 @@ struct option {
 struct settings {
     struct bm_run_options run; /* of compare: its selectors and output */
     struct bm_names files;     /* words that are no options */
-    struct bm_names maps, prices;
-    const char *format, *sort, *only;
+    struct bm_names maps, prices, baselines;
+    const char *format, *sort, *only, *margin, *alpha;
+    bool fail_on_inconclusive;
     bool dry_run, quiet, help;
 };
 extern struct settings settings;

@@ -28,6 +28,8 @@ static const struct option run_options[] = {
     {"seed", "N", "of inputs and of the order of rounds; default 1", OPTION_SEED, &settings.run.seed},
     {"cache", "cold|hot", "hot: the same weights at every launch; default cold", OPTION_CHOICE,
      &settings.run.hot},
+    {"routing", "uniform|zipf", "of tokens to experts; zipf: a few get most; default uniform", OPTION_CHOICE,
+     &settings.run.zipf},
     {"kernels", "DIR", "OpenCL sources to use instead of the program's own", OPTION_TEXT,
      &settings.run.kernels_folder},
     {"output", "FILE|-", "results file; default results/HOST-TIME.json; -: standard output", OPTION_TEXT,
@@ -44,6 +46,8 @@ static const struct option verify_options[] = {
     {"suite", "NAME|FILE", "what to verify: `benchmark suites`; default standard", OPTION_TEXT,
      &settings.run.suite},
     {"seed", "N", "of inputs and samples; default 1", OPTION_SEED, &settings.run.seed},
+    {"routing", "uniform|zipf", "of tokens to experts; zipf: a few get most; default uniform", OPTION_CHOICE,
+     &settings.run.zipf},
     {"kernels", "DIR", "OpenCL sources to use instead of the program's own", OPTION_TEXT,
      &settings.run.kernels_folder},
     {"output", "FILE|-", "results file; default: none", OPTION_TEXT, &settings.run.output},
@@ -59,6 +63,8 @@ static const struct option tune_options[] = {
     {"budget", "SECONDS", "default: up to 5 for each class of shapes, at least 60", OPTION_SECONDS,
      &settings.run.budget_s},
     {"seed", "N", "of inputs and of the order of trials; default 1", OPTION_SEED, &settings.run.seed},
+    {"routing", "uniform|zipf", "of tokens to experts; zipf: a few get most; default uniform", OPTION_CHOICE,
+     &settings.run.zipf},
     {"kernels", "DIR", "OpenCL sources to use instead of the program's own", OPTION_TEXT,
      &settings.run.kernels_folder},
     {"format", "text|json", "report on standard output; default text", OPTION_TEXT, &settings.format},
@@ -83,9 +89,24 @@ static const struct option compare_options[] = {
     {0},
 };
 
+static const struct option check_options[] = {
+    {"baseline", "FILE|DIR", "earlier results, or a folder of them; repeatable", OPTION_WORDS,
+     &settings.baselines},
+    {"margin", "X", "least change that counts, 0.02 or 2%; default 1 to 3 % by the baselines", OPTION_TEXT,
+     &settings.margin},
+    {"alpha", "X", "chance of an alarm without a cause, over all rows; default 0.05", OPTION_TEXT,
+     &settings.alpha},
+    {"fail-on-inconclusive", NULL, "exit 3 where neither a change nor its absence is shown", OPTION_FLAG,
+     &settings.fail_on_inconclusive},
+    {"format", "FORMAT", "text (default) or json", OPTION_TEXT, &settings.format},
+    {"output", "FILE|-", "where the report goes; default standard output", OPTION_TEXT, &settings.run.output},
+    {0},
+};
+
 static const struct option *const run_groups[] = {run_options, selectors, NULL};
 static const struct option *const verify_groups[] = {verify_options, selectors, NULL};
 static const struct option *const tune_groups[] = {tune_options, selectors, NULL};
+static const struct option *const check_groups[] = {check_options, NULL};
 static const struct option *const compare_groups[] = {compare_options, selectors, NULL};
 static const struct option *const listing_groups[] = {listing_options, NULL};
 
@@ -104,6 +125,13 @@ static const struct command tune_command = {"tune",
                                             tune_groups,
                                             command_tune,
                                             false};
+static const struct command check_command = {
+    "check",
+    "fail when something got slower than in the baselines, and only then",
+    "--baseline FILE|DIR [options] FILE...",
+    check_groups,
+    command_check,
+    true};
 static const struct command compare_command = {"compare",
                                                "results files side by side: how much faster, and why",
                                                "[options] [selectors] FILE FILE...",
@@ -121,9 +149,9 @@ static const struct command workloads_command = {"workloads",       "the kinds o
 static const struct command suites_command = {
     "suites", "the suites that --suite takes", "[options]", listing_groups, command_suites, false};
 
-const struct command *const commands[] = {&run_command,       &verify_command,  &tune_command,
-                                          &compare_command,   &devices_command, &models_command,
-                                          &workloads_command, &suites_command,  NULL};
+const struct command *const commands[] = {
+    &run_command,     &verify_command, &tune_command,      &compare_command, &check_command,
+    &devices_command, &models_command, &workloads_command, &suites_command,  NULL};
 
 const struct command *command_find(const char *name) {
     for (size_t i = 0; commands[i] != NULL; i++)

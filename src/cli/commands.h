@@ -7,6 +7,7 @@
 enum exit_code command_run(void);
 enum exit_code command_verify(void);
 enum exit_code command_tune(void);
+enum exit_code command_check(void);
 enum exit_code command_compare(void);
 enum exit_code command_devices(void);
 enum exit_code command_models(void);
@@ -20,12 +21,17 @@ enum bm_status command_wants_json(bool *json, struct bm_error *error) BM_CHECK_R
 
 /* ---- of the commands that read results files ---- */
 
-enum format_of { FORMAT_OF_COMPARISON };
+enum format_of { FORMAT_OF_COMPARISON, FORMAT_OF_GATE };
 /* The format of --format, or text; BM_INVALID names those that have such a report. */
 enum bm_status command_format(enum format_of of, const struct bm_export_format **format,
                               struct bm_error *error) BM_CHECK_RESULT;
 /* The selectors of the command line. */
 enum bm_status command_filter(struct bm_compare_filter *filter, struct bm_error *error) BM_CHECK_RESULT;
+/* --margin and --alpha: "0.02" or "2%". */
+enum bm_status command_gate_options(struct bm_gate_options *options, struct bm_error *error) BM_CHECK_RESULT;
+/* The report, and what the gate's verdicts mean to a caller. */
+enum exit_code command_end_gate(const struct bm_gate *gate, const struct bm_export_format *format,
+                                bool broken_files);
 /* To --output, or to standard output. */
 enum bm_status command_write(const struct bm_text *text, struct bm_error *error) BM_CHECK_RESULT;
 /* Of what is written: a file is no terminal. */

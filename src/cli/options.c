@@ -157,4 +157,5 @@ void options_free(void) {
     bm_names_fini(&settings.files);
     bm_names_fini(&settings.maps);
     bm_names_fini(&settings.prices);
+    bm_names_fini(&settings.baselines);
 }

@@ -1,4 +1,6 @@
 /* What the commands that read results files share. */
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "commands.h"
@@ -7,6 +9,8 @@ static bool has_report(const struct bm_export_format *format, enum format_of of)
     switch (of) {
     case FORMAT_OF_COMPARISON:
         return format->write_comparison != NULL;
+    case FORMAT_OF_GATE:
+        return format->write_gate != NULL;
     }
     return false;
 }
@@ -43,4 +47,65 @@ enum bm_status command_write(const struct bm_text *text, struct bm_error *error)
     return status == BM_OK ? bm_file_write_atomic(settings.run.output, text->data != NULL ? text->data : "",
                                                   text->length, error)
                            : status;
+}
+
+/* ---- gates ---- */
+
+/* A share: "0.02" or "2%". */
+static enum bm_status read_share(const char *name, const char *word, double most, double *share,
+                                 struct bm_error *error) {
+    struct bm_error wrong = {0};
+    char digits[48];
+    size_t length = strlen(word);
+    const bool percent = length > 0 && word[length - 1] == '%';
+    bm_string_set(digits, percent && length < sizeof digits ? length : sizeof digits, word);
+    if (bm_parse_double(digits, 0, percent ? 100 * most : most, share, &wrong) != BM_OK || !(*share > 0))
+        return bm_fail(error, BM_INVALID,
+                       "--%s: '%.40s' is no number above 0 and up to %g, such as 0.02 or 2%%", name, word,
+                       most);
+    *share /= percent ? 100 : 1;
+    return BM_OK;
+}
+
+enum bm_status command_gate_options(struct bm_gate_options *options, struct bm_error *error) {
+    enum bm_status status = BM_OK;
+    double margin;
+    *options = (struct bm_gate_options){.margin = (double)NAN, .alpha = BM_GATE_ALPHA};
+    if (settings.margin != NULL) {
+        status = read_share("margin", settings.margin, 1, &margin, error);
+        options->margin = status == BM_OK ? log1p(margin) : (double)NAN;
+    }
+    if (status == BM_OK && settings.alpha != NULL)
+        status = read_share("alpha", settings.alpha, 0.5, &options->alpha, error);
+    return status;
+}
+
+static enum exit_code code_of_verdicts(const struct bm_gate *gate) {
+    const size_t *counts = gate->counts;
+    if (counts[BM_VERDICT_REGRESSED] > 0)
+        return EXIT_REGRESSED;
+    if (counts[BM_VERDICT_UNVERIFIED] + counts[BM_VERDICT_MISSING] + counts[BM_VERDICT_INCOMPARABLE] > 0)
+        return EXIT_INCOMPARABLE;
+    if (counts[BM_VERDICT_UNCHANGED] + counts[BM_VERDICT_IMPROVED] + counts[BM_VERDICT_INCONCLUSIVE] +
+            counts[BM_VERDICT_THROTTLED] ==
+        0)
+        return EXIT_INCOMPARABLE; /* a gate that compared nothing has not passed */
+    if (settings.fail_on_inconclusive && counts[BM_VERDICT_INCONCLUSIVE] + counts[BM_VERDICT_THROTTLED] > 0)
+        return EXIT_INCONCLUSIVE;
+    return EXIT_DONE;
+}
+
+enum exit_code command_end_gate(const struct bm_gate *gate, const struct bm_export_format *format,
+                                bool broken_files) {
+    struct bm_error error = {0};
+    struct bm_text text = {0};
+    struct bm_export_options options = command_output_options();
+    enum bm_status status = format->write_gate(gate, &options, &text, &error);
+    if (status == BM_OK)
+        status = command_write(&text, &error);
+    bm_text_fini(&text);
+    enum exit_code code = command_end(status, &error);
+    if (code != EXIT_DONE)
+        return code;
+    return broken_files ? EXIT_USAGE : code_of_verdicts(gate);
 }

@@ -16,5 +16,9 @@ enum bm_status bm_export_comparison_text(const struct bm_comparison *comparison,
 enum bm_status bm_export_comparison_json(const struct bm_comparison *comparison,
                                          const struct bm_export_options *options, struct bm_text *text,
                                          struct bm_error *error);
+enum bm_status bm_export_gate_text(const struct bm_gate *gate, const struct bm_export_options *options,
+                                   struct bm_text *text, struct bm_error *error);
+enum bm_status bm_export_gate_json(const struct bm_gate *gate, const struct bm_export_options *options,
+                                   struct bm_text *text, struct bm_error *error);
 
 #endif

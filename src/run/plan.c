@@ -142,7 +142,12 @@ static enum bm_status add_phase(struct planner *planner, const struct bm_suite_e
         for (unsigned l = 0; status == BM_OK && l < length_count; l++) {
             if (suite_lengths && lengths[l] > model->max_context) /* the suite was written for other models */
                 continue;
-            struct bm_request request = {.phase = phase, .dtype = dtype, .batch = batches[b], .tokens = 1};
+            struct bm_request request = {.phase = phase,
+                                         .dtype = dtype,
+                                         .batch = batches[b],
+                                         .tokens = 1,
+                                         .routing =
+                                             planner->options->zipf ? BM_ROUTING_ZIPF : BM_ROUTING_UNIFORM};
             if (phase == BM_PHASE_PREFILL)
                 request.tokens = lengths[l];
             else

@@ -124,6 +124,14 @@ class Selectors(PlanTest):
             self.assertEqual(sorted(keys), [f"grouped_gemm/mixtral-8x7b/{phase}/experts_down/f16/m{m}n4096k14336e8t2/uniform/pairs",
                                             f"grouped_gemm/mixtral-8x7b/{phase}/experts_gate_up/f16/m{m}n28672k4096e8t2/uniform"])
 
+    def test_routing(self):
+        words = ("--model", "mixtral-8x7b", "--phase", "decode", "--dtype", "f16", "--workload", "grouped_gemm")
+        for routing in "uniform", "zipf":
+            for key in self.keys(*words, "--routing", routing):
+                self.assertIn("/" + routing, key)
+        error = self.benchmark("run", "--dry-run", "--routing", "random", code=2).err
+        self.assertIn("'random' is not uniform|zipf", error)
+
     def test_batches_tokens_and_contexts(self):
         shapes = self.parts(5, "--batch", "1,3", "--tokens", "5,6", "--context", "7,8", "--workload", "attention", "--dtype", "f32")
         self.assertEqual(shapes, {f"b{batch}h2kv1d16{length}" for batch in (1, 3) for length in ("t5", "t6", "c7", "c8")})

@@ -2,7 +2,7 @@
 
 from harness import ProgramTest, main
 
-READERS = ("compare",)  # of results files
+READERS = ("compare", "check")  # of results files
 OTHERS = ("run", "verify", "tune", "devices", "models", "workloads", "suites")
 COMMANDS = OTHERS + READERS
 DRY = ("run", "--dry-run", "--suite", "quick")
@@ -14,7 +14,7 @@ class Help(ProgramTest):
             out = self.benchmark(*words).out
             for command in COMMANDS:
                 self.assertRegex(out, rf"(?m)^  {command} ")
-            for code in "0 1 2 5 70 130".split():
+            for code in "0 1 2 3 4 5 70 130".split():
                 self.assertRegex(out, rf"(?m)^  {code} ")
 
     def test_help_of_each_command_in_three_spellings(self):

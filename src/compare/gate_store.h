@@ -1,0 +1,60 @@
+/* Private to the compare module: what a gate collects from files before it judges. */
+#ifndef BM_GATE_STORE_H
+#define BM_GATE_STORE_H
+
+#include "bm/gate.h"
+#include "bm/saved.h"
+
+/* One run's figure for a row. */
+struct bm_gate_sample {
+    size_t file;             /* index into gate->files */
+    double value, deviation; /* ln ns (of ceilings: per unit of work), and what its rounds leave open */
+    uint32_t flags;
+};
+/* A row as the gate matches it: fingerprint, backend, threads, key. */
+struct bm_gate_entry {
+    char fingerprint[65], backend[48], key[160], device[32];
+    uint32_t threads;
+    bool is_ceiling;
+    struct bm_gate_sample *old, *again; /* owned; again: of the new files */
+    size_t old_count, old_capacity, again_count, again_capacity;
+    double old_flops, old_bytes, new_flops, new_bytes; /* of the last file, NaN: none */
+    char old_kernel[320], new_kernel[320];             /* variant and parameters, of the last file */
+    size_t last_old_file;                              /* SIZE_MAX: in no baseline */
+    bool is_new, new_failed; /* in a new file; there it has no figure and was wrong */
+    char new_reason[160];    /* why it has no figure, "" where it has */
+    enum bm_saved_status new_status;
+};
+/* What a fingerprint stands for, as far as a file tells. */
+struct bm_gate_device {
+    char fingerprint[65], name[128], kernel[160], drivers[200];
+    uint32_t compute_units;
+    uint64_t memory_bytes;
+};
+
+struct bm_gate_store {
+    struct bm_gate_entry *entries;
+    size_t entry_count, entry_capacity;
+    size_t *slots; /* open addressing: index plus 1 */
+    size_t slot_count;
+    struct bm_gate_device *devices;
+    size_t device_count, device_capacity;
+    size_t shared_rows; /* of new files, that share another's measurement */
+};
+
+void bm_gate_store_destroy(struct bm_gate_store *store);
+/* The entry of a row, added where it is new. NULL: no memory. */
+struct bm_gate_entry *bm_gate_entry_get(struct bm_gate_store *store, const char *fingerprint,
+                                        const struct bm_saved_row *row);
+/* Everything of a file's rows. */
+enum bm_status bm_gate_take(struct bm_gate *gate, const struct bm_saved *saved, size_t file, bool is_baseline,
+                            struct bm_error *error) BM_CHECK_RESULT;
+const struct bm_gate_device *bm_gate_device_find(const struct bm_gate_store *store, const char *fingerprint);
+/* How two fingerprints differ: "driver 3.1 -> 4.0". */
+void bm_gate_device_difference(const struct bm_gate_device *old, const struct bm_gate_device *new_one,
+                               char text[200]);
+/* Notes on what else changed between the latest baseline and the new files. */
+void bm_gate_note_causes(struct bm_gate *gate, const struct bm_gate_file *old,
+                         const struct bm_gate_file *new_one);
+
+#endif

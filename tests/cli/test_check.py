@@ -1,0 +1,324 @@
+"""`benchmark check`: verdicts, what is told apart, exit codes, histories."""
+
+import json
+import math
+import os
+import random
+import shutil
+from pathlib import Path
+
+from jsonschema import Draft202012Validator
+
+import made
+from harness import ProgramTest, main, validate
+from made import Machine
+
+SCHEMA = json.loads((Path(os.environ["BM_SOURCE_DIR"]) / "results" / "gate.schema.json").read_text())
+MACHINE = Machine()
+PREFILL, DECODE = "gemm/test-7b/prefill/qkv/f32/m128n6144k4096", "gemv/test-7b/decode/qkv/f32/m1n6144k4096"
+BASE = {case["key"]: made.ideal_ns(MACHINE, case) / MACHINE.efficiency for case in made.CASES}
+
+
+def run(scatter=0.004, seed=0, day=0, slower=None, machine=MACHINE, **options):
+    """One run of the machine; its rows scatter, and those of `slower` take as many times as long."""
+    noise = random.Random(seed)
+    times = {key: ns * math.exp(noise.gauss(0, scatter)) * (slower or {}).get(key, 1) for key, ns in BASE.items()}
+    return made.results([machine], times=times, created=f"2026-03-{1 + day // 24:02}T{day % 24:02}:00:00Z", half_width=0.003, **options)
+
+
+class CheckTest(ProgramTest):
+    def put(self, name, document):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(document))
+        found = validate.problems(path)
+        self.assertEqual(found, [])
+        return name
+
+    def history(self, name, count, **options):
+        """A folder of runs, and nothing else."""
+        shutil.rmtree(self.folder / name, ignore_errors=True)
+        for i in range(count):
+            self.put(f"{name}/run-{i:03}.json", run(seed=100 + i, day=i, **options))
+        return name
+
+    def check(self, *words, code=0):
+        out = self.benchmark("check", "--format", "json", *words, code=code).out
+        document = json.loads(out)
+        self.assertEqual([e.message for e in Draft202012Validator(SCHEMA).iter_errors(document)], [])
+        self.assertEqual(sum(document["counts"].values()), len(document["rows"]))
+        return document
+
+    def verdicts(self, document):
+        return {row["key"]: row["verdict"] for row in document["rows"]}
+
+    def row(self, document, key):
+        return next(row for row in document["rows"] if row["key"] == key)
+
+
+class Histories(CheckTest):
+    def test_unchanged(self):
+        self.history("base", 12)
+        document = self.check("--baseline", "base", self.put("new.json", run(seed=1, day=50)))
+        self.assertEqual(set(self.verdicts(document).values()), {"unchanged"})
+        self.assertEqual(document["margin"], 0.01)
+        self.assertTrue(document["margin_calibrated"])
+        row = self.row(document, PREFILL)
+        self.assertEqual((row["old_runs"], row["new_runs"], row["deviation_assumed"]), (12, 1, False))
+        self.assertLess(row["detectable_ratio"], 1.04)
+
+    def test_regressed_and_improved(self):
+        self.history("base", 12)
+        slow = self.put("slow.json", run(seed=1, day=50, slower={PREFILL: 1.06}))
+        document = self.check("--baseline", "base", slow, code=1)
+        self.assertEqual(self.verdicts(document)[PREFILL], "regressed")
+        self.assertEqual(document["counts"]["unchanged"], len(BASE) - 1)
+        row = document["rows"][0]
+        self.assertEqual(row["key"], PREFILL, "the worst come first")
+        self.assertAlmostEqual(row["time_ratio"], 1.06, delta=0.01)
+        self.assertTrue(row["ci"][0] < 1.06 < row["ci"][1])
+        fast = self.put("fast.json", run(seed=1, day=50, slower={PREFILL: 0.9}))
+        document = self.check("--baseline", "base", fast)
+        self.assertEqual(self.verdicts(document)[PREFILL], "improved")
+        both = self.put("both.json", run(seed=1, day=50, slower={PREFILL: 0.9, DECODE: 1.1}))
+        document = self.check("--baseline", "base", both, code=1)
+        self.assertEqual((document["counts"]["improved"], document["counts"]["regressed"]), (1, 1))
+
+    def test_only_what_follows_the_last_change_counts(self):
+        for i in range(16):
+            self.put(f"changed/run-{i:03}.json", run(seed=i, day=i, slower={PREFILL: 1.2} if i < 8 else None))
+        document = self.check("--baseline", "changed", self.put("new.json", run(seed=99, day=50)))
+        row = self.row(document, PREFILL)
+        self.assertEqual((row["verdict"], row["runs_before_change"], row["old_runs"]), ("unchanged", 8, 8))
+        back = self.put("back.json", run(seed=99, day=50, slower={PREFILL: 1.2}))
+        self.check("--baseline", "changed", back, code=1)
+
+    def test_files_in_any_order_and_repeated_options(self):
+        self.history("base", 12)
+        files = sorted((self.folder / "base").iterdir(), reverse=True)
+        new = self.put("new.json", run(seed=1, day=50))
+        words = [word for file in files for word in ("--baseline", str(file))]
+        self.assertEqual(self.check(*words, new)["rows"], self.check("--baseline", "base", new)["rows"])
+
+    def test_new_results_in_the_folder_of_baselines(self):
+        self.history("same", 6)
+        new = self.put("same/run-999.json", run(seed=1, day=50))
+        document = self.check("--baseline", "same", new)
+        self.assertEqual(self.row(document, PREFILL)["old_runs"], 6)
+
+    def test_several_new_runs(self):
+        self.history("base", 12)
+        names = [self.put(f"new-{i}.json", run(seed=300 + i, day=50 + i, slower={PREFILL: 1.04})) for i in range(4)]
+        one, four = self.check("--baseline", "base", names[0], code=None), self.check("--baseline", "base", *names, code=1)
+        self.assertEqual(self.row(four, PREFILL)["new_runs"], 4)
+        widths = [math.log(self.row(d, PREFILL)["ci"][1] / self.row(d, PREFILL)["ci"][0]) for d in (one, four)]
+        self.assertLess(widths[1], widths[0])
+
+
+class OneBaseline(CheckTest):
+    def test_what_could_not_have_been_seen_is_told(self):
+        old = self.put("old.json", run(seed=1))
+        document = self.check("--baseline", old, self.put("new.json", run(seed=2, day=1)))
+        self.assertEqual(set(self.verdicts(document).values()), {"inconclusive"})
+        row = self.row(document, PREFILL)
+        self.assertEqual((row["deviation"], row["deviation_assumed"]), (0.027, True))
+        self.assertTrue(1.1 < row["detectable_ratio"] < 1.25)
+        text = self.benchmark("check", "--baseline", old, "new.json").out
+        self.assertIn("a spread of 2.7 % between runs is assumed", text)
+        self.check("--baseline", old, "new.json", "--fail-on-inconclusive", code=3)
+
+    def test_a_large_change_is_found(self):
+        old = self.put("old.json", run(seed=1))
+        self.check("--baseline", old, self.put("slow.json", run(seed=2, slower={PREFILL: 1.3})), code=1)
+
+    def test_a_regression_goes_before_what_is_inconclusive(self):
+        old = self.put("old.json", run(seed=1))
+        self.check("--baseline", old, self.put("slow.json", run(seed=2, slower={PREFILL: 1.3})), "--fail-on-inconclusive", code=1)
+
+
+class ToldApart(CheckTest):
+    def setUp(self):
+        self.history("base", 8)
+
+    def test_missing_rows(self):
+        new = self.put("less.json", made.without(run(seed=1, day=50), DECODE) | {"devices": self.devices_without_summary(run())})
+        document = self.check("--baseline", "base", new, code=4)
+        self.assertEqual(self.verdicts(document)[DECODE], "missing")
+        self.assertEqual(document["counts"]["unchanged"], len(BASE) - 1)
+
+    def devices_without_summary(self, document):
+        for device in document["devices"]:
+            device["summary"] = []
+        return document["devices"]
+
+    def test_a_row_that_is_gone_since_long_is_not_missed(self):
+        latest = made.without(run(seed=5, day=20), DECODE)
+        latest["devices"] = self.devices_without_summary(run())
+        self.put("base/run-900.json", latest)
+        new = made.without(run(seed=1, day=50), DECODE)
+        new["devices"] = latest["devices"]
+        document = self.check("--baseline", "base", self.put("less.json", new))
+        self.assertNotIn(DECODE, self.verdicts(document))
+        (self.folder / "base/run-900.json").unlink()
+
+    def test_added_rows_do_not_fail(self):
+        cases = made.CASES + [made.gemm("lm_head", 1, 32000, 4096)]
+        new = made.results([MACHINE], cases=cases, times=BASE, created="2026-03-09T00:00:00Z")
+        document = self.check("--baseline", "base", self.put("more.json", new))
+        self.assertEqual(self.verdicts(document)["gemv/test-7b/decode/lm_head/f32/m1n32000k4096"], "added")
+
+    def test_rows_without_a_figure(self):
+        for status, reason in (("failed", "verification failed: output 7 is wrong"), ("skipped", "weights need 9 GiB")):
+            new = made.unmeasured(run(seed=1, day=50), DECODE, status, reason)
+            new["devices"] = self.devices_without_summary(run())
+            document = self.check("--baseline", "base", self.put("broken.json", new), code=4)
+            row = self.row(document, DECODE)
+            self.assertEqual((row["verdict"], row["why"]), ("unverified", f"{status}: {reason}"))
+            self.assertIsNone(row["time_ratio"])
+
+    def test_a_row_that_never_ran_is_no_change(self):
+        old = made.unmeasured(run(seed=1), DECODE, "skipped", "weights need 9 GiB")
+        new = made.unmeasured(run(seed=2, day=50), DECODE, "skipped", "weights need 9 GiB")
+        old["devices"] = new["devices"] = self.devices_without_summary(run())
+        document = self.check("--baseline", self.put("never-old.json", old), self.put("never-new.json", new))
+        self.assertNotIn(DECODE, self.verdicts(document))
+
+    def test_throttled_rows(self):
+        new = run(seed=1, day=50, slower={DECODE: 2}, flags={DECODE: ["throttled"]})
+        document = self.check("--baseline", "base", self.put("hot.json", new))
+        self.assertEqual(self.verdicts(document)[DECODE], "throttled")
+        self.check("--baseline", "base", "hot.json", "--fail-on-inconclusive", code=3)
+
+    def test_throttled_baselines_do_not_count(self):
+        self.put("base/run-800.json", run(seed=7, day=30, slower={DECODE: 2}, flags={DECODE: ["throttled"]}))
+        document = self.check("--baseline", "base", self.put("new.json", run(seed=1, day=50)))
+        self.assertEqual(self.row(document, DECODE)["old_runs"], 8)
+        (self.folder / "base/run-800.json").unlink()
+
+    def test_other_drivers_and_systems_cannot_be_compared(self):
+        for machine, says in ((Machine(driver="2.0"), "driver opencl/pocl 1.0 -> opencl/pocl 2.0"),
+                              (Machine(kernel="Linux 6.9"), "system Linux 6.1 -> Linux 6.9")):
+            document = self.check("--baseline", "base", self.put("other.json", run(seed=1, day=50, machine=machine)), code=4)
+            self.assertEqual(document["counts"]["incomparable"], len(document["rows"]))
+            self.assertIn(says, self.row(document, DECODE)["why"])
+
+    def test_other_threads_and_other_work_cannot_be_compared(self):
+        new = run(seed=1, day=50)
+        for row in new["results"]:
+            row["threads"] = 4
+        document = self.check("--baseline", "base", self.put("threads.json", new), code=4)
+        self.assertIn("the baseline used 2 threads, the new results 4", self.row(document, DECODE)["why"])
+        new = run(seed=1, day=50)
+        for row in new["results"]:
+            if row["key"] == DECODE:
+                row["flops"], row["gflops"] = 2 * row["flops"], 2 * row["gflops"]
+        document = self.check("--baseline", "base", self.put("work.json", new), code=4)
+        self.assertEqual(self.verdicts(document)[DECODE], "incomparable")
+        self.assertIn("other work", self.row(document, DECODE)["why"])
+
+    def test_a_device_without_fingerprint(self):
+        new = run(seed=1, day=50)
+        new["devices"][0]["fingerprint"] = None
+        document = self.check("--baseline", "base", self.put("anonymous.json", new), code=4)
+        self.assertIn("no fingerprint", self.row(document, DECODE)["why"])
+
+    def test_baselines_of_other_machines_are_passed_over(self):
+        self.put("base/run-700.json", run(seed=7, day=30, machine=Machine("Other CPU")))
+        document = self.check("--baseline", "base", self.put("new.json", run(seed=1, day=50)))
+        self.assertEqual(document["counts"]["unchanged"], len(BASE))
+        (self.folder / "base/run-700.json").unlink()
+
+    def test_unstable_rows_are_never_unchanged(self):
+        for flag in "unstable", "bimodal":
+            new = run(seed=1, day=50, flags={DECODE: [flag]})
+            document = self.check("--baseline", "base", self.put("unstable.json", new))
+            row = self.row(document, DECODE)
+            self.assertEqual(row["verdict"], "inconclusive")
+            self.assertIn("cannot be called unchanged", row["why"])
+
+    def test_shared_measurements_are_judged_once(self):
+        new = run(seed=1, day=50)
+        copy = json.loads(json.dumps(new["results"][-1]))
+        copy["measured_as"] = copy["key"]
+        copy["key"] = copy["key"].replace("test-7b", "copy-7b")
+        copy["case"]["model"] = "copy-7b"
+        new["results"].append(copy)
+        document = self.check("--baseline", "base", self.put("shared.json", new))
+        self.assertEqual(len(document["rows"]), len(BASE))
+        self.assertIn("1 rows share another row's measurement and are judged there", document["notes"])
+
+
+class Notes(CheckTest):
+    def test_possible_causes(self):
+        self.history("base", 6)
+        new = run(seed=1, day=50, commit="fedcba9")
+        for row in new["results"][:2]:
+            row["kernel"]["parameters"]["TILE_M"] = 16
+        document = self.check("--baseline", "base", self.put("new.json", new))
+        notes = "\n".join(document["notes"])
+        self.assertIn("changed since the baseline: commit 0123abc -> fedcba9", notes)
+        self.assertIn("changed since the baseline: the kernels' sources", notes)
+        self.assertIn("kernel or parameters of 2 rows", notes)
+
+    def test_all_rows_at_once_point_at_the_machine(self):
+        self.history("base", 8)
+        new = run(seed=1, day=50, slower=dict.fromkeys(BASE, 1.1))
+        document = self.check("--baseline", "base", self.put("new.json", new), code=1)
+        self.assertIn("nearly all rows moved together", "\n".join(document["notes"]))
+
+
+class Options(CheckTest):
+    def test_margin(self):
+        self.history("base", 12)
+        new = self.put("new.json", run(seed=1, day=50, slower={PREFILL: 1.05}))
+        self.check("--baseline", "base", new, "--margin", "0.02", code=1)
+        for margin in "0.1", "10%":
+            document = self.check("--baseline", "base", new, "--margin", margin)
+            self.assertEqual(self.verdicts(document)[PREFILL], "unchanged")
+            self.assertAlmostEqual(document["margin"], 0.1)
+            self.assertFalse(document["margin_calibrated"])
+
+    def test_alpha(self):
+        self.history("base", 12)
+        new = self.put("new.json", run(seed=1, day=50, slower={PREFILL: 1.025}))
+        self.check("--baseline", "base", new, "--alpha", "0.2", code=1)
+        self.check("--baseline", "base", new, "--alpha", "0.0001", code=0)
+
+    def test_wrong_values(self):
+        old, new = self.put("old.json", run(seed=1)), self.put("new.json", run(seed=2, day=1))
+        for option in "margin", "alpha":
+            for wrong in "0", "-1", "2", "x", "0x1", "nan", "%", "1000%":
+                self.refused("check", "--baseline", old, new, f"--{option}", wrong, says=(f"--{option}", f"'{wrong}'"))
+        self.refused("check", "--baseline", old, new, "--format", "xml", says=("--format", "'xml'", "text"))
+
+    def test_what_is_needed(self):
+        old = self.put("old.json", run(seed=1))
+        self.refused("check", old, says="--baseline FILE|DIR is needed")
+        self.refused("check", "--baseline", old, says="name the new results")
+        self.refused("check", "--baseline", "absent.json", old, says="absent.json: No such file")
+        (self.folder / "empty").mkdir()
+        self.refused("check", "--baseline", "empty", old, says=("empty holds no results", "benchmark run --output"))
+        self.refused("check", "--baseline", old, "absent.json", says="absent.json")
+
+    def test_broken_files_are_named_and_the_others_judged(self):
+        self.history("mixed", 8)
+        (self.folder / "mixed/run-broken.json").write_text('{"schema_version": "1.0", "devices": [')
+        new = self.put("new.json", run(seed=1, day=50, slower={PREFILL: 1.3}))
+        result = self.benchmark("check", "--baseline", "mixed", new, code=2)
+        self.assertEqual(result.err.count("\n"), 1)
+        self.assertIn("run-broken.json:1:", result.err)
+        self.assertIn("1 regressed", result.out)
+
+    def test_text(self):
+        self.history("base", 8)
+        result = self.benchmark("check", "--baseline", "base", self.put("new.json", run(seed=1, day=50, slower={PREFILL: 1.3})),
+                                code=1)
+        self.assertRegex(result.out, r"\Acpu0: Test CPU, opencl/pocl\nVERDICT +TIME +95 % INTERVAL +DETECTABLE +RUNS +ROW\n")
+        self.assertRegex(result.out, r"regressed +\+30\.\d % +\+2\d\.\d to \+3\d\.\d % +\+\d\.\d % +8\+1 +" + PREFILL)
+        self.assertIn("\n1 regressed, 5 unchanged of 6 rows\n", result.out)
+        self.assertIn("a change counts above 1.", result.out)
+        self.assertEqual(result.err, "")
+
+
+if __name__ == "__main__":
+    main()

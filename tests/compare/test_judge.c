@@ -1,0 +1,133 @@
+/* From evidence to verdicts. */
+#include <criterion/criterion.h>
+#include <math.h>
+
+#include "bm/compare.h"
+#include "bm/gate.h"
+
+static const double margin = 0.01;
+
+static struct bm_evidence weigh(const double *old, size_t old_count, const double *again, size_t again_count,
+                                double within, size_t rows) {
+    double deviations[64];
+    for (size_t i = 0; i < 64; i++)
+        deviations[i] = within;
+    struct bm_runs before = {old, deviations, old_count}, after = {again, deviations, again_count};
+    struct bm_history history;
+    struct bm_evidence evidence;
+    bm_history_of(&before, &history);
+    bm_gate_weigh_runs(&history, &before, &after, margin, BM_GATE_ALPHA, rows, &evidence);
+    return evidence;
+}
+
+static enum bm_verdict verdict_of(const struct bm_evidence *evidence, bool unstable) {
+    enum bm_verdict verdict;
+    double adjusted;
+    cr_assert_eq(bm_gate_decide(evidence, &unstable, 1, BM_GATE_ALPHA, &verdict, &adjusted, NULL), BM_OK);
+    return verdict;
+}
+
+/* One baseline: sqrt(2) x 2.7 % is all that is known, so 11 % is found and 8 % is not. */
+Test(judge, one_baseline) {
+    const double old = 1, slower = 1.11, little = 1.07, faster = 0.8;
+    struct bm_evidence evidence = weigh(&old, 1, &slower, 1, 0, 1);
+    double error = BM_COMPARE_BETWEEN_RUNS * sqrt(2);
+    cr_expect_float_eq(evidence.change, 0.11, 1e-12);
+    cr_expect_float_eq(evidence.high - evidence.low, 2 * 1.959963984540054 * error, 1e-9);
+    cr_expect_float_eq(evidence.detectable, margin + (1.959963984540054 + 0.8416212335729143) * error, 1e-9);
+    cr_expect_eq(verdict_of(&evidence, false), BM_VERDICT_REGRESSED);
+    evidence = weigh(&old, 1, &little, 1, 0, 1);
+    cr_expect_eq(verdict_of(&evidence, false), BM_VERDICT_INCONCLUSIVE);
+    evidence = weigh(&old, 1, &old, 1, 0, 1);
+    cr_expect_eq(verdict_of(&evidence, false), BM_VERDICT_INCONCLUSIVE,
+                 "even an equal figure shows no equality");
+    evidence = weigh(&old, 1, &faster, 1, 0, 1);
+    cr_expect_eq(verdict_of(&evidence, false), BM_VERDICT_IMPROVED);
+}
+
+static const double calm[] = {1.000, 1.004, 0.997, 1.002, 0.996, 1.003, 0.999, 1.001, 0.998, 1.000};
+
+Test(judge, a_history) {
+    const double same = 1.002, slower = 1.04, slightly = 1.012;
+    struct bm_evidence evidence = weigh(calm, 10, &same, 1, 0, 20);
+    cr_expect_eq(verdict_of(&evidence, false), BM_VERDICT_UNCHANGED);
+    cr_expect_eq(verdict_of(&evidence, true), BM_VERDICT_INCONCLUSIVE, "unstable rows are never unchanged");
+    cr_expect_lt(evidence.detectable, 0.03);
+    evidence = weigh(calm, 10, &slower, 1, 0, 20);
+    cr_expect_eq(verdict_of(&evidence, true), BM_VERDICT_REGRESSED, "but they may be slower");
+    evidence = weigh(calm, 10, &slightly, 1, 0, 20);
+    cr_expect_eq(verdict_of(&evidence, false), BM_VERDICT_UNCHANGED,
+                 "above the margin, but not by enough to tell");
+}
+
+Test(judge, a_new_run_that_is_uncertain_by_itself) {
+    const double slower = 1.04;
+    struct bm_evidence sure = weigh(calm, 10, &slower, 1, 0.001, 20),
+                       unsure = weigh(calm, 10, &slower, 1, 0.03, 20);
+    cr_expect_lt(sure.high - sure.low, 0.02);
+    cr_expect_gt(unsure.high - unsure.low, 0.1);
+    cr_expect_eq(verdict_of(&unsure, false), BM_VERDICT_INCONCLUSIVE);
+}
+
+Test(judge, several_new_runs_tell_more) {
+    const double again[] = {1.035, 1.04, 1.045, 1.04};
+    struct bm_evidence one = weigh(calm, 10, again + 1, 1, 0, 20), four = weigh(calm, 10, again, 4, 0, 20);
+    cr_expect_lt(four.high - four.low, 0.8 * (one.high - one.low));
+}
+
+Test(judge, more_rows_ask_for_more) {
+    const double old = 1, slower = 1.11;
+    struct bm_evidence evidence[20];
+    bool unstable[20] = {false};
+    enum bm_verdict verdicts[20];
+    double adjusted[20];
+    for (size_t i = 0; i < 20; i++)
+        evidence[i] = weigh(&old, 1, i == 7 ? &slower : &old, 1, 0, 20);
+    cr_assert_eq(bm_gate_decide(evidence, unstable, 20, BM_GATE_ALPHA, verdicts, adjusted, NULL), BM_OK);
+    cr_expect_eq(verdicts[7], BM_VERDICT_INCONCLUSIVE, "p = %g", adjusted[7]);
+    double much = 1.16;
+    evidence[7] = weigh(&old, 1, &much, 1, 0, 20);
+    cr_assert_eq(bm_gate_decide(evidence, unstable, 20, BM_GATE_ALPHA, verdicts, adjusted, NULL), BM_OK);
+    cr_expect_eq(verdicts[7], BM_VERDICT_REGRESSED);
+    cr_expect_eq(verdicts[6], BM_VERDICT_INCONCLUSIVE);
+}
+
+Test(judge, the_margin_follows_the_history_within_bounds) {
+    double ordinary[100] = {0};
+    cr_expect_float_eq(bm_gate_margin(ordinary, 0), log1p(0.01), 1e-12);
+    for (size_t i = 0; i < 100; i++)
+        ordinary[i] = 0.001;
+    cr_expect_float_eq(bm_gate_margin(ordinary, 100), log1p(0.01), 1e-12);
+    for (size_t i = 0; i < 100; i++)
+        ordinary[i] = log1p(0.02);
+    cr_expect_float_eq(bm_gate_margin(ordinary, 100), log1p(0.02), 1e-12);
+    for (size_t i = 0; i < 100; i++)
+        ordinary[i] = 0.2;
+    cr_expect_float_eq(bm_gate_margin(ordinary, 100), log1p(0.03), 1e-12);
+}
+
+Test(judge, pairs) {
+    double differences[20];
+    struct bm_evidence evidence;
+    for (size_t i = 0; i < 20; i++)
+        differences[i] = 0.05 + 0.01 * sin(3.0 * (double)i);
+    cr_assert_eq(bm_gate_weigh_pairs(differences, 20, margin, 0.05, 20, &evidence, NULL), BM_OK);
+    cr_expect_float_eq(evidence.change, 0.05, 0.003);
+    cr_expect(evidence.low < 0.05 && evidence.high > 0.05);
+    cr_expect_float_eq(evidence.p_slower, exp2(-20), 1e-12, "all differences lie above the margin");
+    cr_expect_float_eq(evidence.p_faster, 1, 1e-12);
+    cr_expect_not(evidence.equivalent);
+    cr_expect(isfinite(evidence.detectable) && evidence.detectable < 0.03);
+    for (size_t i = 0; i < 20; i++)
+        differences[i] -= 0.05;
+    cr_assert_eq(bm_gate_weigh_pairs(differences, 20, margin, 0.05, 20, &evidence, NULL), BM_OK);
+    cr_expect(evidence.equivalent);
+}
+
+Test(judge, too_few_pairs_find_nothing) {
+    double differences[8] = {0.5, 0.51, 0.52, 0.5, 0.53, 0.5, 0.52, 0.51};
+    struct bm_evidence evidence;
+    cr_assert_eq(bm_gate_weigh_pairs(differences, 8, margin, 0.05, 20, &evidence, NULL), BM_OK);
+    cr_expect(isinf(evidence.detectable), "2 / 2^8 is no 0.05 / 20");
+    cr_expect_eq(bm_gate_weigh_pairs(differences, 0, margin, 0.05, 20, &evidence, NULL), BM_INVALID);
+}
