@@ -20,6 +20,9 @@
 #ifndef LANES
 #define LANES 1
 #endif
+#ifndef PREFETCH /* blocks of rows ahead that are called for, where the compiler can; 0: nothing */
+#define PREFETCH 0
+#endif
 #ifndef NONTEMPORAL /* 1: stores that do not read the line they write first, where the compiler has such */
 #define NONTEMPORAL 0
 #endif
@@ -67,6 +70,12 @@ typedef JOIN(ushort, VEC) ushortv;
 #endif
 #ifndef PUT
 #define PUT(v, p) (*(p) = (v))
+#endif
+
+#if PREFETCH && defined(__clang__)
+#define CALL_FOR(p) __builtin_prefetch((const char *)(ulong)(p))
+#else
+#define CALL_FOR(p)
 #endif
 
 /* Rows begin at multiples of VEC elements. */
@@ -139,6 +148,7 @@ static void multiply_by_sigmoid(floatv x[ROWS * STREAMS], const floatv t[ROWS * 
          i < end; i += LANES * WIDTH)
 /* Where vector s lies, in rows of so many elements. */
 #define PLACE(s, n) ((s) / STREAMS * (ulong)(n) + (s) % STREAMS * VEC)
+#define AHEAD       ((ulong)PREFETCH * ROWS) /* rows */
 #define FIRST_ROW   (get_group_id(1) * ROWS)
 
 /* silu(gate) x up, silu(x) = x / (1 + e^-x); inputs [m, 2 n]: the gates of a row, then what they gate. */
@@ -149,6 +159,8 @@ swiglu(global stored *restrict outputs, const ulong outputs_offset, global const
     global stored *to = outputs + outputs_offset + FIRST_ROW * n;
     FOR_EACH(i, n) {
         floatv x[ROWS * STREAMS], gate[ROWS * STREAMS];
+        EACH CALL_FOR(gates + i + PLACE(s, 2 * n) + AHEAD * 2 * n);
+        EACH CALL_FOR(ups + i + PLACE(s, 2 * n) + AHEAD * 2 * n);
         EACH gate[s] = load(gates + i + PLACE(s, 2 * n));
         EACH x[s] = gate[s] * load(ups + i + PLACE(s, 2 * n));
         multiply_by_sigmoid(x, gate);
@@ -164,6 +176,7 @@ gelu(global stored *restrict outputs, const ulong outputs_offset, global const s
     global stored *to = outputs + outputs_offset + FIRST_ROW * n;
     FOR_EACH(i, n) {
         floatv x[ROWS * STREAMS], t[ROWS * STREAMS];
+        EACH CALL_FOR(from + i + PLACE(s, n) + AHEAD * n);
         EACH x[s] = load(from + i + PLACE(s, n));
         EACH t[s] = x[s] * (1.5957691216057308f + 0.0713548162726f * (x[s] * x[s]));
         multiply_by_sigmoid(x, t);
@@ -180,6 +193,8 @@ residual(global stored *restrict outputs, const ulong outputs_offset, global con
     global stored *to = outputs + outputs_offset + FIRST_ROW * n;
     FOR_EACH(i, n) {
         floatv x[ROWS * STREAMS];
+        EACH CALL_FOR(from + i + PLACE(s, n) + AHEAD * n);
+        EACH CALL_FOR(other + i + PLACE(s, n) + AHEAD * n);
         EACH x[s] = load(from + i + PLACE(s, n));
         EACH x[s] += load(other + i + PLACE(s, n));
         EACH store(x[s], to + i + PLACE(s, n));

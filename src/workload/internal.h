@@ -109,6 +109,9 @@ void bm_rows_define(struct bm_plan *plan, enum bm_element stored, uint64_t n);
 /* Lowers VEC of the defines to a power of two that divides `length` too. */
 void bm_rows_limit_vec(struct bm_plan *plan, uint64_t length);
 
+/* Lowers STREAMS likewise, so that STREAMS x VEC divides n. */
+void bm_rows_limit_streams(struct bm_plan *plan, uint64_t n);
+
 /* Checks of outputs [m, n]: all of them where that is cheap, else a run of every row. */
 struct bm_row_run {
     uint64_t row, column;
