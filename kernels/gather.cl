@@ -7,11 +7,11 @@
  * to [batch, kv_heads, tokens, HEAD_DIM] and the values, where V_DIM is not 0, to [batch, kv_heads, tokens,
  * V_DIM] after them, in the format of the cache; a group takes ROWS tokens, one after the other. Range:
  * {LANES x groups of tokens, batch}. VEC divides n, HEAD_DIM and V_DIM. */
-#ifndef STORED /* what is read; 0: f32, 1: f16, 2: bf16 */
-#define STORED 0
+#ifndef FORMAT /* what is read; 0: f32, 1: f16, 2: bf16 */
+#define FORMAT 0
 #endif
 #ifndef WRITTEN /* likewise */
-#define WRITTEN STORED
+#define WRITTEN FORMAT
 #endif
 #ifndef HEAD_DIM
 #define HEAD_DIM 128
@@ -77,12 +77,12 @@ typedef JOIN(ushort, VEC) ushortv;
 #define PUT(v, p) (*(p) = (v))
 #endif
 
-#if STORED == 0
+#if FORMAT == 0
 typedef float stored;
 static floatv load(global const stored *p) {
     return *(global const floatv *)p;
 }
-#elif STORED == 1
+#elif FORMAT == 1
 typedef half stored;
 static floatv load(global const stored *p) {
     return LOAD_HALF(p);

@@ -7,8 +7,8 @@
 #ifndef LAYER_NORM /* 0: RMSNorm, which has no mean and no biases */
 #define LAYER_NORM 0
 #endif
-#ifndef STORED /* 0: f32, 1: f16, 2: bf16 */
-#define STORED 0
+#ifndef FORMAT /* 0: f32, 1: f16, 2: bf16 */
+#define FORMAT 0
 #endif
 #ifndef ROWS
 #define ROWS 1
@@ -81,7 +81,7 @@ typedef JOIN(ushort, VEC) ushortv;
 #endif
 
 /* Rows begin at multiples of VEC elements. */
-#if STORED == 0
+#if FORMAT == 0
 typedef float stored;
 static floatv load(global const stored *p) {
     return *(global const floatv *)p;
@@ -89,7 +89,7 @@ static floatv load(global const stored *p) {
 static void store(const floatv v, global stored *p) {
     PUT(v, (global floatv *)p);
 }
-#elif STORED == 1
+#elif FORMAT == 1
 typedef half stored;
 static floatv load(global const stored *p) {
     return LOAD_HALF(p);

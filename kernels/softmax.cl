@@ -5,8 +5,8 @@
  * of the exponentials relative to it, [m, parts, 2]; `softmax` reads all of its row's. Range of both: {LANES
  * x parts, m}. Where rows fill the device, `softmax_rows` goes through the parts of one after the other, and
  * then writes it while a cache still holds it. Range: {LANES x m}. */
-#ifndef STORED /* 0: f32, 1: f16, 2: bf16 */
-#define STORED 0
+#ifndef FORMAT /* 0: f32, 1: f16, 2: bf16 */
+#define FORMAT 0
 #endif
 #ifndef CHUNK
 #define CHUNK 64
@@ -66,12 +66,12 @@ typedef JOIN(ushort, VEC) ushortv;
 #endif
 
 /* Rows begin at multiples of VEC elements. */
-#if STORED == 0
+#if FORMAT == 0
 typedef float stored;
 static floatv load(global const stored *p) {
     return *(global const floatv *)p;
 }
-#elif STORED == 1
+#elif FORMAT == 1
 typedef half stored;
 static floatv load(global const stored *p) {
     return LOAD_HALF(p);

@@ -30,7 +30,7 @@ void bm_rows_limit_streams(struct bm_plan *plan, uint64_t n) {
 
 void bm_rows_define(struct bm_plan *plan, enum bm_element stored, uint64_t n) {
     bm_rows_limit_vec(plan, n);
-    bm_parameters_set(&plan->defines, "STORED", stored);
+    bm_parameters_set(&plan->defines, "FORMAT", stored);
 }
 
 /* All of them up to 4 Mi outputs. */
