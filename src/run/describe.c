@@ -26,7 +26,8 @@ static void describe_device(const struct bm_device *device, struct bm_results_de
         .packages = device->package_count,
     };
     bm_string_set(out->id, sizeof out->id, device->id);
-    bm_string_set(out->hardware, sizeof out->hardware, device->id);
+    bm_string_set(out->hardware, sizeof out->hardware, device->hardware);
+    bm_string_set(out->isa, sizeof out->isa, bm_isa_name(device->isa));
     bm_string_set(out->name, sizeof out->name, device->name);
     bm_string_set(out->vendor, sizeof out->vendor, device->vendor);
     bm_string_set(out->architecture, sizeof out->architecture, device->architecture);
