@@ -71,6 +71,7 @@ struct bm_results_settings {
     char suite[256];
     uint64_t seed; /* 0 is a seed */
     double budget_s, target_half_width;
+    double between_runs; /* standard deviation that intervals are widened by, relative */
     bool hot;
     char **command; /* borrowed argv, NULL-terminated */
 };

@@ -107,11 +107,11 @@ enum bm_status bm_run_start_results(struct bm_run *run, struct bm_error *error) 
     results->flag_name = bm_flag_name;
     bm_run_tool(options->kernels_folder, &results->tool);
     bm_run_describe_host(run, &results->host);
-    results->settings =
-        (struct bm_results_settings){.seed = options->seed,
-                                     .budget_s = run->plan->budget_s,
-                                     .target_half_width = bm_sampler_defaults.target_half_width,
-                                     .hot = options->hot};
+    results->settings = (struct bm_results_settings){.seed = options->seed,
+                                                     .budget_s = run->plan->budget_s,
+                                                     .target_half_width = run->plan->target_half_width,
+                                                     .between_runs = BM_BETWEEN_RUNS,
+                                                     .hot = options->hot};
     bm_string_set(results->settings.suite, sizeof results->settings.suite, run->plan->suite);
     enum bm_status status = copy_command(run, error);
     if (status != BM_OK)

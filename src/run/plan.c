@@ -411,6 +411,8 @@ enum bm_status bm_run_plan_create(const struct bm_run_options *options, const st
         return status;
     bm_string_set(plan->suite, sizeof plan->suite, suite.name);
     plan->budget_s = options->budget_s > 0 ? options->budget_s : suite.budget_s;
+    plan->target_half_width =
+        suite.target_half_width > 0 ? suite.target_half_width : bm_sampler_defaults.target_half_width;
     bool runs_rows = false;
     for (size_t d = 0; status == BM_OK && d < inventory->count; d++) {
         const struct bm_device *device = &inventory->devices[d];
