@@ -76,15 +76,20 @@ struct bm_backend {
     enum bm_status (*open)(const struct bm_endpoint *endpoint, const struct bm_session_options *options,
                            struct bm_session **session, struct bm_error *error);
     void (*close)(struct bm_session *session);
-    /* Creates buffers and program; parameters NULL: the best known ones. reserve() was told of every case
-     * before, so that arenas have their size. BM_UNSUPPORTED / BM_NO_MEMORY: the case cannot run here (a
-     * skipped row); BM_DEVICE: it should have. */
+    /* Makes room for a case before the first is prepared, so that arenas have their size; then prepare()
+     * creates buffers and program. parameters NULL: the best known ones; others need a reservation of their
+     * own. BM_UNSUPPORTED / BM_NO_MEMORY: the case cannot run here (a skipped row); BM_DEVICE: it should
+     * have. */
     enum bm_status (*reserve)(struct bm_session *session, const struct bm_case *the_case,
-                              struct bm_error *error);
+                              const struct bm_parameters *parameters, struct bm_error *error);
     enum bm_status (*prepare)(struct bm_session *session, const struct bm_case *the_case,
                               const struct bm_parameters *parameters, struct bm_prepared **prepared,
                               struct bm_error *error);
-    /* What a session runs on, for bm_workload.candidates. */
+    /* The parameters that prepare() takes when given none, as the kernel would run with them. *from: "tuned",
+     * "shipped" or "safe". */
+    enum bm_status (*known)(const struct bm_session *session, const struct bm_case *the_case,
+                            struct bm_parameters *parameters, const char **from, struct bm_error *error);
+    /* What a session runs on, for plans and bm_workload.candidates. */
     const struct bm_target *(*target)(const struct bm_session *session);
     void (*info)(const struct bm_prepared *prepared, struct bm_prepared_info *info);
     /* Runs once on poisoned outputs with guard zones and compares with the float64 reference. BM_OK also when

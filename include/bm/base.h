@@ -127,6 +127,9 @@ void bm_sha256(const struct bm_bytes *pieces, size_t count, char hex[65]);
 /* Reads a whole file of at most limit bytes. *data is NUL-terminated and the caller frees it. */
 enum bm_status bm_file_read(const char *path, size_t limit, char **data, size_t *size,
                             struct bm_error *error) BM_CHECK_RESULT;
+/* Digest of a file's content, as bm_sha256 gives it; at most limit bytes. "" on failure. */
+enum bm_status bm_file_sha256(const char *path, size_t limit, char hex[65],
+                              struct bm_error *error) BM_CHECK_RESULT;
 /* Replaces path atomically (temporary file beside it, fsync, rename): readers see the old or the new content.
  */
 enum bm_status bm_file_write_atomic(const char *path, const char *data, size_t size,

@@ -103,6 +103,8 @@ struct bm_suite_entry {
     unsigned phase_count;
     char dtypes[BM_SUITE_AXIS][16];
     unsigned dtype_count;
+    char workloads[BM_SUITE_AXIS][16]; /* the only ones that are planned; none listed: all */
+    unsigned workload_count;
     uint32_t batches[BM_SUITE_AXIS], tokens[BM_SUITE_AXIS], contexts[BM_SUITE_AXIS];
     unsigned batch_count, token_count, context_count;
 };
@@ -131,6 +133,8 @@ struct bm_parameters {
 void bm_parameters_set(struct bm_parameters *parameters, const char *name,
                        int64_t value); /* adds or replaces */
 int64_t bm_parameters_get(const struct bm_parameters *parameters, const char *name, int64_t fallback);
+/* Of names and values, in any order: equal parameters have equal ones. */
+uint64_t bm_parameters_hash(const struct bm_parameters *parameters);
 /* The shipped parameters of (kind "cpu" or "gpu", workload, dtype); BM_NOT_FOUND where bench/tuned has none.
  */
 enum bm_status bm_tuned_load(const char *kind, const char *workload, const char *dtype,

@@ -47,6 +47,11 @@ void bm_inventory_close(struct bm_inventory *inventory);
 size_t bm_device_join(const struct bm_machine *machine, const struct bm_endpoint *endpoints,
                       size_t endpoint_count, const struct bm_datasheets *sheets, struct bm_device *devices,
                       size_t capacity);
+/* The cold set of rotating inputs: 8 x the last-level cache, within what the device can allocate. */
+uint64_t bm_device_cold_bytes(const struct bm_device *device, const struct bm_endpoint *endpoint);
+/* Keeps the host's threads on the NUMA nodes of a device, where they are known; for work on this one alone.
+ */
+void bm_device_bind_near(const struct bm_inventory *inventory, const struct bm_device *device);
 /* selector: an id ("cpu0"), a kind ("cpu", "gpu") or a case-insensitive part of the name. */
 bool bm_device_matches(const struct bm_device *device, const char *selector);
 /* selector: "opencl/pocl" or its first word "opencl". */

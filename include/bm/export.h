@@ -7,6 +7,7 @@
 #include "bm/gate.h"
 #include "bm/results.h"
 #include "bm/run.h"
+#include "bm/tune.h"
 
 struct bm_export_options {
     unsigned width; /* columns of the terminal; 0: not a terminal, lines as long as they need */
@@ -54,6 +55,17 @@ const struct bm_export_format *bm_export_format_find(const char *name); /* NULL:
 enum bm_status bm_export_verification(const struct bm_results *results,
                                       const struct bm_export_options *options, struct bm_text *text,
                                       struct bm_error *error) BM_CHECK_RESULT;
+
+/* ---- tuning, as tables or as JSON ---- */
+
+/* The classes that would be searched, with their cases. */
+enum bm_status bm_export_tune_plan(const struct bm_tune_plan *plan, const struct bm_inventory *inventory,
+                                   bool json, const struct bm_export_options *options, struct bm_text *text,
+                                   struct bm_error *error) BM_CHECK_RESULT;
+/* What was found in each, and what became of the candidates. */
+enum bm_status bm_export_tuning(const struct bm_tune_plan *plan, const struct bm_inventory *inventory,
+                                bool json, const struct bm_export_options *options, struct bm_text *text,
+                                struct bm_error *error) BM_CHECK_RESULT;
 
 /* ---- listings, each as a table or as JSON ---- */
 

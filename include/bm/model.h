@@ -12,6 +12,7 @@ struct bm_request {
     enum bm_phase phase;
     const struct bm_dtype *dtype;
     uint32_t batch, tokens, context;
+    enum bm_routing routing; /* of tokens to experts */
 };
 
 /* An operation as inference engines run it. */

@@ -148,9 +148,14 @@ struct bm_results_row {
         char model[BM_ID_SIZE], op[32], dtype[16];
         uint32_t batch, tokens, context;
         uint64_t m, n, k;
-        uint32_t heads, kv_heads, head_dim, v_dim;
+        uint32_t heads, kv_heads, head_dim, v_dim, groups, groups_used;
         bool hot;
     } the_case;
+    struct {
+        const char *kind; /* "uniform", "zipf"; borrowed; NULL: nothing is routed, the object is left out */
+        uint32_t experts, experts_per_token, groups, groups_used;
+        double expected, occurred; /* experts a launch; occurred NaN: nothing was prepared */
+    } routing;
     enum bm_row_status status;
     char reason[512];
     struct {

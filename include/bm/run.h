@@ -25,6 +25,7 @@ struct bm_run_options {
     double budget_s; /* 0: the suite's */
     uint64_t seed;
     bool hot;                   /* --cache hot: the same weights and caches at every launch */
+    bool zipf;                  /* --routing zipf: few experts get most tokens; else all alike */
     const char *kernels_folder; /* NULL: the program's own */
     const char *output;         /* results file, NULL: none is written */
     const char *resume; /* results file of an interrupted run whose rounds count, NULL: start afresh */

@@ -7,7 +7,7 @@
 #ifndef BM_SAVED_H
 #define BM_SAVED_H
 
-#include "bm/base.h"
+#include "bm/data.h"
 
 #define BM_SAVED_MAX_BYTES ((size_t)64 << 20) /* of a file */
 
@@ -89,6 +89,7 @@ struct bm_saved_row {
     char reason[256];
     struct {
         char variant[32], pipe[32], parameters[256]; /* "TILE_M=12 TILE_N=32" */
+        uint64_t parameters_hash;                    /* bm_parameters_hash of them */
     } kernel;
     struct bm_saved_round *rounds;
     size_t round_count, round_capacity;

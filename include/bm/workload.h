@@ -5,26 +5,58 @@
 
 #include "bm/base.h"
 #include "bm/data.h"
+#include "bm/tuned.h"
 
 /* ---- number formats ---- */
 
-enum bm_element { BM_ELEMENT_F32, BM_ELEMENT_F16 };
-size_t bm_element_bytes(enum bm_element element);
+/* I8 and I4 are signed. I4, -8 to 7, is stored as q + 8 in a nibble, two a byte: element e lies in byte e /
+ * 2, in the low nibble where e is even. */
+enum bm_element { BM_ELEMENT_F32, BM_ELEMENT_F16, BM_ELEMENT_BF16, BM_ELEMENT_I8, BM_ELEMENT_I4 };
+enum { BM_ELEMENT_COUNT = BM_ELEMENT_I4 + 1 };
+/* Of tables alone: never a value, so no array of BM_ELEMENT_COUNT has a place for it. */
+#define BM_ELEMENT_I32 ((enum bm_element)BM_ELEMENT_COUNT)
+const char *bm_element_name(enum bm_element element); /* "f32", "bf16", "i4" */
+/* Bytes of `count` packed elements, a last half byte counted whole. */
+uint64_t bm_element_size(enum bm_element element, uint64_t count);
+/* Whole elements that lie in so many bytes. */
+uint64_t bm_element_fit(enum bm_element element, uint64_t bytes);
+double bm_element_bytes_each(enum bm_element element); /* 0.5 for I4: for formulas */
 /* IEEE 754 binary16, round to nearest even; exact for every value both ways, infinities and NaN included. */
 uint16_t bm_half_from_float(float value);
 float bm_half_to_float(uint16_t bits);
-/* Reads element index of packed data in the given format. */
+/* bfloat16, the upper half of a binary32: round to nearest even; a NaN stays one, and is quiet. */
+uint16_t bm_bfloat_from_float(float value);
+float bm_bfloat_to_float(uint16_t bits);
+/* Reads and writes element index of packed data in the given format. A store rounds to nearest even, and
+ * clamps to the range of an integer format (NaN gives 0); of an I4 it leaves the other nibble alone. */
 float bm_element_load(enum bm_element element, const void *data, uint64_t index);
+void bm_element_store(enum bm_element element, void *data, uint64_t index, float value);
 
-/* A contract: what weights and activations are stored as. Accumulation is f32 in both. */
+/* A contract: what weights and activations are stored as (DESIGN "Number formats"). Accumulation is f32, for
+ * int8 i32. A weight is its element times its scale; weights [n, k] have scales [n, k / scale_group]. */
+#define BM_SCALE_CHANNEL UINT32_MAX
 struct bm_dtype {
-    const char *name;
+    const char *name, *summary;
     enum bm_element weight, activation, output, kv;
-    const char
-        *pipes[4]; /* units that may serve it, best first, NULL-terminated (DESIGN: "Which pipes ...") */
+    enum bm_element scale; /* of the weights, where scale_group is not 0 */
+    uint32_t scale_group;  /* consecutive weights along k that share a scale; BM_SCALE_CHANNEL: all of an
+                              output  channel; 0: no scales */
+    /* Activations enter in `activation` and are quantised to I8 row by row within the timed region: scale =
+     * max |x| / 127, q = x / scale rounded to nearest even. */
+    bool quantised_activations;
+    const char *pipes[5]; /* units that may serve it, best first, NULL-terminated (DESIGN: "Which pipes ...");
+                             f32 vectors serve int8 too, as sums of up to 1024 products are exact in them */
 };
 const struct bm_dtype *bm_dtype_find(const char *name); /* NULL: unknown */
 const struct bm_dtype *bm_dtype_get(size_t index);      /* NULL past the end: for listings */
+/* "f32, f16, ... or int4af16": all of them, for messages. Static. */
+const char *bm_dtype_names(void);
+/* The contract of ops without weights, such as attention and norms: f32, f16 or bf16 by the activations. */
+const struct bm_dtype *bm_dtype_of_activations(const struct bm_dtype *dtype);
+/* Scales of a matrix [n, k]: 0, n, or n ceil(k / scale_group). */
+uint64_t bm_dtype_scale_count(const struct bm_dtype *dtype, uint64_t n, uint64_t k);
+/* Bytes of a matrix [n, k] with its scales, unpadded: n k e_w + scales e_s. */
+double bm_dtype_weight_bytes(const struct bm_dtype *dtype, uint64_t n, uint64_t k);
 
 /* ---- cases ---- */
 
@@ -32,6 +64,11 @@ struct bm_workload;
 
 enum bm_phase { BM_PHASE_NONE, BM_PHASE_PREFILL, BM_PHASE_DECODE };
 const char *bm_phase_name(enum bm_phase phase); /* "-", "prefill", "decode" */
+
+/* How tokens choose their experts (DESIGN "Formulas"): all alike, or the r-th most popular with a weight of
+ * 1 / r. */
+enum bm_routing { BM_ROUTING_UNIFORM, BM_ROUTING_ZIPF };
+const char *bm_routing_name(enum bm_routing routing); /* "uniform", "zipf" */
 
 /* A workload with every parameter fixed. Axes that a workload lacks are 0. */
 struct bm_case {
@@ -46,8 +83,14 @@ struct bm_case {
     uint64_t m, n, k; /* matmul: [m,k] x [k,n]; fma: n lanes, k steps; cache: see src/workload/cache.c;
                          0: the defaults */
     uint32_t heads, kv_heads, head_dim, v_dim; /* attention; head_dim of queries and keys, v_dim of values */
-    uint64_t working_set;                      /* ceilings: bytes touched by one launch, 0: the default */
-    bool hot;                                  /* the same weights or cache at every launch */
+    /* grouped_gemm: each of m tokens goes to top_k of the experts; of those in groups_used of the groups
+     * where that is not 0. */
+    uint32_t experts, top_k;
+    enum bm_routing routing;
+    bool row_per_pair; /* activations have a row for each (token, expert), not one for each token */
+    uint32_t groups, groups_used; /* of experts, and how many may be chosen from; 0: none */
+    uint64_t working_set;         /* ceilings: bytes touched by one launch, 0: the default */
+    bool hot;                     /* the same weights or cache at every launch */
 };
 #define BM_KEY_SIZE 160
 /* workload/model/phase/op/dtype/shape[/extras][/hot]; the same on every machine and version. */
@@ -60,21 +103,25 @@ bool bm_case_same_work(const struct bm_case *a, const struct bm_case *b);
 enum bm_role {
     BM_ROLE_HOT,    /* input, the same at every launch: activations */
     BM_ROLE_COLD,   /* input in the rotating arena: weights, KV cache */
+    BM_ROLE_TABLE,  /* input of I32, BM_DRAWS of them, which take turns: filled by the workload */
     BM_ROLE_OUTPUT, /* verified */
     BM_ROLE_SCRATCH /* between launches of one plan */
 };
+/* How often a table is drawn anew before the first comes again. */
+enum { BM_DRAWS = 16 };
 struct bm_tensor {
     const char *name;
     enum bm_element element;
     enum bm_role role;
-    uint64_t count; /* elements, including padding of a packed layout */
+    uint64_t count; /* elements, including padding of a packed layout; of one draw of a table */
     bool on_host;   /* one end of a transfer: host memory from which a device can copy directly */
+    bool rotates; /* an output that every launch writes at another place, as it reads cold inputs from one */
 };
 
 enum bm_argument_kind {
     BM_ARGUMENT_BUFFER, /* the buffer of tensor `index`; cold tensors: the arena */
-    BM_ARGUMENT_OFFSET, /* ulong: element offset of cold tensor `index` in the arena, changes at every launch
-                         */
+    BM_ARGUMENT_OFFSET, /* ulong: element offset of cold or rotating tensor `index` in its buffer, or of a
+                           table among its draws; changes at every launch */
     BM_ARGUMENT_UINT,   /* uint: value */
     BM_ARGUMENT_FLOAT,  /* float: real */
     BM_ARGUMENT_LOCAL   /* local memory of value bytes */
@@ -115,13 +162,17 @@ struct bm_target {
     size_t max_group_items;
     uint64_t local_bytes, max_allocation_bytes;
     bool has_fp16, has_fp64, has_integer_dot; /* by its extensions */
+    /* Matrix units, each known by kernels that use it having been built: mma.sync with f16, bf16 and int8
+     * (NVIDIA's from compute capability 8.0). */
+    bool has_nvidia_mma;
+    bool emulates_matrix_unit; /* tests only: kernels for matrix units may be built in plain C */
 };
 
 /* ---- input values and checking ---- */
 
-/* Seeded normal values, |x| >= 2^-10 so that no format stores a denormal, rounded to the format. Element i of
- * a tensor that starts at `start` is values[(start + i) % period]: period is prime, so shifted copies differ.
- */
+/* Seeded values x of a normal distribution, |x| >= 2^-10 so that no format stores a denormal, rounded to the
+ * format; I8: 32 x, rounded and kept within +-127; I4: 2.5 x, within -8 to 7. Element i of a tensor that
+ * starts at `start` is values[(start + i) % period]: period is prime, so shifted copies differ. */
 struct bm_values {
     enum bm_element element;
     size_t period;
@@ -134,10 +185,11 @@ void bm_values_fini(struct bm_values *values);
 void bm_values_gather(const struct bm_values *values, uint64_t start, uint64_t stride, size_t count,
                       double *out);
 
-/* Where tensor t of a plan begins in its bm_values; hot and cold alike. */
+/* Where tensor t of a plan begins in its bm_values; hot and cold alike. Of a table: the draw in force. */
 struct bm_operands {
     const struct bm_values *values[8];
     uint64_t start[8];
+    const int32_t *table[8];
 };
 
 #define BM_CHECK_OUTPUTS 1024
@@ -150,8 +202,16 @@ struct bm_check {
     double scale; /* typical size of an output: what absolute errors are relative to near zero */
 };
 
+/* A kernel parameter and its range: what a tuner may choose from. */
+struct bm_tunable {
+    const char *name;
+    int64_t minimum, maximum;
+    bool power_of_two;
+};
+
 struct bm_workload {
     const char *name, *summary;
+    const char *like; /* the workload whose known parameters serve where it has none of its own, or NULL */
     bool is_ceiling;
     const char *reference; /* how it is checked, for the report: "float64" */
     /* BM_INVALID with the reason when the case's parameters make no sense. */
@@ -160,11 +220,16 @@ struct bm_workload {
     /* Work of one execution, by the formulas of the workload's header comment. */
     double (*flops)(const struct bm_case *the_case);
     double (*bytes)(const struct bm_case *the_case);
+    /* Those of `bytes` that are written. NULL: next to none, as far as judging by a ceiling goes. */
+    double (*written)(const struct bm_case *the_case);
     /* Tunables that are correct on any device of this kind. */
     void (*safe_parameters)(const struct bm_case *the_case, const struct bm_target *target,
                             struct bm_parameters *parameters);
-    /* Parameters worth trying on a ceiling, of which the fastest is kept: writes up to capacity, returns how
-     * many there are. NULL: only the shipped ones. */
+    /* What `benchmark tune` varies; not every combination suits the kernel: plan() decides. NULL: nothing. */
+    const struct bm_tunable *tunables;
+    size_t tunable_count;
+    /* Parameters worth trying: of a ceiling, the fastest is kept in every run; elsewhere `benchmark tune`
+     * starts from them. Writes up to capacity, returns how many there are. NULL: only the shipped ones. */
     size_t (*candidates)(const struct bm_case *the_case, const struct bm_target *target,
                          struct bm_parameters *candidates, size_t capacity);
     /* BM_INVALID when parameters do not suit the kernel, BM_UNSUPPORTED when the case does not suit the
@@ -173,6 +238,9 @@ struct bm_workload {
     enum bm_status (*plan)(const struct bm_case *the_case, const struct bm_target *target,
                            const struct bm_parameters *parameters, struct bm_plan *plan,
                            struct bm_error *error);
+    /* Writes draw number `draw` of tensor t, a table, which depends on the seed as well. NULL: no tables. */
+    enum bm_status (*fill)(const struct bm_case *the_case, const struct bm_plan *plan, unsigned t,
+                           uint64_t seed, uint64_t draw, int32_t *table, struct bm_error *error);
     /* Checks touch every tile of every output. check() computes number index < check_count(). */
     uint64_t (*check_count)(const struct bm_case *the_case, const struct bm_plan *plan);
     enum bm_status (*check)(const struct bm_case *the_case, const struct bm_plan *plan,
@@ -181,6 +249,16 @@ struct bm_workload {
     /* Relative tolerance from contract and reduction length; the reasoning stands beside the definition. */
     double (*tolerance)(const struct bm_case *the_case);
 };
+
+/* The class of shapes that shares parameters with this case, from coarse to fine, the levels parted by '/':
+ * "m33-128/n4096k4096", "decode/d128"; "" for ceilings. bm/tuned.h looks such names up. */
+void bm_case_class(const struct bm_case *the_case, char shape_class[BM_CLASS_SIZE]);
+
+/* Experts that occur when the case's tokens are routed: expected, and in draw number `draw` of that seed. 0
+ * for other workloads. */
+double bm_case_experts_expected(const struct bm_case *the_case);
+enum bm_status bm_case_experts_drawn(const struct bm_case *the_case, uint64_t seed, uint64_t draw,
+                                     uint64_t *experts, struct bm_error *error) BM_CHECK_RESULT;
 
 const struct bm_workload *bm_workload_find(const char *name); /* NULL: unknown */
 const struct bm_workload *bm_workload_get(size_t index);      /* NULL past the end */
@@ -194,6 +272,7 @@ struct bm_ceiling_sizes {
     uint64_t cold_bytes;                    /* more than any cache holds */
     uint64_t l1_bytes, l2_bytes, llc_bytes; /* of one cache; 0: unknown, or it is the last level itself */
     unsigned compute_units;
+    bool is_gpu; /* its rows may run on a matrix unit, which the vector pipe cannot judge */
 };
 #define BM_MAX_CEILINGS 24
 /* Those of bm_ceiling_cases and reading from the last-level cache, which judge a run's rows; `inner`: from

@@ -28,7 +28,7 @@ static void mark_failed(struct bm_verification *verification, uint64_t output, c
 
 static void check_written(const struct bm_tensor *output, const uint8_t *guarded,
                           struct bm_verification *verification) {
-    size_t bytes = bm_element_bytes(output->element);
+    size_t bytes = (size_t)bm_element_size(output->element, 1);
     const uint8_t *data = guarded + BM_GUARD_BYTES, *end = data + output->count * bytes;
     if (!all_poison(guarded, BM_GUARD_BYTES))
         mark_failed(verification, 0, "is preceded by bytes that the kernel must not write");

@@ -4,7 +4,8 @@
 
 #include "bm/backend.h"
 
-/* Outputs are poisoned with this byte before the run: as f32 and f16 it reads as one certain NaN. */
+/* Outputs are poisoned with this byte before the run: as f32, f16 and bf16 it reads as one
+ * certain NaN. Outputs are of these formats; an integer one has no value to spare. */
 enum { BM_POISON = 0xff, BM_GUARD_BYTES = 4096 };
 
 /* guarded: BM_GUARD_BYTES of poison, the output tensor, BM_GUARD_BYTES of poison; as the device left it.

@@ -2,6 +2,7 @@
 #include "bm/base.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const uint32_t round_constants[64] = {
@@ -72,4 +73,15 @@ void bm_sha256(const struct bm_bytes *pieces, size_t count, char hex[65]) {
     compress(h, block);
     for (int i = 0; i < 8; i++)
         snprintf(hex + 8 * i, 9, "%08x", h[i]);
+}
+
+enum bm_status bm_file_sha256(const char *path, size_t limit, char hex[65], struct bm_error *error) {
+    char *data = NULL;
+    size_t size = 0;
+    hex[0] = '\0';
+    enum bm_status status = bm_file_read(path, limit, &data, &size, error);
+    if (status == BM_OK)
+        bm_sha256(&(struct bm_bytes){data, size}, 1, hex);
+    free(data);
+    return status;
 }

@@ -4,6 +4,7 @@
 
 #include "bm/export.h"
 #include "bm/run.h"
+#include "bm/tune.h"
 
 enum exit_code {
     EXIT_DONE = 0,
@@ -75,6 +76,7 @@ void help_print_command(const struct command *command);
 
 /* ---- progress on standard error ---- */
 void progress_show(void *context, const struct bm_run_progress *progress);
+void progress_tune(void *context, const struct bm_tune_progress *progress);
 void progress_clear(void);
 void progress_log(void *context, enum bm_log_level level, const char *message);
 

@@ -13,7 +13,8 @@ static const struct option selectors[] = {
     {"model", "ID|FILE", "a model of `benchmark models`, or a file", OPTION_WORDS, &settings.run.models},
     {"workload", "NAME", "a workload of `benchmark workloads`", OPTION_WORDS, &settings.run.workloads},
     {"phase", "NAME", "prefill or decode", OPTION_WORDS, &settings.run.phases},
-    {"dtype", "NAME", "f32 or f16", OPTION_WORDS, &settings.run.dtypes},
+    {"dtype", "NAME", "a number format of `benchmark workloads`: f32, int4af16, ...", OPTION_WORDS,
+     &settings.run.dtypes},
     {"batch", "N", "sequences at once", OPTION_NUMBERS, &settings.run.batches},
     {"tokens", "N", "prompt tokens of a prefill", OPTION_NUMBERS, &settings.run.tokens},
     {"context", "N", "tokens in the KV cache of a decode step", OPTION_NUMBERS, &settings.run.contexts},
@@ -27,6 +28,8 @@ static const struct option run_options[] = {
     {"seed", "N", "of inputs and of the order of rounds; default 1", OPTION_SEED, &settings.run.seed},
     {"cache", "cold|hot", "hot: the same weights at every launch; default cold", OPTION_CHOICE,
      &settings.run.hot},
+    {"routing", "uniform|zipf", "of tokens to experts; zipf: a few get most; default uniform", OPTION_CHOICE,
+     &settings.run.zipf},
     {"kernels", "DIR", "OpenCL sources to use instead of the program's own", OPTION_TEXT,
      &settings.run.kernels_folder},
     {"output", "FILE|-", "results file; default results/HOST-TIME.json; -: standard output", OPTION_TEXT,
@@ -43,12 +46,29 @@ static const struct option verify_options[] = {
     {"suite", "NAME|FILE", "what to verify: `benchmark suites`; default standard", OPTION_TEXT,
      &settings.run.suite},
     {"seed", "N", "of inputs and samples; default 1", OPTION_SEED, &settings.run.seed},
+    {"routing", "uniform|zipf", "of tokens to experts; zipf: a few get most; default uniform", OPTION_CHOICE,
+     &settings.run.zipf},
     {"kernels", "DIR", "OpenCL sources to use instead of the program's own", OPTION_TEXT,
      &settings.run.kernels_folder},
     {"output", "FILE|-", "results file; default: none", OPTION_TEXT, &settings.run.output},
     {"format", "text|json", "report on standard output; default text", OPTION_TEXT, &settings.format},
     {"dry-run", NULL, "print the plan and run nothing", OPTION_FLAG, &settings.dry_run},
     {"anonymize", NULL, "no host name and no paths in the results", OPTION_FLAG, &settings.run.anonymize},
+    {"quiet", NULL, "no progress on standard error", OPTION_FLAG, &settings.quiet},
+    {0},
+};
+static const struct option tune_options[] = {
+    {"suite", "NAME|FILE", "whose shapes: `benchmark suites`; default quick", OPTION_TEXT,
+     &settings.run.suite},
+    {"budget", "SECONDS", "default: 5 for each class of shapes, at least 60", OPTION_SECONDS,
+     &settings.run.budget_s},
+    {"seed", "N", "of inputs and of the order of trials; default 1", OPTION_SEED, &settings.run.seed},
+    {"routing", "uniform|zipf", "of tokens to experts; zipf: a few get most; default uniform", OPTION_CHOICE,
+     &settings.run.zipf},
+    {"kernels", "DIR", "OpenCL sources to use instead of the program's own", OPTION_TEXT,
+     &settings.run.kernels_folder},
+    {"format", "text|json", "report on standard output; default text", OPTION_TEXT, &settings.format},
+    {"dry-run", NULL, "print what would be searched and run nothing", OPTION_FLAG, &settings.dry_run},
     {"quiet", NULL, "no progress on standard error", OPTION_FLAG, &settings.quiet},
     {0},
 };
@@ -86,6 +106,7 @@ static const struct option check_options[] = {
 
 static const struct option *const run_groups[] = {run_options, selectors, NULL};
 static const struct option *const verify_groups[] = {verify_options, selectors, NULL};
+static const struct option *const tune_groups[] = {tune_options, selectors, NULL};
 static const struct option *const check_groups[] = {check_options, NULL};
 static const struct option *const compare_groups[] = {compare_options, selectors, NULL};
 static const struct option *const listing_groups[] = {listing_options, NULL};
@@ -99,6 +120,12 @@ static const struct command verify_command = {"verify",
                                               verify_groups,
                                               command_verify,
                                               false};
+static const struct command tune_command = {"tune",
+                                            "search kernel parameters, keep the best for later runs",
+                                            "[options] [selectors]",
+                                            tune_groups,
+                                            command_tune,
+                                            false};
 static const struct command check_command = {
     "check",
     "fail when something got slower than in the baselines, and only then",
@@ -123,9 +150,9 @@ static const struct command workloads_command = {"workloads",       "the kinds o
 static const struct command suites_command = {
     "suites", "the suites that --suite takes", "[options]", listing_groups, command_suites, false};
 
-const struct command *const commands[] = {&run_command,       &verify_command,  &compare_command,
-                                          &check_command,     &devices_command, &models_command,
-                                          &workloads_command, &suites_command,  NULL};
+const struct command *const commands[] = {
+    &run_command,     &verify_command, &tune_command,      &compare_command, &check_command,
+    &devices_command, &models_command, &workloads_command, &suites_command,  NULL};
 
 const struct command *command_find(const char *name) {
     for (size_t i = 0; commands[i] != NULL; i++)

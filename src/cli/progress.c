@@ -17,6 +17,12 @@ static unsigned terminal_width(void) {
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
+static void write_over(const char *line) {
+    unsigned width = terminal_width();
+    fprintf(stderr, "\r\033[K%.*s", (int)(width > 1 ? width - 1 : 1), line);
+    line_shown = true;
+}
+
 /* On a terminal one line that is written over, ten times a second at most; elsewhere a line a stage. */
 void progress_show(void *context, const struct bm_run_progress *progress) {
     (void)context;
@@ -36,11 +42,40 @@ void progress_show(void *context, const struct bm_run_progress *progress) {
     char line[512];
     snprintf(line, sizeof line, "%s %zu/%zu, at most %.0f s left: %s", stage_names[progress->stage],
              progress->done, progress->total, fmax(0, progress->seconds_left), progress->key);
-    unsigned width = terminal_width();
-    fprintf(stderr, "\r\033[K%.*s", (int)(width > 1 ? width - 1 : 1), line);
-    line_shown = true;
+    write_over(line);
     last_ns = now;
     last_stage = (int)progress->stage;
+}
+
+/* A bar of the classes done, then what is being searched and how much faster it became; elsewhere one line.
+ */
+void progress_tune(void *context, const struct bm_tune_progress *progress) {
+    enum { BAR = 20 };
+    static const char full[] = "####################", empty[] = "....................";
+    (void)context;
+    uint64_t now = bm_clock_now(&bm_clock_monotonic);
+    if (settings.quiet)
+        return;
+    if (!isatty(STDERR_FILENO)) {
+        if (last_ns == 0)
+            fprintf(stderr, "benchmark: tuning %zu classes of shapes, at most %.0f s\n", progress->total,
+                    fmax(0, progress->seconds_left));
+        last_ns = now;
+        return;
+    }
+    if (now - last_ns < 100000000)
+        return;
+    size_t filled = progress->total > 0 ? BAR * progress->done / progress->total : 0;
+    char line[512], gain[32] = "";
+    if (progress->gain >= 0.005)
+        snprintf(gain, sizeof gain, ", %.0f %% faster", 100 * progress->gain);
+    snprintf(line, sizeof line, "[%.*s%.*s] %zu/%zu, at most %.0f s left, %u tried%s: %s %s %s", (int)filled,
+             full, (int)(BAR - filled), empty, progress->done, progress->total,
+             fmax(0, progress->seconds_left), progress->current->tried, gain,
+             progress->current->workload->name, progress->current->dtype->name,
+             progress->current->shape_class);
+    write_over(line);
+    last_ns = now;
 }
 
 void progress_clear(void) {

@@ -34,6 +34,8 @@ static json_t *case_json(struct bm_json_writer *writer, const struct bm_results_
     bm_json_put_count(writer, object, "kv_heads", row->the_case.kv_heads);
     bm_json_put_count(writer, object, "head_dim", row->the_case.head_dim);
     bm_json_put_count(writer, object, "v_dim", row->the_case.v_dim);
+    bm_json_put_count(writer, object, "groups", row->the_case.groups);
+    bm_json_put_count(writer, object, "groups_used", row->the_case.groups_used);
     bm_json_put_bool(writer, object, "hot", row->the_case.hot);
     return object;
 }
@@ -117,6 +119,18 @@ static json_t *energy_json(struct bm_json_writer *writer) {
     return object;
 }
 
+static json_t *routing_json(struct bm_json_writer *writer, const struct bm_results_row *row) {
+    json_t *object = bm_json_object(writer);
+    bm_json_put_text(writer, object, "kind", row->routing.kind);
+    bm_json_put_count(writer, object, "experts", row->routing.experts);
+    bm_json_put_count(writer, object, "experts_per_token", row->routing.experts_per_token);
+    bm_json_put_count(writer, object, "groups", row->routing.groups);
+    bm_json_put_count(writer, object, "groups_used", row->routing.groups_used);
+    bm_json_put_real(writer, object, "experts_expected", row->routing.expected);
+    bm_json_put_real(writer, object, "experts_occurred", row->routing.occurred);
+    return object;
+}
+
 json_t *bm_results_row_json(struct bm_json_writer *writer, const struct bm_results *results,
                             const struct bm_results_row *row) {
     json_t *object = bm_json_object(writer);
@@ -126,6 +140,8 @@ json_t *bm_results_row_json(struct bm_json_writer *writer, const struct bm_resul
     bm_json_put_count(writer, object, "threads", row->threads);
     bm_json_put_text(writer, object, "measured_as", row->measured_as);
     bm_json_put(writer, object, "case", case_json(writer, row));
+    if (row->routing.kind != NULL)
+        bm_json_put(writer, object, "routing", routing_json(writer, row));
     bm_json_put_text(writer, object, "status", bm_row_status_name(row->status));
     bm_json_put_text(writer, object, "reason", row->reason);
     bm_json_put(writer, object, "verification", verification_json(writer, row));

@@ -1,4 +1,6 @@
 /* The rows of a results file. */
+#include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -56,25 +58,37 @@ static enum bm_status read_verification(struct bm_stream *stream, void *target) 
     return status;
 }
 
+struct kernel_parameters {
+    char *text;
+    struct bm_parameters values;
+};
+
 /* Names and values in the file's order, as far as they fit. */
 static enum bm_status add_parameter(struct bm_stream *stream, void *target, const char *key) {
-    char *parameters = target;
-    const size_t size = SIZE_OF(struct bm_saved_row, kernel.parameters);
-    size_t used = strlen(parameters);
+    struct kernel_parameters *parameters = target;
+    const size_t size = SIZE_OF(struct bm_saved_row, kernel.parameters), used = strlen(parameters->text);
     double value;
     enum bm_status status = bm_stream_number(stream, &value);
     if (status == BM_OK) {
         char word[96];
         int length = snprintf(word, sizeof word, "%s%s=%.17g", used > 0 ? " " : "", key, value);
         if (length > 0 && used + (size_t)length < size)
-            memcpy(parameters + used, word, (size_t)length + 1);
+            memcpy(parameters->text + used, word, (size_t)length + 1);
+        /* Of values that are not as this program writes them: some hash, which then fits no kernel. */
+        bm_parameters_set(&parameters->values, key, fabs(value) < 0x1p53 ? (int64_t)value : 0);
     }
     return status;
 }
 
 static enum bm_status read_parameters(struct bm_stream *stream, void *target) {
-    return bm_stream_peek(stream) == 'n' ? bm_stream_skip(stream)
-                                         : bm_stream_each(stream, '{', add_parameter, target);
+    struct bm_saved_row *row =
+        (struct bm_saved_row *)((char *)target - offsetof(struct bm_saved_row, kernel.parameters));
+    struct kernel_parameters parameters = {.text = row->kernel.parameters};
+    enum bm_status status = bm_stream_peek(stream) == 'n'
+                                ? bm_stream_skip(stream)
+                                : bm_stream_each(stream, '{', add_parameter, &parameters);
+    row->kernel.parameters_hash = bm_parameters_hash(&parameters.values);
+    return status;
 }
 
 static const struct bm_stream_field round_fields[] = {

@@ -32,6 +32,7 @@ static const struct bm_json_field entry_fields[] = {
      .capacity = 2,
      .count_offset = ENTRY(phase_count)},
     AXIS("dtypes", true, dtypes, dtype_count, word_item, 16),
+    AXIS("workloads", false, workloads, workload_count, word_item, 16),
     AXIS("batches", true, batches, batch_count, batch_item, sizeof(uint32_t)),
     AXIS("tokens", false, tokens, token_count, length_item, sizeof(uint32_t)),
     AXIS("contexts", false, contexts, context_count, length_item, sizeof(uint32_t)),

@@ -99,28 +99,57 @@ enum bm_status bm_export_suites(bool json, const struct bm_export_options *optio
     return status;
 }
 
-/* ---- workloads ---- */
+/* ---- workloads, and the number formats that they run in ---- */
 
-enum bm_status bm_export_workloads(bool json, const struct bm_export_options *options, struct bm_text *text,
-                                   struct bm_error *error) {
+static enum bm_status list_workloads(const struct bm_export_options *options, struct bm_table **table,
+                                     json_t *list, struct bm_error *error) {
     static const struct bm_column columns[] = {
         {"WORKLOAD", BM_ALIGN_LEFT}, {"KIND", BM_ALIGN_LEFT}, {"DESCRIPTION", BM_ALIGN_WRAP}};
-    struct bm_table *table;
-    json_t *list = json_array();
-    enum bm_status status = bm_table_create(columns, BM_COUNT_OF(columns), options, &table, error);
+    enum bm_status status = bm_table_create(columns, BM_COUNT_OF(columns), options, table, error);
     for (size_t i = 0; status == BM_OK && bm_workload_get(i) != NULL; i++) {
         const struct bm_workload *workload = bm_workload_get(i);
         const char *kind = workload->is_ceiling ? "ceiling" : "operation";
         const char *cells[] = {workload->name, kind, workload->summary};
-        bm_table_add(table, cells);
+        bm_table_add(*table, cells);
         json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "name", workload->name, "kind", kind,
                                               "description", workload->summary));
     }
-    if (status == BM_OK && json)
-        status = bm_listing_json(json_pack("{s:O}", "workloads", list), text, error);
-    else if (status == BM_OK)
-        status = bm_table_render(table, text, error);
-    json_decref(list);
-    bm_table_destroy(table);
+    return status;
+}
+
+static enum bm_status list_dtypes(const struct bm_export_options *options, struct bm_table **table,
+                                  json_t *list, struct bm_error *error) {
+    static const struct bm_column columns[] = {{"DTYPE", BM_ALIGN_LEFT}, {"DESCRIPTION", BM_ALIGN_WRAP}};
+    enum bm_status status = bm_table_create(columns, BM_COUNT_OF(columns), options, table, error);
+    for (size_t i = 0; status == BM_OK && bm_dtype_get(i) != NULL; i++) {
+        const struct bm_dtype *dtype = bm_dtype_get(i);
+        const char *cells[] = {dtype->name, dtype->summary};
+        bm_table_add(*table, cells);
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s}", "name", dtype->name, "description", dtype->summary));
+    }
+    return status;
+}
+
+enum bm_status bm_export_workloads(bool json, const struct bm_export_options *options, struct bm_text *text,
+                                   struct bm_error *error) {
+    struct bm_table *workloads = NULL, *dtypes = NULL;
+    json_t *workload_list = json_array(), *dtype_list = json_array();
+    enum bm_status status = list_workloads(options, &workloads, workload_list, error);
+    if (status == BM_OK)
+        status = list_dtypes(options, &dtypes, dtype_list, error);
+    if (status == BM_OK && json) {
+        status = bm_listing_json(json_pack("{s:O, s:O}", "workloads", workload_list, "dtypes", dtype_list),
+                                 text, error);
+    } else if (status == BM_OK) {
+        status = bm_table_render(workloads, text, error);
+        bm_text_append(text, "\n");
+        if (status == BM_OK)
+            status = bm_table_render(dtypes, text, error);
+    }
+    json_decref(workload_list);
+    json_decref(dtype_list);
+    bm_table_destroy(workloads);
+    bm_table_destroy(dtypes);
     return status;
 }

@@ -1,8 +1,8 @@
 /* ops.c - the operations of one forward pass, as inference engines run them.
  *
  * m rows of activations (batch x tokens in prefill, batch in decode) go through every layer; the vocabulary's
- * projection sees the last row of each sequence only. Rows without a workload of their own (norms, routed
- * experts, scans, ...) are listed all the same, so that a summary can name what it does not cover. */
+ * projection sees the last row of each sequence only. What has no workload of its own (scans, ...) is listed
+ * all the same, so that a summary can name what it does not cover. */
 #include "pass.h"
 
 #include <string.h>
@@ -18,16 +18,31 @@ static struct layers layers_of(const struct bm_model *model) {
     return (struct layers){model->layers, 0, model->layers};
 }
 
+static uint64_t layers_with_kv(const struct bm_model *model, uint64_t layers) {
+    uint64_t shared = model->kv_shared_layers > 1 ? model->kv_shared_layers : 1;
+    return (layers + shared - 1) / shared;
+}
+
 /* Queries, keys and values. Under cross-layer attention one layer in s projects keys and values, and the s -
  * 1 after it reuse its cache. */
 static void add_projections(struct bm_pass *pass, uint64_t layers, uint64_t m) {
     const struct bm_model *model = pass->model;
-    uint64_t shared = model->kv_shared_layers > 1 ? model->kv_shared_layers : 1;
-    uint64_t with_kv = (layers + shared - 1) / shared;
+    uint64_t with_kv = layers_with_kv(model, layers);
     uint64_t queries = (uint64_t)model->heads * model->head_dim,
              kv = (uint64_t)model->kv_heads * model->head_dim;
     bm_pass_matmul(pass, "qkv", with_kv, m, queries + 2 * kv, model->hidden);
     bm_pass_matmul(pass, "q", layers - with_kv, m, queries, model->hidden);
+}
+
+/* Layers that reuse another one's cache rotate queries alone, and write none. */
+static void add_positions(struct bm_pass *pass, uint64_t layers) {
+    const struct bm_model *model = pass->model;
+    const uint64_t with_kv = layers_with_kv(model, layers);
+    if (model->learned_positions == 0) {
+        bm_pass_rope(pass, "rope", with_kv, model->heads + model->kv_heads, model->head_dim);
+        bm_pass_rope(pass, "q_rope", layers - with_kv, model->heads, model->head_dim);
+    }
+    bm_pass_kv_write(pass, with_kv, model->heads, model->kv_heads, model->head_dim, model->head_dim);
 }
 
 /* A windowed layer sees `window` cached tokens in decode. Its prefill is causal attention while the prompt
@@ -63,7 +78,13 @@ static void add_latent_attention(struct bm_pass *pass, uint64_t layers, uint64_t
         bm_pass_matmul(pass, "kv_b", layers, m, expanded, model->kv_lora);
     else
         bm_pass_add(pass, "kv_b", layers);
-    bm_pass_add(pass, "rope", layers);
+    /* The latents are normalised before they are expanded; of a head 64 elements are rotated, and of all keys
+     * one head. What is cached is the latent with that head. */
+    if (model->q_lora > 0)
+        bm_pass_rows(pass, "q_a_norm", "rmsnorm", layers, m, model->q_lora);
+    bm_pass_rows(pass, "kv_a_norm", "rmsnorm", layers, m, model->kv_lora);
+    bm_pass_rope(pass, "rope", layers, model->heads + 1, model->qk_rope_dim);
+    bm_pass_kv_write(pass, layers, 0, 1, model->kv_lora + model->qk_rope_dim, 0);
     bm_pass_add(pass, "attn", layers);
 }
 
@@ -74,8 +95,7 @@ static void add_attention_layers(struct bm_pass *pass, uint64_t layers, uint64_t
         add_latent_attention(pass, layers, m);
     } else {
         add_projections(pass, layers, m);
-        if (model->learned_positions == 0)
-            bm_pass_add(pass, "rope", layers);
+        add_positions(pass, layers);
         add_attention(pass, layers);
     }
     bm_pass_matmul(pass, "attn_out", layers, m, model->hidden,
@@ -96,11 +116,12 @@ static void add_mamba_layers(struct bm_pass *pass, uint64_t layers, uint64_t m) 
 
 static void add_dense_ffn(struct bm_pass *pass, uint64_t layers, uint64_t m) {
     const struct bm_model *model = pass->model;
-    if (model->ffn == BM_FFN_SWIGLU)
+    bool gated = model->ffn == BM_FFN_SWIGLU;
+    if (gated)
         bm_pass_matmul(pass, "ffn_gate_up", layers, m, 2 * (uint64_t)model->intermediate, model->hidden);
     else
         bm_pass_matmul(pass, "ffn_up", layers, m, model->intermediate, model->hidden);
-    bm_pass_add(pass, "act", layers);
+    bm_pass_rows(pass, "act", gated ? "swiglu" : "gelu", layers, m, model->intermediate);
     bm_pass_matmul(pass, "ffn_down", layers, m, model->hidden, model->intermediate);
 }
 
@@ -109,13 +130,17 @@ static void add_experts(struct bm_pass *pass, uint64_t layers, uint64_t m) {
     const struct bm_model *model = pass->model;
     uint64_t shared = (uint64_t)model->shared_experts * model->expert_intermediate;
     bm_pass_matmul(pass, "router", layers, m, model->experts, model->hidden);
+    bm_pass_topk(pass, layers, m);
     if (shared > 0) {
         bm_pass_matmul(pass, "shared_gate_up", layers, m, 2 * shared, model->hidden);
+        bm_pass_rows(pass, "shared_act", "swiglu", layers, m, shared);
         bm_pass_matmul(pass, "shared_down", layers, m, model->hidden, shared);
     }
-    bm_pass_add(pass, "experts_gate_up", layers);
-    bm_pass_add(pass, "act", layers);
-    bm_pass_add(pass, "experts_down", layers);
+    bm_pass_experts(pass, "experts_gate_up", layers, m, 2 * (uint64_t)model->expert_intermediate,
+                    model->hidden, false);
+    bm_pass_rows(pass, "experts_act", "swiglu", layers, m * model->experts_per_token,
+                 model->expert_intermediate);
+    bm_pass_experts(pass, "experts_down", layers, m, model->hidden, model->expert_intermediate, true);
 }
 
 static enum bm_status check_length(const struct bm_model *model, const char *option, uint32_t length,
@@ -124,6 +149,11 @@ static enum bm_status check_length(const struct bm_model *model, const char *opt
         return BM_OK;
     return bm_fail(error, BM_INVALID, "%s: %s must be from 1 to the model's maximum context, %u (is %u)",
                    model->id, option, model->max_context, length);
+}
+
+/* Models of GPT-3's kind, with GELU and learned positions, have LayerNorm; those since have RMSNorm. */
+static const char *norm_of(const struct bm_model *model) {
+    return model->ffn == BM_FFN_GELU ? "layernorm" : "rmsnorm";
 }
 
 /* What a reader of model files has checked already, for shapes that were made in memory. */
@@ -176,16 +206,17 @@ enum bm_status bm_model_ops(const struct bm_model *model, const struct bm_reques
     uint64_t routed = model->experts > 0 ? layers.ffn - model->dense_layers : 0;
     uint64_t m =
         request->phase == BM_PHASE_PREFILL ? (uint64_t)request->batch * request->tokens : request->batch;
-    bm_pass_add(&pass, "embedding", 1);
-    bm_pass_add(&pass, "norm", mixers + layers.ffn + 1); /* before every mixer and FFN, and the last one */
+    bm_pass_rows(&pass, "embedding", "embedding", 1, m, model->hidden);
+    /* Before every mixer and FFN, and the last one. */
+    bm_pass_rows(&pass, "norm", norm_of(model), mixers + layers.ffn + 1, m, model->hidden);
     add_attention_layers(&pass, layers.attention, m);
     add_mamba_layers(&pass, layers.mamba, m);
     add_dense_ffn(&pass, layers.ffn - routed, m);
     if (routed > 0)
         add_experts(&pass, routed, m);
-    bm_pass_add(&pass, "residual", mixers + layers.ffn);
+    bm_pass_rows(&pass, "residual", "residual", mixers + layers.ffn, m, model->hidden);
     bm_pass_matmul(&pass, "lm_head", 1, request->batch, model->vocabulary, model->hidden);
-    bm_pass_add(&pass, "softmax", 1); /* sampling */
+    bm_pass_rows(&pass, "softmax", "softmax", 1, request->batch, model->vocabulary); /* sampling */
     if (pass.status != BM_OK) {
         memset(ops, 0, BM_MAX_OPS * sizeof *ops);
         return pass.status;

@@ -36,6 +36,10 @@ static void merge_last(struct bm_pass *pass) {
     }
 }
 
+static bool is_matmul(const char *workload) {
+    return strcmp(workload, "gemm") == 0 || strcmp(workload, "gemv") == 0;
+}
+
 /* tokens: rows of the operation a sequence. Axes that have no part in the operation stay 0, so that requests
  * of different contexts share the rows that do not depend on it. */
 static void set_case(struct bm_pass *pass, struct bm_op *op, const char *workload, uint32_t tokens) {
@@ -50,7 +54,9 @@ static void set_case(struct bm_pass *pass, struct bm_op *op, const char *workloa
     bm_string_set(the_case->model, sizeof the_case->model, pass->model->id);
     bm_string_set(the_case->op, sizeof the_case->op, op->name);
     the_case->phase = request->phase;
-    the_case->dtype = request->dtype;
+    /* What has no weights runs in the format of the activations, whatever that of the weights: all contracts
+     * with the same activations then share one measurement. */
+    the_case->dtype = is_matmul(workload) ? request->dtype : bm_dtype_of_activations(request->dtype);
     the_case->batch = request->batch;
     the_case->tokens = tokens;
 }
@@ -91,6 +97,95 @@ void bm_pass_matmul(struct bm_pass *pass, const char *name, uint64_t count, uint
     op->the_case.m = m;
     op->the_case.n = n;
     op->the_case.k = k;
+    finish_case(pass, op);
+}
+
+static uint32_t new_tokens(const struct bm_request *request) {
+    return request->phase == BM_PHASE_DECODE ? 1 : request->tokens;
+}
+
+/* An operation without weights on m rows: one a token, one a sequence, or those of a token's experts. */
+static struct bm_op *add_rows(struct bm_pass *pass, const char *name, const char *workload, uint64_t count,
+                              uint64_t m, uint64_t n) {
+    struct bm_op *op = add(pass, name, count);
+    if (op == NULL)
+        return NULL;
+    check_elements(pass, name, m, n);
+    if (pass->status == BM_OK)
+        set_case(pass, op, workload, m == pass->request->batch ? 1 : new_tokens(pass->request));
+    op->the_case.m = m;
+    op->the_case.n = n;
+    return op;
+}
+
+void bm_pass_rows(struct bm_pass *pass, const char *name, const char *workload, uint64_t count, uint64_t m,
+                  uint64_t n) {
+    const struct bm_op *op = add_rows(pass, name, workload, count, m, n);
+    if (op != NULL)
+        finish_case(pass, op);
+}
+
+void bm_pass_topk(struct bm_pass *pass, uint64_t count, uint64_t m) {
+    const struct bm_model *model = pass->model;
+    struct bm_op *op = add_rows(pass, "top_k", "topk", count, m, model->experts);
+    if (op == NULL)
+        return;
+    op->the_case.k = model->experts_per_token;
+    op->the_case.groups = model->expert_groups;
+    op->the_case.groups_used = model->expert_groups_used;
+    finish_case(pass, op);
+}
+
+static struct bm_op *add_heads(struct bm_pass *pass, const char *name, const char *workload, uint64_t count,
+                               uint32_t heads, uint32_t head_dim) {
+    const uint32_t tokens = new_tokens(pass->request);
+    struct bm_op *op = add(pass, name, count);
+    if (op == NULL)
+        return NULL;
+    check_elements(pass, name, (uint64_t)pass->request->batch * tokens, (uint64_t)heads * head_dim);
+    if (pass->status == BM_OK)
+        set_case(pass, op, workload, tokens);
+    op->the_case.heads = heads;
+    op->the_case.head_dim = head_dim;
+    return op;
+}
+
+void bm_pass_rope(struct bm_pass *pass, const char *name, uint64_t count, uint32_t heads, uint32_t head_dim) {
+    const struct bm_op *op = add_heads(pass, name, "rope", count, heads, head_dim);
+    if (op != NULL)
+        finish_case(pass, op);
+}
+
+void bm_pass_kv_write(struct bm_pass *pass, uint64_t count, uint32_t heads, uint32_t kv_heads,
+                      uint32_t head_dim, uint32_t v_dim) {
+    struct bm_op *op = add_heads(pass, "kv_write", "kv_write", count, heads, head_dim);
+    if (op == NULL)
+        return;
+    op->the_case.kv_heads = kv_heads;
+    op->the_case.v_dim = v_dim;
+    finish_case(pass, op);
+}
+
+void bm_pass_experts(struct bm_pass *pass, const char *name, uint64_t count, uint64_t m, uint64_t n,
+                     uint64_t k, bool row_per_pair) {
+    const struct bm_model *model = pass->model;
+    struct bm_op *op = add(pass, name, count);
+    if (op == NULL)
+        return;
+    check_elements(pass, name, m * model->experts_per_token, n);
+    check_elements(pass, name, m * model->experts_per_token, k);
+    check_elements(pass, name, (uint64_t)model->experts * n, k);
+    if (pass->status == BM_OK)
+        set_case(pass, op, "grouped_gemm", (uint32_t)(m / pass->request->batch));
+    op->the_case.m = m;
+    op->the_case.n = n;
+    op->the_case.k = k;
+    op->the_case.experts = model->experts;
+    op->the_case.top_k = model->experts_per_token;
+    op->the_case.groups = model->expert_groups;
+    op->the_case.groups_used = model->expert_groups > 0 ? model->expert_groups_used : 0;
+    op->the_case.routing = pass->request->routing;
+    op->the_case.row_per_pair = row_per_pair;
     finish_case(pass, op);
 }
 

@@ -20,6 +20,20 @@ void bm_pass_add(struct bm_pass *pass, const char *name, uint64_t count);
 /* [m, k] x [k, n]: gemv for one row, else gemm. */
 void bm_pass_matmul(struct bm_pass *pass, const char *name, uint64_t count, uint64_t m, uint64_t n,
                     uint64_t k);
+/* Work on m rows of n outputs, under the contract of the activations. */
+void bm_pass_rows(struct bm_pass *pass, const char *name, const char *workload, uint64_t count, uint64_t m,
+                  uint64_t n);
+/* The k best of n experts for each of m rows. */
+void bm_pass_topk(struct bm_pass *pass, uint64_t count, uint64_t m);
+/* Rotary embedding of the heads of queries and keys, all of them of head_dim. */
+void bm_pass_rope(struct bm_pass *pass, const char *name, uint64_t count, uint32_t heads, uint32_t head_dim);
+/* Keys and values of the new tokens, out of rows that begin with `heads` heads of queries. */
+void bm_pass_kv_write(struct bm_pass *pass, uint64_t count, uint32_t heads, uint32_t kv_heads,
+                      uint32_t head_dim, uint32_t v_dim);
+/* The [k, n] of the experts that the model sends each of m tokens to. row_per_pair: activations have a row
+ * for each token and expert. */
+void bm_pass_experts(struct bm_pass *pass, const char *name, uint64_t count, uint64_t m, uint64_t n,
+                     uint64_t k, bool row_per_pair);
 /* Attention over `length` tokens a sequence: new ones in prefill, cached ones in decode. */
 void bm_pass_attention(struct bm_pass *pass, const char *name, uint64_t count, uint32_t length);
 

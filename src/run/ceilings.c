@@ -37,6 +37,7 @@ static const struct meaning *meaning_of(const struct bm_results_row *row) {
         {"cache", "l1_read", "l1_read", "GB/s"},
         {"fma", "i32_vector", "fma", "GOP/s"},
         {"fma", "i8_dot", "fma", "GOP/s"},
+        {"fma", "i8_matrix", "fma", "GOP/s"},
         {"fma", NULL, "fma", "GFLOP/s"},
         {"launch", "empty", "launch_latency", "us"},
         {"transfer", "to_device", "transfer_to_device", "GB/s"},

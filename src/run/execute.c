@@ -6,14 +6,10 @@ enum { RESERVE_BYTES = 1 << 20 };
 
 /* Host threads stay near the one device that is used; several devices share the whole machine. */
 static void bind_near(const struct bm_run *run) {
-    const struct bm_device *only = &run->inventory->devices[run->plan->items[0].device];
-    struct bm_error error = {0};
     for (size_t i = 1; i < run->plan->item_count; i++)
         if (run->plan->items[i].device != run->plan->items[0].device)
             return;
-    if (only->numa_count > 0 &&
-        bm_topology_bind_near(run->inventory->topology, only->numa, only->numa_count, &error) != BM_OK)
-        bm_log(BM_LOG_INFO, "host threads are not bound near %s: %s", only->id, error.message);
+    bm_device_bind_near(run->inventory, &run->inventory->devices[run->plan->items[0].device]);
 }
 
 static enum bm_status allocate(struct bm_run *run, struct bm_error *error) {

@@ -12,6 +12,7 @@ struct planner {
     size_t device, endpoint;
     const char *suite; /* its file or name, and the entry in hand, for messages */
     unsigned entry;
+    const struct bm_suite_entry *axes; /* what it lists */
 };
 
 static bool listed(const struct bm_names *names, const char *word) {
@@ -19,6 +20,17 @@ static bool listed(const struct bm_names *names, const char *word) {
         if (strcmp(names->items[i], word) == 0)
             return true;
     return names->count == 0;
+}
+
+/* The option's workloads where there are some, else those that the suite's entry names, else all. */
+static bool selects_workload(const struct planner *planner, const char *workload) {
+    const struct bm_suite_entry *axes = planner->axes;
+    bool named = axes->workload_count == 0;
+    if (planner->options->workloads.count > 0)
+        return listed(&planner->options->workloads, workload);
+    for (unsigned i = 0; i < axes->workload_count; i++)
+        named |= strcmp(axes->workloads[i], workload) == 0;
+    return named;
 }
 
 static enum bm_status add_item(struct planner *planner, const struct bm_case *the_case, bool is_ceiling,
@@ -87,7 +99,7 @@ static enum bm_status add_request(struct planner *planner, const struct bm_model
     bm_string_set(entry->model, sizeof entry->model, model->id);
     for (size_t i = 0; status == BM_OK && i < op_count; i++) {
         struct bm_case the_case = ops[i].the_case;
-        if (!ops[i].has_case || !listed(&planner->options->workloads, the_case.workload->name)) {
+        if (!ops[i].has_case || !selects_workload(planner, the_case.workload->name)) {
             bm_string_set(entry->missing[entry->missing_count++], sizeof entry->missing[0], ops[i].name);
             continue;
         }
@@ -130,7 +142,12 @@ static enum bm_status add_phase(struct planner *planner, const struct bm_suite_e
         for (unsigned l = 0; status == BM_OK && l < length_count; l++) {
             if (suite_lengths && lengths[l] > model->max_context) /* the suite was written for other models */
                 continue;
-            struct bm_request request = {.phase = phase, .dtype = dtype, .batch = batches[b], .tokens = 1};
+            struct bm_request request = {.phase = phase,
+                                         .dtype = dtype,
+                                         .batch = batches[b],
+                                         .tokens = 1,
+                                         .routing =
+                                             planner->options->zipf ? BM_ROUTING_ZIPF : BM_ROUTING_UNIFORM};
             if (phase == BM_PHASE_PREFILL)
                 request.tokens = lengths[l];
             else
@@ -149,9 +166,8 @@ static enum bm_status add_dtypes(struct planner *planner, const struct bm_suite_
         const char *name = given->count > 0 ? given->items[d] : entry->dtypes[d];
         const struct bm_dtype *dtype = bm_dtype_find(name);
         if (dtype == NULL) /* those of options are known to be right */
-            return bm_fail(error, BM_INVALID,
-                           "%s: $.entries[%u].dtypes[%zu]: '%s' is unknown: use f32 or f16", planner->suite,
-                           planner->entry, d, name);
+            return bm_fail(error, BM_INVALID, "%s: $.entries[%u].dtypes[%zu]: '%s' is unknown: use %s",
+                           planner->suite, planner->entry, d, name, bm_dtype_names());
         status = add_phase(planner, entry, model, phase, dtype, error);
     }
     return status;
@@ -186,6 +202,13 @@ static enum bm_status add_suite(struct planner *planner, const struct bm_suite *
     for (unsigned e = 0; status == BM_OK && e < suite->entry_count; e++) {
         const struct bm_suite_entry *entry = &suite->entries[e];
         planner->entry = e;
+        planner->axes = entry;
+        for (unsigned w = 0; w < entry->workload_count; w++)
+            if (bm_workload_find(entry->workloads[w]) == NULL)
+                return bm_fail(
+                    error, BM_INVALID,
+                    "%s: $.entries[%u].workloads[%u]: '%s' is unknown: `benchmark workloads` lists them",
+                    planner->suite, e, w, entry->workloads[w]);
         size_t count = given->count > 0 ? given->count : entry->model_count;
         for (size_t m = 0; status == BM_OK && m < count; m++)
             status = add_model(planner, entry, given->count > 0 ? given->items[m] : entry->models[m], error);
@@ -193,21 +216,12 @@ static enum bm_status add_suite(struct planner *planner, const struct bm_suite *
     return status;
 }
 
-uint64_t bm_run_cold_bytes(const struct bm_device *device, const struct bm_endpoint *endpoint) {
-    uint64_t cache = device->llc_bytes > endpoint->cache_bytes ? device->llc_bytes : endpoint->cache_bytes;
-    uint64_t bytes = 8 * cache, limit = endpoint->max_allocation_bytes / 2;
-    if (limit > endpoint->memory_bytes / 8)
-        limit = endpoint->memory_bytes / 8;
-    if (bytes < (uint64_t)64 << 20)
-        bytes = (uint64_t)64 << 20;
-    return bytes < limit ? bytes : limit;
-}
-
 static struct bm_ceiling_sizes ceiling_sizes(const struct bm_inventory *inventory,
                                              const struct bm_device *device,
                                              const struct bm_endpoint *endpoint) {
-    struct bm_ceiling_sizes sizes = {.cold_bytes = bm_run_cold_bytes(device, endpoint),
-                                     .compute_units = endpoint->compute_units};
+    struct bm_ceiling_sizes sizes = {.cold_bytes = bm_device_cold_bytes(device, endpoint),
+                                     .compute_units = endpoint->compute_units,
+                                     .is_gpu = endpoint->is_gpu};
     struct bm_run_cache caches[BM_RUN_CACHES];
     size_t count = bm_run_caches(inventory, device, endpoint, caches);
     for (size_t i = 0; i < count; i++) {
@@ -276,8 +290,8 @@ static enum bm_status check_selectors(const struct bm_run_options *options,
                            options->phases.items[i]);
     for (size_t i = 0; i < options->dtypes.count; i++)
         if (bm_dtype_find(options->dtypes.items[i]) == NULL)
-            return bm_fail(error, BM_INVALID, "dtype '%s' is unknown: use f32 or f16",
-                           options->dtypes.items[i]);
+            return bm_fail(error, BM_INVALID, "dtype '%s' is unknown: use %s", options->dtypes.items[i],
+                           bm_dtype_names());
     for (size_t i = 0; i < options->models.count; i++) {
         struct bm_model model;
         enum bm_status status = bm_model_load(options->models.items[i], &model, error);

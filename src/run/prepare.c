@@ -14,7 +14,7 @@ void bm_run_open_sessions(struct bm_run *run) {
         if (run->sessions[index] != NULL || run->session_error[index].status != BM_OK)
             continue;
         struct bm_session_options options = {
-            .cold_bytes = bm_run_cold_bytes(&run->inventory->devices[item->device], endpoint),
+            .cold_bytes = bm_device_cold_bytes(&run->inventory->devices[item->device], endpoint),
             .seed = run->options->seed,
             .kernels_folder = run->options->kernels_folder,
         };
@@ -38,10 +38,24 @@ void bm_run_reserve_items(struct bm_run *run) {
             continue;
         if (session == NULL)
             state->error = run->session_error[endpoint - run->inventory->endpoints];
-        else if (endpoint->backend->reserve(session, &item->the_case, &state->error) == BM_OK)
+        else if (endpoint->backend->reserve(session, &item->the_case, NULL, &state->error) == BM_OK)
             continue;
         give_up(state);
     }
+}
+
+/* The mean over all draws, which take turns in the launches. */
+static enum bm_status count_experts(const struct bm_case *the_case, uint64_t seed, double *mean,
+                                    struct bm_error *error) {
+    *mean = 0;
+    for (uint64_t draw = 0; the_case->experts > 0 && draw < BM_DRAWS; draw++) {
+        uint64_t experts;
+        enum bm_status status = bm_case_experts_drawn(the_case, seed, draw, &experts, error);
+        if (status != BM_OK)
+            return status;
+        *mean += (double)experts / BM_DRAWS;
+    }
+    return BM_OK;
 }
 
 static void prepare_item(struct bm_run *run, size_t i) {
@@ -60,6 +74,9 @@ static void prepare_item(struct bm_run *run, size_t i) {
         backend->info(state->prepared, &state->info);
         status =
             backend->verify(state->prepared, run->options->seed + i, &state->verification, &state->error);
+        if (status == BM_OK)
+            status =
+                count_experts(&item->the_case, run->options->seed, &state->experts_occurred, &state->error);
     }
     if (status != BM_OK && bm_run_stop_requested(run)) {
         /* A compiler that the signal met removes its own files and fails: that tells nothing of the device.

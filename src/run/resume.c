@@ -49,9 +49,11 @@ enum bm_status bm_run_resume_open(struct bm_run *run, struct bm_error *error) {
 
 enum bm_status bm_run_resume_rounds(struct bm_run *run, uint64_t *elapsed_ns, struct bm_error *error) {
     enum bm_status status = BM_OK;
+    size_t other = 0;
     *elapsed_ns = 0;
     for (size_t i = 0; status == BM_OK && i < run->timed_count; i++) {
         const struct bm_run_item *item = &run->plan->items[run->timed[i]];
+        const uint64_t hash = bm_parameters_hash(run->states[run->timed[i]].info.parameters);
         char key[BM_KEY_SIZE];
         bm_case_key(&item->the_case, key);
         for (size_t s = 0; status == BM_OK && s < run->saved.row_count; s++) {
@@ -60,9 +62,16 @@ enum bm_status bm_run_resume_rounds(struct bm_run *run, uint64_t *elapsed_ns, st
                 strcmp(row->device, run->inventory->devices[item->device].id) != 0 ||
                 strcmp(row->backend, bm_run_endpoint(run, item)->id) != 0)
                 continue;
-            status = take_rounds(row, &run->series[i], elapsed_ns, error);
+            /* Ceilings choose anew in each run; `benchmark tune` may have been run between the two. */
+            if (row->kernel.parameters_hash == hash)
+                status = take_rounds(row, &run->series[i], elapsed_ns, error);
+            else
+                other += !item->is_ceiling;
             break;
         }
     }
+    if (other > 0)
+        bm_log(BM_LOG_WARNING, "%s: %zu rows were measured with other kernel parameters and start anew",
+               run->options->resume, other);
     return status;
 }

@@ -23,7 +23,22 @@ static void describe_case(const struct bm_case *the_case, struct bm_results_row 
     row->the_case.kv_heads = the_case->kv_heads;
     row->the_case.head_dim = the_case->head_dim;
     row->the_case.v_dim = the_case->v_dim;
+    row->the_case.groups = the_case->groups;
+    row->the_case.groups_used = the_case->groups_used;
     row->the_case.hot = the_case->hot;
+}
+
+static void describe_routing(const struct bm_case *the_case, const struct bm_run_state *state,
+                             struct bm_results_row *row) {
+    if (the_case->experts == 0)
+        return;
+    row->routing.kind = bm_routing_name(the_case->routing);
+    row->routing.experts = the_case->experts;
+    row->routing.experts_per_token = the_case->top_k;
+    row->routing.groups = the_case->groups;
+    row->routing.groups_used = the_case->groups_used;
+    row->routing.expected = bm_case_experts_expected(the_case);
+    row->routing.occurred = state->experts_occurred > 0 ? state->experts_occurred : (double)NAN;
 }
 
 static void describe_state(const struct bm_run_state *state, struct bm_results_row *row) {
@@ -117,6 +132,7 @@ static enum bm_status fill_row(struct bm_run *run, size_t i, struct bm_error *er
     if (item->measured_as != i)
         bm_case_key(&run->plan->items[item->measured_as].the_case, row->measured_as);
     describe_case(&item->the_case, row);
+    describe_routing(&item->the_case, bm_run_state_of(run, i), row);
     describe_state(bm_run_state_of(run, i), row);
     bm_run_hide_paths(run, row->reason, sizeof row->reason);
     if (row->status == BM_ROW_OK && row->verification.status != BM_ROW_PASSED_VERIFICATION)

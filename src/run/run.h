@@ -11,6 +11,7 @@
 struct bm_run_state {
     struct bm_prepared *prepared; /* NULL: not measured */
     struct bm_verification verification;
+    double experts_occurred;      /* a launch, where tokens are routed to experts; 0: unknown */
     struct bm_prepared_info info; /* borrows from prepared, copied into the row while that lives */
     enum bm_row_status status;
     struct bm_error error; /* why it was skipped or failed */
@@ -38,8 +39,6 @@ struct bm_run {
     struct bm_saved saved; /* of --resume */
 };
 
-/* The cold set of rotating inputs: 8 x the last-level cache, within what the device can allocate. */
-uint64_t bm_run_cold_bytes(const struct bm_device *device, const struct bm_endpoint *endpoint);
 const struct bm_endpoint *bm_run_endpoint(const struct bm_run *run, const struct bm_run_item *item);
 /* The item whose state and series stand for item. */
 const struct bm_run_state *bm_run_state_of(const struct bm_run *run, size_t item);

@@ -50,6 +50,48 @@ static const struct bm_results_ceiling *ceiling_of_set(const struct bm_run *run,
     return bm_run_ceiling(results, "memory_read", NULL);
 }
 
+/* ---- memory that is written too ---- */
+
+/* The rate of moving bytes of which `pairs` are half read and half written, the rest one or the other. */
+static double mixed_rate(double pairs, double copy, double rest, double other) {
+    return (pairs + rest) / (pairs / copy + rest / other);
+}
+
+/* The ceiling of memory for a row that writes: as much as it reads at the rate of a copy, what is left at the
+ * rate of reading or writing (of a copy, where writing was not measured). NULL: no copy was measured. */
+static const struct bm_results_ceiling *mix(const struct bm_results_device *device, double bytes,
+                                            double written, struct bm_results_ceiling *mixed) {
+    const struct bm_results_ceiling *copy = bm_run_ceiling(device, "memory_copy", NULL);
+    const bool reads_more = 2 * written <= bytes;
+    const struct bm_results_ceiling *other =
+        bm_run_ceiling(device, reads_more ? "memory_read" : "memory_write", NULL);
+    const double pairs = 2 * (reads_more ? written : bytes - written), rest = bytes - pairs;
+    if (copy == NULL)
+        return NULL;
+    if (other == NULL)
+        other = copy;
+    *mixed = *copy;
+    mixed->value = mixed_rate(pairs, copy->value, rest, other->value);
+    mixed->low = mixed_rate(pairs, copy->low, rest, other->low);
+    mixed->high = mixed_rate(pairs, copy->high, rest, other->high);
+    mixed->confidence = fmin(copy->confidence, other->confidence);
+    return mixed;
+}
+
+/* What memory, or a cache, allows a row whose launches touch `set` bytes. The ceilings of caches are of
+ * reading: a row that also writes there stays the farther below them. */
+static const struct bm_results_ceiling *memory_of(const struct bm_run *run, size_t item, double set,
+                                                  const struct bm_results_device *device,
+                                                  struct bm_results_ceiling *mixed) {
+    const struct bm_case *the_case = &run->plan->items[item].the_case;
+    const struct bm_results_ceiling *ceiling = ceiling_of_set(run, item, set, device);
+    const struct bm_results_ceiling *both = NULL;
+    if (the_case->workload->written != NULL && ceiling != NULL &&
+        strcmp(ceiling->resource, "memory_read") == 0)
+        both = mix(device, the_case->workload->bytes(the_case), the_case->workload->written(the_case), mixed);
+    return both != NULL ? both : ceiling;
+}
+
 /* What one launch reads before an address repeats: what the rotation covers, or all that a hot case has. */
 static double working_set(const struct bm_run *run, size_t item, const struct bm_results_row *row) {
     uint64_t rotated = bm_run_state_of(run, item)->info.cold_bytes;
@@ -75,7 +117,8 @@ static void judge(const struct bm_run *run, size_t item, const struct bm_results
                   struct bm_results_row *row) {
     const struct bm_dtype *dtype = run->plan->items[item].the_case.dtype;
     const double set = working_set(run, item, row);
-    const struct bm_results_ceiling *memory = ceiling_of_set(run, item, set, device);
+    struct bm_results_ceiling mixed, likely;
+    const struct bm_results_ceiling *memory = memory_of(run, item, set, device, &mixed);
     const struct bm_results_ceiling *compute = bm_run_best_pipe(device, dtype);
     if (memory == NULL) /* without that cache's ceiling memory's serves, as far as it does */
         memory = bm_run_ceiling(device, "memory_read", NULL);
@@ -96,7 +139,7 @@ static void judge(const struct bm_run *run, size_t item, const struct bm_results
     if (compute_ns >= memory_ns)
         guard(row, row->flops / row->time.high, compute);
     else
-        guard(row, row->bytes / row->time.high, ceiling_of_set(run, item, set / COLD_FACTOR, device));
+        guard(row, row->bytes / row->time.high, memory_of(run, item, set / COLD_FACTOR, device, &likely));
 }
 
 void bm_run_fill_utilization(struct bm_run *run) {

@@ -45,7 +45,7 @@ static void shape(const struct bm_case *c, struct bm_text *text) {
     if (c->context)
         bm_text_append(text, "c%u", c->context);
     if (c->phase == BM_PHASE_DECODE && c->dtype)
-        bm_text_append(text, "/kv%s", c->dtype->kv == BM_ELEMENT_F16 ? "f16" : "f32");
+        bm_text_append(text, "/kv%s", bm_element_name(c->dtype->kv));
 }
 
 static double flops(const struct bm_case *c) {
@@ -57,10 +57,10 @@ static double flops(const struct bm_case *c) {
 static double bytes(const struct bm_case *c) {
     const double b = (double)c->batch, dims = (double)(c->head_dim + c->v_dim);
     const double io = (double)bm_attention_tokens(c) * (double)c->heads *
-                      ((double)c->head_dim * (double)bm_element_bytes(c->dtype->activation) +
-                       (double)c->v_dim * (double)bm_element_bytes(c->dtype->output));
+                      ((double)c->head_dim * bm_element_bytes_each(c->dtype->activation) +
+                       (double)c->v_dim * bm_element_bytes_each(c->dtype->output));
     const double kv =
-        (double)bm_attention_context(c) * (double)c->kv_heads * dims * (double)bm_element_bytes(c->dtype->kv);
+        (double)bm_attention_context(c) * (double)c->kv_heads * dims * bm_element_bytes_each(c->dtype->kv);
     return b * (io + kv);
 }
 
@@ -83,6 +83,8 @@ const struct bm_workload bm_workload_attention = {
     .flops = flops,
     .bytes = bytes,
     .safe_parameters = bm_attention_safe_parameters,
+    .tunables = bm_attention_tunables,
+    .tunable_count = BM_ATTENTION_TUNABLES,
     .plan = bm_attention_plan,
     .check_count = bm_attention_check_count,
     .check = bm_attention_check,

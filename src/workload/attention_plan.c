@@ -2,7 +2,7 @@
  * the case here, and the plan reports what came of it. */
 #include "internal.h"
 
-static const struct bm_tunable tunables[] = {
+const struct bm_tunable bm_attention_tunables[BM_ATTENTION_TUNABLES] = {
     {"VEC", 1, 16, true},              /* elements of a load */
     {"ROW_TILE", 1, 16, false},        /* rows in registers */
     {"COLUMN_TILE", 1, 16, false},     /* output vectors in registers */
@@ -197,11 +197,13 @@ enum bm_status bm_attention_plan(const struct bm_case *c, const struct bm_target
 
     *plan = (struct bm_plan){0};
     enum bm_status status = bm_workload_attention.validate(c, error);
+    if (!status)
+        status = bm_dtype_check_plain("attention", c->dtype, BM_ELEMENT_F16, error);
     if (status)
         return status;
     bm_attention_safe_parameters(c, target, &safe);
-    status =
-        bm_tunables_resolve("attention", tunables, BM_COUNT_OF(tunables), &safe, given, &resolved, error);
+    status = bm_tunables_resolve("attention", bm_attention_tunables, BM_ATTENTION_TUNABLES, &safe, given,
+                                 &resolved, error);
     if (!status)
         status = fit(c, target, &resolved, &layout, error);
     if (status)

@@ -1,12 +1,12 @@
 /* Arithmetic ceilings, one per pipe: n lanes (0: LANES) repeat a step of one multiply and one add k times (0:
- * STEPS); in i8_dot of four each.
+ * STEPS); in i8_dot of four each, on matrix units of 16 (f16, bf16) or 32 (int8).
  *
- * F = 2 n k (i8_dot: 8 n k), operations on integers counted like those on reals; B = 8 n: a seed read and a
- * result written. kernels/fma.cl has the steps. */
+ * F = 2 n k (i8_dot: 8 n k, matrix units: 32 n k or 64 n k), operations on integers counted like those on
+ * reals; B = 8 n: a seed read and a result written. kernels/fma.cl has the steps. */
 #include <math.h>
 #include <string.h>
 
-#include "internal.h"
+#include "gemm.h"
 
 enum { SEEDS, RESULTS };
 /* 13 GFLOP: tens of milliseconds on a few CPU cores. LANES is 3 x 2^19, so that it divides into 12 chains of
@@ -23,11 +23,24 @@ enum { F16_ADDEND = 1, F16_OTHER = 0, F16_LOW = -512, F16_HIGH = 511, F16_CENTRE
 #define I32_ADDEND UINT32_C(1013904223)
 /* i8_dot: one of four starts, so that the reference is quick. */
 enum { I8_STARTS = 4 };
-#define I8_START   UINT32_C(0x9E3779B9)
-#define I8_FEATURE "dot product of 8-bit integers (cl_khr_integer_dot_product)"
+#define I8_START     UINT32_C(0x9E3779B9)
+#define MATRIX_UNITS "NVIDIA's mma.sync"
+#define I8_FEATURE   "dot product of 8-bit integers (cl_khr_integer_dot_product)"
 static const int32_t i8_weights[4] = {-101, 79, -77, 109};
 
-enum pipe { F32, F64, F16, I32, I8_DOT }; /* as kernels/fma.cl numbers them */
+enum pipe {
+    F32,
+    F64,
+    F16,
+    I32,
+    I8_DOT,
+    F16_MATRIX,
+    BF16_MATRIX,
+    I8_MATRIX
+}; /* as kernels/fma.cl numbers them */
+/* Sums that a work-item of a matrix unit has, work-items that share one instruction, rows and columns of it.
+ */
+enum { MATRIX_VEC = 4, WARP = 32, MATRIX_M = 16, MATRIX_N = 8 };
 static const struct {
     const char *name;
     double operations;     /* of a step and lane */
@@ -38,6 +51,9 @@ static const struct {
     [F16] = {"f16_vector", 2, {1, F16_ADDEND, F16_OTHER}},
     [I32] = {"i32_vector", 2, {I32_FACTOR, I32_ADDEND}},
     [I8_DOT] = {"i8_dot", 8, {0}},
+    [F16_MATRIX] = {"f16_matrix", 32, {0}},
+    [BF16_MATRIX] = {"bf16_matrix", 32, {0}},
+    [I8_MATRIX] = {"i8_matrix", 64, {0}},
 };
 
 static const struct bm_tunable tunables[] = {
@@ -45,6 +61,7 @@ static const struct bm_tunable tunables[] = {
     {"VEC", 1, 16, true},
     {"GROUP", 1, 1024, true},
     {"DOT", 0, 2, false},
+    {"MATRIX_UNIT", BM_UNIT_NONE, BM_UNIT_NVIDIA_MMA, false},
 };
 
 /* BM_COUNT_OF(pipes): none. */
@@ -61,6 +78,10 @@ static enum pipe pipe_of(const struct bm_case *c) {
     return pipe < BM_COUNT_OF(pipes) ? (enum pipe)pipe : F32;
 }
 
+static bool is_matrix(enum pipe pipe) {
+    return pipe >= F16_MATRIX;
+}
+
 static uint64_t lanes_of(const struct bm_case *c) {
     return c->n ? c->n : LANES;
 }
@@ -72,7 +93,8 @@ static uint64_t steps_of(const struct bm_case *c) {
 static enum bm_status validate(const struct bm_case *c, struct bm_error *error) {
     if (find_pipe(c->op) == BM_COUNT_OF(pipes))
         return bm_fail(error, BM_INVALID,
-                       "fma has no op '%s', only f32_vector, f64_vector, f16_vector, i32_vector and i8_dot",
+                       "fma has no op '%s', only f32_vector, f64_vector, f16_vector, i32_vector, i8_dot, "
+                       "f16_matrix, bf16_matrix and i8_matrix",
                        c->op);
     if (c->n > BM_DIMENSION_MAX || c->k > STEPS)
         return bm_fail(error, BM_INVALID, "fma: at most %llu lanes and %d steps",
@@ -98,12 +120,17 @@ static double bytes(const struct bm_case *c) {
 static void safe_parameters(const struct bm_case *c, const struct bm_target *target,
                             struct bm_parameters *parameters) {
     const bool grouped = target->is_gpu && target->max_group_items >= 64;
-    const int64_t vec = pipe_of(c) == F16 ? 2 : 1;
+    const int64_t vec = is_matrix(pipe_of(c)) ? MATRIX_VEC : pipe_of(c) == F16 ? 2 : 1;
+    const int64_t wide = is_matrix(pipe_of(c)) ? MATRIX_VEC : pipe_of(c) == F64 ? 8 : 16;
     *parameters = (struct bm_parameters){0};
     bm_parameters_set(parameters, "CHAINS", grouped ? 8 : 12);
-    bm_parameters_set(parameters, "VEC", grouped ? vec : pipe_of(c) == F64 ? 8 : 16);
-    bm_parameters_set(parameters, "GROUP", grouped ? 64 : 1);
+    bm_parameters_set(parameters, "VEC", grouped ? vec : wide);
+    bm_parameters_set(parameters, "GROUP", grouped ? 64 : is_matrix(pipe_of(c)) ? WARP : 1);
     bm_parameters_set(parameters, "DOT", 0);
+    bm_parameters_set(parameters, "MATRIX_UNIT",
+                      !is_matrix(pipe_of(c))   ? BM_UNIT_NONE
+                      : target->has_nvidia_mma ? BM_UNIT_NVIDIA_MMA
+                                               : BM_UNIT_EMULATED);
 }
 
 /* Chains must hide the latency of a step and still fit the registers: 32 of 16 floats (AVX-512), 16 of 8
@@ -111,19 +138,27 @@ static void safe_parameters(const struct bm_case *c, const struct bm_target *tar
 static size_t candidates(const struct bm_case *c, const struct bm_target *target, struct bm_parameters *out,
                          size_t capacity) {
     enum { WIDTH = BM_COUNT_OF(tunables) };
-    static const int64_t cpu[][WIDTH] = {{12, 16, 1, 0}, {16, 16, 1, 0}, {12, 8, 1, 0}, {24, 4, 1, 0}};
-    static const int64_t cpu_f64[][WIDTH] = {{12, 8, 1, 0}, {16, 8, 1, 0}, {12, 4, 1, 0}, {24, 2, 1, 0}};
+    static const int64_t cpu[][WIDTH] = {
+        {12, 16, 1, 0, 0}, {16, 16, 1, 0, 0}, {12, 8, 1, 0, 0}, {24, 4, 1, 0, 0}};
+    static const int64_t cpu_f64[][WIDTH] = {
+        {12, 8, 1, 0, 0}, {16, 8, 1, 0, 0}, {12, 4, 1, 0, 0}, {24, 2, 1, 0, 0}};
     static const int64_t gpu[][WIDTH] = {
-        {8, 1, 256, 0}, {16, 1, 256, 0}, {4, 1, 256, 0}, {4, 2, 256, 0}, {4, 4, 256, 0}};
+        {8, 1, 256, 0, 0}, {16, 1, 256, 0, 0}, {4, 1, 256, 0, 0}, {4, 2, 256, 0, 0}, {4, 4, 256, 0, 0}};
     static const int64_t gpu_f16[][WIDTH] = {
-        {8, 2, 256, 0}, {16, 2, 256, 0}, {4, 2, 256, 0}, {8, 1, 256, 0}, {4, 4, 256, 0}};
+        {8, 2, 256, 0, 0}, {16, 2, 256, 0, 0}, {4, 2, 256, 0, 0}, {8, 1, 256, 0, 0}, {4, 4, 256, 0, 0}};
+    static const int64_t mma[][WIDTH] = {{4, MATRIX_VEC, 256, 0, BM_UNIT_NVIDIA_MMA},
+                                         {8, MATRIX_VEC, 256, 0, BM_UNIT_NVIDIA_MMA},
+                                         {16, MATRIX_VEC, 256, 0, BM_UNIT_NVIDIA_MMA},
+                                         {8, MATRIX_VEC, 128, 0, BM_UNIT_NVIDIA_MMA}};
     static const int64_t gpu_dot[][WIDTH] = {
-        {8, 1, 256, 0}, {16, 1, 256, 0}, {8, 1, 256, 1}, {16, 1, 256, 1}};
+        {8, 1, 256, 0, 0}, {16, 1, 256, 0, 0}, {8, 1, 256, 1, 0}, {16, 1, 256, 1, 0}};
 #define OFFER(rows)                                                                                          \
     return bm_tunables_candidates(tunables, WIDTH, (rows)[0], BM_COUNT_OF(rows), out, capacity)
     const enum pipe pipe = pipe_of(c);
     if (target->is_gpu && target->max_group_items < 256)
         return 0;
+    if (is_matrix(pipe))
+        OFFER(mma);
     if (pipe == I8_DOT && target->is_gpu)
         OFFER(gpu_dot);
     if (pipe == F16 && target->is_gpu)
@@ -144,6 +179,28 @@ static enum bm_status check_target(enum pipe pipe, const struct bm_target *targe
     /* A GPU's compiler may have its own way; whether it does, a build tells. */
     if (pipe == I8_DOT && !target->has_integer_dot && !target->is_gpu)
         return bm_fail(error, BM_UNSUPPORTED, "the device has no " I8_FEATURE);
+    if (is_matrix(pipe) && target->max_group_items < WARP)
+        return bm_fail(error, BM_UNSUPPORTED, "the device has no groups of %d work-items", WARP);
+    if (is_matrix(pipe) && !target->has_nvidia_mma && !target->emulates_matrix_unit)
+        return bm_fail(error, BM_UNSUPPORTED,
+                       "the device has no matrix unit with a kernel here (" MATRIX_UNITS ")");
+    return BM_OK;
+}
+
+/* A matrix pipe: a unit that is there, in the only shape it has, whatever the other pipes' parameters are. */
+static enum bm_status fit_unit(enum pipe pipe, const struct bm_target *target,
+                               struct bm_parameters *parameters, struct bm_error *error) {
+    const int64_t unit = bm_parameters_get(parameters, "MATRIX_UNIT", BM_UNIT_NONE);
+    const bool has = (unit == BM_UNIT_NVIDIA_MMA && target->has_nvidia_mma) ||
+                     (unit == BM_UNIT_EMULATED && target->emulates_matrix_unit);
+    if (is_matrix(pipe) ? !has : unit != BM_UNIT_NONE)
+        return bm_fail(error, BM_INVALID, "fma: MATRIX_UNIT %lld does not serve %s on this device",
+                       (long long)unit, pipes[pipe].name);
+    if (is_matrix(pipe)) {
+        bm_parameters_set(parameters, "VEC", MATRIX_VEC);
+        if (bm_parameters_get(parameters, "GROUP", 0) < WARP) /* a power of two */
+            bm_parameters_set(parameters, "GROUP", WARP);
+    }
     return BM_OK;
 }
 
@@ -160,6 +217,9 @@ static enum bm_status plan_fma(const struct bm_case *c, const struct bm_target *
         return status;
     safe_parameters(c, target, &safe);
     status = bm_tunables_resolve("fma", tunables, BM_COUNT_OF(tunables), &safe, given, &parameters, error);
+    if (status)
+        return status;
+    status = fit_unit(pipe_of(c), target, &parameters, error);
     if (status)
         return status;
     const uint64_t chains = (uint64_t)bm_parameters_get(&parameters, "CHAINS", 0);
@@ -253,6 +313,25 @@ static void expect_i8_dot(uint64_t steps, struct bm_check *check) {
         check->expected[i] = ends[(bits_of(check->expected[i]) >> 8) % I8_STARTS];
 }
 
+/* Lanes 4 i to 4 i + 3 are work-item i's sums: of warp-mate 4 g + t those at rows g and g + 8, columns 2 t
+ * and 2 t + 1. Each step adds the same product. */
+static void expect_matrix(enum pipe pipe, uint64_t first, uint64_t steps, struct bm_check *check) {
+    const int depth = pipe == I8_MATRIX ? 32 : 16;
+    double product[MATRIX_M][MATRIX_N];
+    for (int i = 0; i < MATRIX_M; i++)
+        for (int j = 0; j < MATRIX_N; j++) {
+            int sum = 0;
+            for (int k = 0; k < depth; k++)
+                sum += ((5 * i + 3 * k) % 7 - 3) * ((5 * k + 11 * j) % 7 - 3);
+            product[i][j] = sum;
+        }
+    for (unsigned i = 0; i < check->count; i++) {
+        const uint64_t lane = first + i, v = lane % MATRIX_VEC, mate = lane / MATRIX_VEC % WARP;
+        check->expected[i] = rint(check->expected[i] * 256) +
+                             (double)steps * product[mate / 4 + v / 2 * 8][mate % 4 * 2 + v % 2];
+    }
+}
+
 static enum bm_status check_fma(const struct bm_case *c, const struct bm_plan *plan,
                                 const struct bm_operands *operands, uint64_t seed, uint64_t index,
                                 struct bm_check *check, struct bm_error *error) {
@@ -270,7 +349,10 @@ static enum bm_status check_fma(const struct bm_case *c, const struct bm_plan *p
     check->count = (unsigned)(left < BM_CHECK_OUTPUTS ? left : BM_CHECK_OUTPUTS);
     bm_values_gather(operands->values[SEEDS], operands->start[SEEDS] + check->first, 1, check->count,
                      check->expected);
-    expect[pipe_of(c)](steps_of(c), check);
+    if (is_matrix(pipe_of(c)))
+        expect_matrix(pipe_of(c), check->first, steps_of(c), check);
+    else
+        expect[pipe_of(c)](steps_of(c), check);
     return BM_OK;
 }
 
@@ -288,6 +370,9 @@ static double tolerance(const struct bm_case *c) {
     case F16:
     case I32:
     case I8_DOT:
+    case F16_MATRIX:
+    case BF16_MATRIX:
+    case I8_MATRIX:
         break;
     }
     return 0;

@@ -6,8 +6,11 @@
 
 #include "bm/workload.h"
 
-extern const struct bm_workload bm_workload_gemm, bm_workload_gemv, bm_workload_attention, bm_workload_stream,
-    bm_workload_cache, bm_workload_fma, bm_workload_launch, bm_workload_transfer;
+extern const struct bm_workload bm_workload_gemm, bm_workload_gemv, bm_workload_grouped,
+    bm_workload_attention, bm_workload_rmsnorm, bm_workload_layernorm, bm_workload_swiglu, bm_workload_gelu,
+    bm_workload_residual, bm_workload_rope, bm_workload_softmax, bm_workload_topk, bm_workload_embedding,
+    bm_workload_kv_write, bm_workload_stream, bm_workload_cache, bm_workload_fma, bm_workload_launch,
+    bm_workload_transfer;
 
 /* Every count of elements is a product of a few dimensions; with these bounds none overflows 64 bits, in
  * bytes neither. */
@@ -16,18 +19,23 @@ extern const struct bm_workload bm_workload_gemm, bm_workload_gemv, bm_workload_
 #define BM_BATCH_MAX     (UINT32_C(1) << 12)
 #define BM_HEADS_MAX     (UINT32_C(1) << 12)
 #define BM_HEAD_DIM_MAX  1024u
+#define BM_EXPERTS_MAX   4096u
 
-/* Unit roundoff of f32 and f16. */
-#define BM_F32_ROUNDOFF 0x1p-24
-#define BM_F16_ROUNDOFF 0x1p-11
+/* Unit roundoff of f32, f16 and bf16. */
+#define BM_F32_ROUNDOFF  0x1p-24
+#define BM_F16_ROUNDOFF  0x1p-11
+#define BM_BF16_ROUNDOFF 0x1p-8
+/* Half a unit in the last place of an output that is stored in fewer bits than it is computed in; 0 for f32.
+ */
+static inline double bm_output_roundoff(enum bm_element output) {
+    return output == BM_ELEMENT_F16 ? BM_F16_ROUNDOFF : output == BM_ELEMENT_BF16 ? BM_BF16_ROUNDOFF : 0;
+}
+/* BM_UNSUPPORTED unless weights and activations are of one float format, among those up to `last`. */
+enum bm_status bm_dtype_check_plain(const char *workload, const struct bm_dtype *dtype, enum bm_element last,
+                                    struct bm_error *error) BM_CHECK_RESULT;
 
 /* ---- tunables ---- */
 
-struct bm_tunable {
-    const char *name;
-    int64_t minimum, maximum;
-    bool power_of_two;
-};
 /* Fills *resolved with `given`, and with `safe` where given says nothing. BM_INVALID for a name that is not
  * in the table and for a value out of range. */
 enum bm_status bm_tunables_resolve(const char *workload, const struct bm_tunable *tunables, size_t count,
@@ -58,10 +66,14 @@ void bm_plan_begin(struct bm_plan *plan, const char *source, const char *variant
 /* Returns the tensor's index. */
 unsigned bm_plan_tensor(struct bm_plan *plan, const char *name, enum bm_element element, enum bm_role role,
                         uint64_t count);
+/* An output that rotates: of work that writes about as much as it reads, which a cache would hide. */
+unsigned bm_plan_rotating_output(struct bm_plan *plan, const char *name, enum bm_element element,
+                                 uint64_t count);
 struct bm_launch *bm_plan_launch(struct bm_plan *plan, const char *kernel, unsigned dimensions);
-/* Appends the tensor's buffer and, for a cold one, its offset. */
+/* Appends the tensor's buffer and, for one that rotates, its offset. */
 void bm_launch_tensor(struct bm_launch *launch, const struct bm_plan *plan, unsigned tensor);
 void bm_launch_uint(struct bm_launch *launch, uint64_t value);
+void bm_launch_float(struct bm_launch *launch, float value);
 /* BM_UNSUPPORTED when a buffer is larger than the target allocates at once. The cold tensors of one format
  * share a buffer, so their sum counts. */
 enum bm_status bm_plan_fits(const struct bm_plan *plan, const struct bm_target *target,
@@ -84,6 +96,56 @@ uint64_t bm_sample(uint64_t seed, uint64_t index, uint64_t bound);
 enum bm_status bm_check_begin(struct bm_check *check, uint64_t index, uint64_t count,
                               struct bm_error *error) BM_CHECK_RESULT;
 
+/* ---- routing ---- */
+
+/* Rows that an expert which occurs has on average, rounded up, as if all were alike. */
+uint64_t bm_routed_rows(const struct bm_case *c);
+
+/* ---- work on m rows of n outputs ---- */
+
+/* BM_INVALID unless the case has a dtype, m >= 1 and n >= 1 within bounds. */
+enum bm_status bm_rows_validate(const struct bm_case *c, struct bm_error *error) BM_CHECK_RESULT;
+void bm_rows_shape(const struct bm_case *c, struct bm_text *text); /* "m512n4096" */
+/* Of the elements that a case of rows reads and writes: activations and outputs have one format. */
+static inline double bm_rows_element(const struct bm_case *c) {
+    return bm_element_bytes_each(c->dtype->activation);
+}
+/* Sets the defines STORED (enum bm_element) and VEC, the latter lowered to what divides `n`. */
+void bm_rows_define(struct bm_plan *plan, enum bm_element stored, uint64_t n);
+
+/* Lowers VEC of the defines to a power of two that divides `length` too. */
+void bm_rows_limit_vec(struct bm_plan *plan, uint64_t length);
+
+/* Checks of outputs [m, n]: all of them where that is cheap, else a run of every row. */
+struct bm_row_run {
+    uint64_t row, column;
+    unsigned count;
+};
+uint64_t bm_row_run_count(uint64_t m, uint64_t n);
+struct bm_row_run bm_row_run_get(uint64_t m, uint64_t n, uint64_t seed, uint64_t index);
+/* The check of the plain layout: number row * n + column and those after it. */
+enum bm_status bm_row_run_begin(struct bm_check *check, uint64_t m, uint64_t n, uint64_t seed, uint64_t index,
+                                struct bm_row_run *run, struct bm_error *error) BM_CHECK_RESULT;
+
+/* ---- matmul: what gemm and gemv share ---- */
+
+/* The number by which their kernels know a format. */
+int64_t bm_matmul_format(enum bm_element element);
+/* WEIGHT, ACTIVATION and QUANTISE of the build. */
+void bm_matmul_define(const struct bm_dtype *dtype, struct bm_plan *plan);
+/* What quantising a row to int8 makes of it, in the kernels' own f32 arithmetic. */
+void bm_matmul_quantise(double *x, size_t count);
+/* The standard deviation of an output: elements of weights are normal with 1, of I8 32, of I4 2.5; their
+ * scales and activations are unit normals. */
+double bm_matmul_scale(const struct bm_case *c);
+/* Adding k products in f32 rounds each partial sum, of size sqrt(j) after j terms, by up to u = 2^-24 of it;
+ * independent roundings make u / sqrt(3) * sqrt(1 + 2 + ... + k) = 0.41 u k, which is 0.41 u sqrt(k) of the
+ * scale. 8 u sqrt(k) leaves twenty standard deviations and is still far below one lost term, about
+ * 1 / sqrt(k). An output of fewer bits adds half a unit in its last place.
+ * int8 x int8 is exact but for the quantising: where x / scale lies within its rounding of a half, a device
+ * may round the other way, which changes the output by max |x| / 127 = 0.04 of one term; two such flips. */
+double bm_matmul_tolerance(const struct bm_case *c);
+
 /* ---- attention: a plan's tensors and layout, shared by its three files ---- */
 
 enum { BM_ATTENTION_Q, BM_ATTENTION_K, BM_ATTENTION_V, BM_ATTENTION_OUT, BM_ATTENTION_PARTIALS };
@@ -93,6 +155,8 @@ static inline uint64_t bm_attention_context(const struct bm_case *c) {
 static inline uint64_t bm_attention_tokens(const struct bm_case *c) {
     return c->phase == BM_PHASE_DECODE ? 1 : c->tokens;
 }
+enum { BM_ATTENTION_TUNABLES = 12 };
+extern const struct bm_tunable bm_attention_tunables[BM_ATTENTION_TUNABLES];
 void bm_attention_safe_parameters(const struct bm_case *c, const struct bm_target *target,
                                   struct bm_parameters *parameters);
 enum bm_status bm_attention_plan(const struct bm_case *c, const struct bm_target *target,

@@ -18,6 +18,13 @@ unsigned bm_plan_tensor(struct bm_plan *plan, const char *name, enum bm_element 
     return plan->tensor_count++;
 }
 
+unsigned bm_plan_rotating_output(struct bm_plan *plan, const char *name, enum bm_element element,
+                                 uint64_t count) {
+    const unsigned t = bm_plan_tensor(plan, name, element, BM_ROLE_OUTPUT, count);
+    plan->tensors[t].rotates = true;
+    return t;
+}
+
 struct bm_launch *bm_plan_launch(struct bm_plan *plan, const char *kernel, unsigned dimensions) {
     assert(plan->launch_count < BM_COUNT_OF(plan->launches));
     struct bm_launch *launch = &plan->launches[plan->launch_count++];
@@ -34,13 +41,18 @@ static void append(struct bm_launch *launch, struct bm_argument argument) {
 
 void bm_launch_tensor(struct bm_launch *launch, const struct bm_plan *plan, unsigned tensor) {
     append(launch, (struct bm_argument){.kind = BM_ARGUMENT_BUFFER, .index = tensor});
-    if (plan->tensors[tensor].role == BM_ROLE_COLD)
+    const struct bm_tensor *of = &plan->tensors[tensor];
+    if (of->role == BM_ROLE_COLD || of->role == BM_ROLE_TABLE || of->rotates)
         append(launch, (struct bm_argument){.kind = BM_ARGUMENT_OFFSET, .index = tensor});
 }
 
 void bm_launch_uint(struct bm_launch *launch, uint64_t value) {
     assert(value <= UINT32_MAX);
     append(launch, (struct bm_argument){.kind = BM_ARGUMENT_UINT, .value = value});
+}
+
+void bm_launch_float(struct bm_launch *launch, float value) {
+    append(launch, (struct bm_argument){.kind = BM_ARGUMENT_FLOAT, .real = value});
 }
 
 static enum bm_status check_bytes(const char *what, uint64_t bytes, const struct bm_target *target,
@@ -56,12 +68,13 @@ enum bm_status bm_plan_fits(const struct bm_plan *plan, const struct bm_target *
                             struct bm_error *error) {
     enum bm_status status = BM_OK;
 
-    for (enum bm_element element = BM_ELEMENT_F32; !status && element <= BM_ELEMENT_F16; element++) {
+    for (unsigned e = 0; !status && e < BM_ELEMENT_COUNT; e++) {
+        const enum bm_element element = (enum bm_element)e;
         struct bm_text names = {0};
         uint64_t cold = 0;
         for (unsigned i = 0; !status && i < plan->tensor_count; i++) {
             const struct bm_tensor *tensor = &plan->tensors[i];
-            const uint64_t bytes = tensor->count * bm_element_bytes(element);
+            const uint64_t bytes = bm_element_size(element, tensor->count);
             if (tensor->element != element)
                 continue;
             if (tensor->role == BM_ROLE_COLD) {

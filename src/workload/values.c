@@ -5,6 +5,16 @@
 
 #include "internal.h"
 
+static float value_of(enum bm_element element, float normal) {
+    uint32_t packed[1] = {0};
+    if (element == BM_ELEMENT_I8)
+        return fminf(fmaxf(rintf(32 * normal), -127), 127);
+    if (element == BM_ELEMENT_I4)
+        normal *= 2.5f;
+    bm_element_store(element, packed, 0, normal);
+    return bm_element_load(element, packed, 0);
+}
+
 /* The largest prime below 2^22: 16 MiB as f32, far more than an L2, and shifted copies of it never coincide
  * with the powers of two that tensors and offsets are made of. */
 #define VALUES_PERIOD 4194301u
@@ -23,7 +33,7 @@ enum bm_status bm_values_init(struct bm_values *values, enum bm_element element,
         do
             value = (float)bm_random_normal(&random);
         while (fabsf(value) < 0x1p-10f);
-        block[i] = element == BM_ELEMENT_F16 ? bm_half_to_float(bm_half_from_float(value)) : value;
+        block[i] = value_of(element, value);
     }
     values->period = VALUES_PERIOD;
     values->values = block;

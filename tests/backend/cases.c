@@ -33,6 +33,20 @@ struct bm_case case_gemv(const char *dtype, uint64_t n, uint64_t k) {
     return the_case;
 }
 
+static struct bm_case case_grouped(const char *dtype, uint64_t m, uint32_t experts, uint32_t top_k,
+                                   bool row_per_pair) {
+    struct bm_case the_case = begin("grouped_gemm", "experts_down", dtype);
+    the_case.phase = m == 1 ? BM_PHASE_DECODE : BM_PHASE_PREFILL;
+    the_case.tokens = (uint32_t)m;
+    the_case.m = m;
+    the_case.n = 70;
+    the_case.k = 37;
+    the_case.experts = experts;
+    the_case.top_k = top_k;
+    the_case.row_per_pair = row_per_pair;
+    return the_case;
+}
+
 /* Query heads, KV heads, size of keys, size of values. */
 static struct bm_case case_attention(const char *dtype, uint32_t batch, uint32_t tokens, uint32_t context,
                                      const uint32_t heads[4]) {
@@ -48,6 +62,20 @@ static struct bm_case case_attention(const char *dtype, uint32_t batch, uint32_t
     return the_case;
 }
 
+/* An op without weights on m rows of n; those of heads have m tokens of six heads of 64. */
+static struct bm_case case_rows(const char *workload, const char *dtype, uint64_t m, uint64_t n) {
+    struct bm_case the_case = begin(workload, "norm", dtype);
+    the_case.phase = BM_PHASE_PREFILL;
+    the_case.tokens = (uint32_t)m;
+    the_case.m = m;
+    the_case.n = n;
+    the_case.k = 4;
+    the_case.heads = 4;
+    the_case.kv_heads = 2;
+    the_case.head_dim = the_case.v_dim = 64;
+    return the_case;
+}
+
 static struct bm_case case_ceiling(const char *workload, const char *op, uint64_t bytes, uint64_t n,
                                    uint64_t k) {
     struct bm_case the_case = begin(workload, op, NULL);
@@ -57,23 +85,43 @@ static struct bm_case case_ceiling(const char *workload, const char *op, uint64_
     return the_case;
 }
 
+static void add(struct bm_case cases[CASES_MAX], size_t *count, struct bm_case the_case) {
+    static const struct bm_target target = {
+        .compute_units = 1, .max_group_items = 1024, .local_bytes = 32768, .max_allocation_bytes = 1 << 30};
+    struct bm_plan plan;
+    struct bm_error error = {0};
+    cr_assert_lt(*count, CASES_MAX);
+    enum bm_status status = the_case.workload->plan(&the_case, &target, NULL, &plan, &error);
+    if (status == BM_UNSUPPORTED && the_case.dtype->weight != BM_ELEMENT_F32 &&
+        the_case.dtype->weight != BM_ELEMENT_F16)
+        return;
+    cr_assert_eq(status, BM_OK, "%s", error.message);
+    cases[(*count)++] = the_case;
+}
+
 size_t cases_all(struct bm_case cases[CASES_MAX]) {
     static const uint32_t grouped[4] = {8, 2, 64, 64}, odd[4] = {3, 3, 40, 24}, large[4] = {4, 1, 128, 128};
+    static const char *const of_rows[] = {"rmsnorm", "layernorm", "swiglu", "gelu",      "residual",
+                                          "softmax", "topk",      "rope",   "embedding", "kv_write"};
     size_t count = 0;
     for (size_t d = 0; bm_dtype_get(d) != NULL; d++) {
         const char *dtype = bm_dtype_get(d)->name;
-        cases[count++] = case_gemm(dtype, 2, 1, 1);
-        cases[count++] = case_gemm(dtype, 13, 70, 37);
-        cases[count++] = case_gemm(dtype, 64, 256, 384);
-        cases[count++] = case_gemv(dtype, 1, 1);
-        cases[count++] = case_gemv(dtype, 37, 29);
-        cases[count++] = case_gemv(dtype, 512, 1024);
-        cases[count++] = case_attention(dtype, 1, 40, 0, grouped);
-        cases[count++] = case_attention(dtype, 2, 7, 21, odd);
-        cases[count++] = case_attention(dtype, 1, 1, 0, odd);
-        cases[count++] = case_attention(dtype, 1, 0, 1, odd);
-        cases[count++] = case_attention(dtype, 2, 0, 300, grouped);
-        cases[count++] = case_attention(dtype, 1, 0, 1025, large);
+        add(cases, &count, case_gemm(dtype, 2, 1, 1));
+        add(cases, &count, case_gemm(dtype, 13, 70, 37));
+        add(cases, &count, case_gemm(dtype, 64, 256, 384));
+        add(cases, &count, case_grouped(dtype, 1, 8, 2, false));
+        add(cases, &count, case_grouped(dtype, 29, 8, 2, true));
+        add(cases, &count, case_gemv(dtype, 1, 1));
+        add(cases, &count, case_gemv(dtype, 37, 29));
+        add(cases, &count, case_gemv(dtype, 512, 1024));
+        add(cases, &count, case_attention(dtype, 1, 40, 0, grouped));
+        add(cases, &count, case_attention(dtype, 2, 7, 21, odd));
+        add(cases, &count, case_attention(dtype, 1, 1, 0, odd));
+        add(cases, &count, case_attention(dtype, 1, 0, 1, odd));
+        add(cases, &count, case_attention(dtype, 2, 0, 300, grouped));
+        add(cases, &count, case_attention(dtype, 1, 0, 1025, large));
+        for (size_t r = 0; r < BM_COUNT_OF(of_rows); r++)
+            add(cases, &count, case_rows(of_rows[r], dtype, d % 2 ? 37 : 64, d % 2 ? 208 : 1000));
     }
     cases[count++] = case_ceiling("stream", "read", 4096, 0, 0);
     cases[count++] = case_ceiling("stream", "read", 3 * 65536 + 40, 0, 0);

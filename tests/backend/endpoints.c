@@ -37,7 +37,7 @@ struct bm_prepared *session_prepare(const struct bm_endpoint *endpoint, struct b
                                     const struct bm_case *the_case) {
     struct bm_prepared *prepared;
     struct bm_error error = {0};
-    cr_assert_eq(endpoint->backend->reserve(session, the_case, &error), BM_OK, "%s: %s", endpoint->id,
+    cr_assert_eq(endpoint->backend->reserve(session, the_case, NULL, &error), BM_OK, "%s: %s", endpoint->id,
                  error.message);
     cr_assert_eq(endpoint->backend->prepare(session, the_case, NULL, &prepared, &error), BM_OK, "%s: %s",
                  endpoint->id, error.message);

@@ -67,7 +67,9 @@ static void expect_found(const struct mistake *mistake, const struct bm_case *th
 
 Test(planted, the_copies_are_right_before) {
     struct bm_case cases[CASES_MAX];
-    static const char *const files[] = {"gemm.cl", "gemv.cl", "attention.cl", "stream.cl", "fma.cl"};
+    static const char *const files[] = {"gemm.cl", "gemv.cl",   "attention.cl",   "stream.cl",
+                                        "fma.cl",  "norm.cl",   "rope.cl",        "softmax.cl",
+                                        "topk.cl", "gather.cl", "elementwise.cl", "launch.cl"};
     for (size_t i = 0; i < BM_COUNT_OF(files); i++)
         plant(files[i], "kernel", "kernel");
     size_t count = cases_all(cases);
@@ -80,10 +82,10 @@ Test(planted, the_copies_are_right_before) {
 }
 
 Test(planted, wrong_results) {
-    static const struct mistake sign = {"a wrong sign", "gemv.cl", "sum[r] += activation",
-                                        "sum[r] -= activation", "output 0 differs"},
-                                bound = {"a lost last term", "gemm.cl", "min((uint)BLOCK_K, k - k0)",
-                                         "min((uint)BLOCK_K, k - k0 - 1)", "differs"},
+    static const struct mistake sign = {"a wrong sign", "gemv.cl", "sum[r] += LOAD_INPUTS",
+                                        "sum[r] -= LOAD_INPUTS", "output 0 differs"},
+                                bound = {"a lost last term", "gemm.cl", "+ i] = value;",
+                                         "+ i] = k0 + j + 1 < k ? value : 0;", "differs"},
                                 scale = {"a factor of two", "stream.cl",
                                          "destination[i] = ", "destination[i] = 2 * ", "output 0 differs"},
                                 step = {"a lost step", "fma.cl", "step < steps", "step + 1 < steps",
@@ -101,9 +103,9 @@ Test(planted, wrong_results) {
 
 /* The error of one wrong output among many, however small its place. */
 Test(planted, one_wrong_output) {
-    static const struct mistake mistake = {
-        "a wrong row", "gemv.cl", "STORE_ONE(total[r], outputs + first_row + r)",
-        "STORE_ONE(first_row + r == 23 ? 0.0f : total[r], outputs + first_row + r)", "output 23 differs"};
+    static const struct mistake mistake = {"a wrong row", "gemv.cl", "store_one(LANE_TOTAL(r) *",
+                                           "store_one((group + r * groups == 23 ? 0.0f : LANE_TOTAL(r)) *",
+                                           "output 23 differs"};
     struct bm_case the_case = case_gemv("f32", 37, 64);
     for (size_t e = 0; endpoints_get(e) != NULL; e++)
         if (endpoints_get(e)->is_gpu)
@@ -122,16 +124,16 @@ Test(planted, not_a_number) {
 }
 
 Test(planted, outputs_left_out) {
-    static const struct mistake mistake = {"a missing last output", "gemv.cl", "first_row + r < n",
-                                           "first_row + r + 1 < n", "output 36 was never written"};
+    static const struct mistake mistake = {"a missing last output", "gemv.cl", "group + r * groups < n",
+                                           "group + r * groups + 1 < n", "output 36 was never written"};
     struct bm_case f32 = case_gemv("f32", 37, 64), f16 = case_gemv("f16", 37, 64);
     expect_found(&mistake, &f32);
     expect_found(&mistake, &f16);
 }
 
 Test(planted, outputs_too_many) {
-    static const struct mistake mistake = {"one output too many", "gemv.cl", "first_row + r < n",
-                                           "first_row + r <= n",
+    static const struct mistake mistake = {"one output too many", "gemv.cl", "group + r * groups < n",
+                                           "group + r * groups <= n",
                                            "output 36 is followed by bytes that the kernel must not write"};
     struct bm_case f32 = case_gemv("f32", 37, 64), f16 = case_gemv("f16", 37, 64);
     expect_found(&mistake, &f32);
@@ -139,8 +141,8 @@ Test(planted, outputs_too_many) {
 }
 
 Test(planted, outputs_shifted_down) {
-    static const struct mistake mistake = {"outputs one place early", "gemv.cl", "outputs + first_row + r",
-                                           "outputs + first_row + r - 1",
+    static const struct mistake mistake = {"outputs one place early", "gemv.cl",
+                                           "outputs + group + r * groups", "outputs + group + r * groups - 1",
                                            "output 0 is preceded by bytes that the kernel must not write"};
     struct bm_case the_case = case_gemv("f32", 37, 64);
     expect_found(&mistake, &the_case);
@@ -149,8 +151,22 @@ Test(planted, outputs_shifted_down) {
 /* A kernel that always reads the first slot would be measured in cache: another slot than the first is
  * verified. */
 Test(planted, the_slot_ignored) {
-    static const struct mistake mistake = {"an ignored offset", "gemv.cl", "weights + weights_offset",
-                                           "weights", "output 0 differs"};
+    static const struct mistake mistake = {"an ignored offset", "gemv.cl",
+                                           "weights + weights_offset / (WEIGHT == I4 ? 2 : 1)", "weights",
+                                           "output 0 differs"};
     struct bm_case the_case = case_gemv("f32", 37, 64);
     expect_found(&mistake, &the_case);
+}
+
+/* Outputs that rotate: likewise, and what lies behind a slot is the next one, which must stay as it is. */
+Test(planted, the_slots_of_outputs) {
+    static const struct mistake ignored = {"an ignored offset", "elementwise.cl", "outputs + outputs_offset",
+                                           "outputs", "output 0 was never written"};
+    static const struct mistake beyond = {"a vector too many", "elementwise.cl",
+                                          "(CHUNK * LANES * WIDTH), n)", "(CHUNK * LANES * WIDTH), n + VEC)",
+                                          "is followed by bytes that the kernel must not write"};
+    struct bm_case the_case = case_gemm("f32", 12, 64, 0);
+    the_case.workload = bm_workload_find("residual");
+    expect_found(&ignored, &the_case);
+    expect_found(&beyond, &the_case);
 }

@@ -46,7 +46,7 @@ static void expect_not_reserved(const struct bm_endpoint *endpoint, const struct
     struct bm_prepared *prepared = (struct bm_prepared *)1;
     struct bm_error error = {0};
     if (reserved != NULL)
-        cr_assert_eq(endpoint->backend->reserve(session, reserved, NULL), BM_OK);
+        cr_assert_eq(endpoint->backend->reserve(session, reserved, NULL, NULL), BM_OK);
     cr_expect_eq(endpoint->backend->prepare(session, the_case, NULL, &prepared, &error), BM_INTERNAL);
     cr_expect_null(prepared, "outputs are cleared");
     expect_told(&error, BM_INTERNAL, words);
@@ -76,9 +76,10 @@ Test(refusals, reserve_comes_first) {
         struct bm_session *session = session_open(endpoint, COLD_BYTES, 1, NULL);
         struct bm_prepared *prepared = session_prepare(endpoint, session, &small);
         struct bm_error error = {0};
-        cr_expect_eq(endpoint->backend->reserve(session, &wide, &error), BM_INTERNAL);
+        cr_expect_eq(endpoint->backend->reserve(session, &wide, NULL, &error), BM_INTERNAL);
         expect_told(&error, BM_INTERNAL, words);
-        cr_expect_eq(endpoint->backend->reserve(session, &small, NULL), BM_OK, "what fits may be told late");
+        cr_expect_eq(endpoint->backend->reserve(session, &small, NULL, NULL), BM_OK,
+                     "what fits may be told late");
         endpoint->backend->discard(prepared);
         endpoint->backend->close(session);
     }
@@ -92,7 +93,7 @@ Test(refusals, too_large_for_one_allocation) {
         const struct bm_endpoint *endpoint = endpoints_get(e);
         struct bm_session *session = session_open(endpoint, COLD_BYTES, 1, NULL);
         struct bm_error error = {0};
-        cr_expect_eq(endpoint->backend->reserve(session, &wide, &error), BM_UNSUPPORTED);
+        cr_expect_eq(endpoint->backend->reserve(session, &wide, NULL, &error), BM_UNSUPPORTED);
         expect_told(&error, BM_UNSUPPORTED, words);
         expect_usable(endpoint, session);
         endpoint->backend->close(session);
@@ -108,9 +109,9 @@ Test(refusals, too_large_in_all) {
         small.memory_bytes = 24 << 20;
         struct bm_session *session = session_open(&small, COLD_BYTES, 1, NULL);
         struct bm_error error = {0};
-        cr_expect_eq(small.backend->reserve(session, &the_case, NULL), BM_OK, "17 of 18 MiB");
+        cr_expect_eq(small.backend->reserve(session, &the_case, NULL, NULL), BM_OK, "17 of 18 MiB");
         the_case.n = 1200;
-        cr_expect_eq(small.backend->reserve(session, &the_case, &error), BM_NO_MEMORY, "19 of 18 MiB");
+        cr_expect_eq(small.backend->reserve(session, &the_case, NULL, &error), BM_NO_MEMORY, "19 of 18 MiB");
         expect_told(&error, BM_NO_MEMORY, words);
         expect_usable(&small, session);
         small.backend->close(session);
@@ -124,7 +125,7 @@ Test(refusals, a_case_that_makes_no_sense) {
         const struct bm_endpoint *endpoint = endpoints_get(e);
         struct bm_session *session = session_open(endpoint, COLD_BYTES, 1, NULL);
         struct bm_error error = {0};
-        cr_expect_eq(endpoint->backend->reserve(session, &the_case, &error), BM_INVALID);
+        cr_expect_eq(endpoint->backend->reserve(session, &the_case, NULL, &error), BM_INVALID);
         expect_told(&error, BM_INVALID, words);
         endpoint->backend->close(session);
     }
@@ -140,7 +141,7 @@ Test(refusals, parameters_that_do_not_suit) {
         struct bm_prepared *prepared = (struct bm_prepared *)1;
         struct bm_error error = {0};
         bm_parameters_set(&parameters, "VEC", 3);
-        cr_assert_eq(endpoint->backend->reserve(session, &the_case, NULL), BM_OK);
+        cr_assert_eq(endpoint->backend->reserve(session, &the_case, NULL, NULL), BM_OK);
         cr_expect_eq(endpoint->backend->prepare(session, &the_case, &parameters, &prepared, &error),
                      BM_INVALID);
         cr_expect_null(prepared, "outputs are cleared");
@@ -171,7 +172,7 @@ static void expect_no_kernel(const struct bm_endpoint *endpoint, const char *fol
     struct bm_session *session = session_open(endpoint, COLD_BYTES, 1, folder);
     struct bm_prepared *prepared = (struct bm_prepared *)1;
     struct bm_error error = {0};
-    cr_assert_eq(endpoint->backend->reserve(session, &the_case, NULL), BM_OK);
+    cr_assert_eq(endpoint->backend->reserve(session, &the_case, NULL, NULL), BM_OK);
     cr_expect_eq(endpoint->backend->prepare(session, &the_case, NULL, &prepared, &error), status);
     cr_expect_null(prepared, "outputs are cleared");
     expect_told(&error, status, words);

@@ -64,7 +64,7 @@ static void begin(enum bm_element element, unsigned count) {
         (struct bm_tensor){.name = "out", .element = element, .role = BM_ROLE_OUTPUT, .count = count};
     plan.tensors[2] =
         (struct bm_tensor){.name = "tmp", .element = element, .role = BM_ROLE_SCRATCH, .count = 5};
-    guarded_bytes = count * bm_element_bytes(element) + 2 * BM_GUARD_BYTES;
+    guarded_bytes = bm_element_size(element, count) + 2 * BM_GUARD_BYTES;
     guarded = malloc(guarded_bytes); /* exactly: a sanitizer sees what is read past it */
     memset(guarded, BM_POISON, guarded_bytes);
     memset(&expected, 0, sizeof expected);
@@ -78,11 +78,7 @@ static void begin(enum bm_element element, unsigned count) {
 }
 
 static void put(unsigned index, float value) {
-    uint16_t half = bm_half_from_float(value);
-    if (plan.tensors[1].element == BM_ELEMENT_F16)
-        memcpy(guarded + BM_GUARD_BYTES + 2 * index, &half, 2);
-    else
-        memcpy(guarded + BM_GUARD_BYTES + 4 * index, &value, 4);
+    bm_element_store(plan.tensors[1].element, guarded + BM_GUARD_BYTES, index, value);
 }
 
 static enum bm_status compare(void) {

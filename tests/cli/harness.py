@@ -27,8 +27,8 @@ MODEL = {
 SUITE = {
     "name": "tiny", "description": "The smallest work that has every kind of row", "budget_s": 2,
     "ceilings": "judging",
-    "entries": [{"models": ["./tiny.json"], "phases": ["prefill", "decode"], "dtypes": ["f32", "f16"], "batches": [1],
-                 "tokens": [16], "contexts": [32]}],
+    "entries": [{"models": ["./tiny.json"], "phases": ["prefill", "decode"], "dtypes": ["f32", "f16"],
+                 "workloads": ["gemm", "gemv", "attention"], "batches": [1], "tokens": [16], "contexts": [32]}],
 }
 TINY = ("--suite", "./tiny-suite.json")
 OPS = ("qkv", "attn", "attn_out", "ffn_gate_up", "ffn_down", "lm_head")  # of a dense model, in each phase
@@ -69,6 +69,7 @@ class ProgramTest(unittest.TestCase):
     def make_environment(cls):
         """PoCL alone, whatever drivers the machine has; no terminal's settings."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("BM_LAYER_", "OPENCL_LAYERS", "NO_COLOR"))}
+        environment["XDG_CACHE_HOME"] = str(cls.folder / "cache")
         environment["LSAN_OPTIONS"] = f"suppressions={TESTS / 'lsan.supp'}:print_suppressions=0"
         pocl = Path("/etc/OpenCL/vendors/pocl.icd")
         if pocl.exists():

@@ -9,6 +9,7 @@ from harness import OPS, SUITE, TINY, ProgramTest, layer, main
 
 CEILINGS = ["stream/-/-/read/-/-", "stream/-/-/copy/-/-", "cache/-/-/llc_read/-/-/hot", "fma/-/-/f32_vector/-/-"]
 INNER = ["cache/-/-/l2_read/-/-/hot", "cache/-/-/l1_read/-/-/hot"]  # when hot rows are to be judged
+LAYER_OPS = ("rmsnorm", "layernorm", "swiglu", "gelu", "residual", "rope", "softmax", "topk", "embedding", "kv_write")
 MATRICES = {"qkv": (12288, 4096), "attn_out": (4096, 4096), "ffn_gate_up": (22016, 4096), "ffn_down": (4096, 11008),
             "lm_head": (32000, 4096)}  # of Llama 2 7B: n, k
 
@@ -101,9 +102,35 @@ class Selectors(PlanTest):
         self.assertEqual(self.parts(0, "--workload", "gemm,gemv"), {"gemm", "gemv"})
         self.assertEqual(self.keys("--workload", "stream"), [])
 
+    def test_a_layer_has_every_op(self):
+        """A suite that names no workloads plans all that the model has; --workload selects among them too."""
+        entry = {name: value for name, value in SUITE["entries"][0].items() if name != "workloads"}
+        self.write("whole.json", {**SUITE, "entries": [{**entry, "dtypes": ["bf16"]}]})
+        whole = ("--suite", "./whole.json")
+        ops = {"embedding": "embedding", "norm": "rmsnorm", "rope": "rope", "kv_write": "kv_write", "act": "swiglu",
+               "residual": "residual", "softmax": "softmax"}
+        planned = {key.split("/")[3]: key.split("/")[0] for key in self.keys("--phase", "prefill", suite=whole)}
+        self.assertEqual(planned, {**dict.fromkeys(OPS, "gemm"), "attn": "attention", "lm_head": "gemv", **ops})
+        self.assertEqual(self.parts(0, "--workload", "rope,softmax", suite=whole), {"rope", "softmax"})
+        self.assertEqual(self.parts(0, "--workload", "rope"), {"rope"}, "the option's in place of the suite's")
+
     def test_model(self):
         self.assertEqual(self.parts(1, "--model", "tinyllama-1.1b,llama2-7b"), {"tinyllama-1.1b", "llama2-7b"})
         self.assertEqual(self.parts(1, "--model", "DeepSeek-R1"), {"deepseek-v3"})
+
+    def test_experts_of_a_mixture(self):
+        for phase, m in ("decode", 1), ("prefill", 6):
+            keys = self.keys("--model", "mixtral-8x7b", "--phase", phase, "--tokens", "6", "--dtype", "f16", "--workload", "grouped_gemm")
+            self.assertEqual(sorted(keys), [f"grouped_gemm/mixtral-8x7b/{phase}/experts_down/f16/m{m}n4096k14336e8t2/uniform/pairs",
+                                            f"grouped_gemm/mixtral-8x7b/{phase}/experts_gate_up/f16/m{m}n28672k4096e8t2/uniform"])
+
+    def test_routing(self):
+        words = ("--model", "mixtral-8x7b", "--phase", "decode", "--dtype", "f16", "--workload", "grouped_gemm")
+        for routing in "uniform", "zipf":
+            for key in self.keys(*words, "--routing", routing):
+                self.assertIn("/" + routing, key)
+        error = self.benchmark("run", "--dry-run", "--routing", "random", code=2).err
+        self.assertIn("'random' is not uniform|zipf", error)
 
     def test_batches_tokens_and_contexts(self):
         shapes = self.parts(5, "--batch", "1,3", "--tokens", "5,6", "--context", "7,8", "--workload", "attention", "--dtype", "f32")
@@ -144,7 +171,7 @@ class Listings(ProgramTest):
         text, parsed = self.benchmark(command), self.benchmark(command, "--format", "json")
         self.assertEqual((text.err, parsed.err), ("", ""))
         document = json.loads(parsed.out)
-        self.assertEqual(list(document), [command] + (["warnings"] if command == "devices" else []))
+        self.assertEqual(list(document), [command] + {"devices": ["warnings"], "workloads": ["dtypes"]}.get(command, []))
         for item in document[command]:
             name = item["name" if command in ("workloads", "suites") else "id"]
             self.assertRegex(text.out, rf"(?m)^{re.escape(name)}\b")
@@ -167,10 +194,15 @@ class Listings(ProgramTest):
             self.assertIn(f"budget {suite['budget_s']:.0f} s", self.benchmark("run", "--dry-run", "--suite", suite["name"]).out)
 
     def test_workloads(self):
-        workloads, _ = self.listing("workloads")
+        workloads, text = self.listing("workloads")
+        for dtype in "f32", "f16", "bf16", "int8", "int8af32", "int8af16", "int4af32", "int4af16":
+            self.assertRegex(text, rf"(?m)^{dtype} ")
+            self.benchmark("run", "--dry-run", *TINY, "--dtype", dtype)
         kinds = {workload["name"]: workload["kind"] for workload in workloads}
-        self.assertEqual(kinds, {"gemm": "operation", "gemv": "operation", "attention": "operation", "stream": "ceiling", "cache": "ceiling", "fma": "ceiling",
-                                 "launch": "ceiling", "transfer": "ceiling"})
+        ceilings = {"stream", "cache", "fma", "launch", "transfer"}
+        operations = {"gemm", "gemv", "grouped_gemm", "attention", "rmsnorm", "layernorm", "swiglu", "gelu", "residual", "rope",
+                      "softmax", "topk", "embedding", "kv_write"}
+        self.assertEqual(kinds, {**dict.fromkeys(ceilings, "ceiling"), **dict.fromkeys(operations, "operation")})
 
     def test_devices(self):
         devices, text = self.listing("devices")

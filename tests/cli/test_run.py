@@ -136,6 +136,30 @@ class Output(ProgramTest):
         self.assertNotEqual(errors[0], errors[1])
 
 
+class Layer(ProgramTest):
+    """Every op of a decoder layer, for a mixture of experts with grouped routing."""
+
+    def test_a_whole_layer(self):
+        experts = {"experts": 16, "experts_per_token": 4, "shared_experts": 1, "intermediate": 48, "dense_layers": 1,
+                   "groups": 4, "groups_used": 2}
+        self.write("experts.json", {**MODEL, "id": "tiny-experts", "moe": experts})
+        entry = {name: value for name, value in SUITE["entries"][0].items() if name != "workloads"}
+        self.write("whole.json", {**SUITE, "entries": [{**entry, "models": ["./experts.json"], "dtypes": ["bf16"]}]})
+        _, document = self.run_tiny("--suite", "./whole.json")
+        rows = [row for row in document["results"] if row["case"]["phase"]]
+        others = [row for row in rows if row["case"]["workload"] not in ("gemm", "gemv", "attention")]
+        for row in others:
+            self.assertEqual((row["status"], row["case"]["dtype"]), ("ok", "bf16"), row)
+        ops = {"embedding", "norm", "rope", "kv_write", "act", "top_k", "experts_act", "shared_act", "residual", "softmax"}
+        for item, phase in zip(document["devices"][0]["summary"], ("prefill", "decode")):
+            self.assertEqual({row["case"]["op"] for row in others if row["case"]["phase"] == phase}, ops)
+            self.assertLessEqual(ops, set(item["ops"]), "and the summary counts them")
+        (routed,) = [row["case"] for row in others if row["key"].startswith("topk/tiny-experts/prefill")]
+        self.assertEqual([routed[axis] for axis in ("m", "n", "k", "groups", "groups_used")], [16, 16, 4, 4, 2])
+        moved = next(row for row in others if row["case"]["op"] == "kv_write")
+        self.assertEqual((moved["flops"], moved["kernel"]["pipe"]), (0, None))
+
+
 class Anonymous(ProgramTest):
     def check(self, text):
         user, home = pwd.getpwuid(os.geteuid()).pw_name, os.path.expanduser("~")
@@ -194,6 +218,32 @@ class Memory(ProgramTest):
     def test_verify_skips_likewise(self):
         result = self.benchmark("verify", *TINY, "--model", "llama2-7b", "--workload", "gemm", env=layer(64 * MIB))
         self.assertRegex(result.out, r"passed, 0 failed, [1-9]\d* skipped")
+
+
+class Experts(ProgramTest):
+    MIXTURE = {**MODEL, "id": "mixture", "moe": {"experts": 8, "experts_per_token": 2, "shared_experts": 0, "intermediate": 48, "dense_layers": 0}}
+
+    def test_routing_is_recorded(self):
+        self.write("mixture.json", self.MIXTURE)
+        _, document = self.run_tiny("--model", "./mixture.json", "--workload", "grouped_gemm")
+        rows = [row for row in document["results"] if row["case"]["workload"] == "grouped_gemm"]
+        self.assertEqual(sorted((row["case"]["op"], row["case"]["m"], row["case"]["dtype"]) for row in rows),
+                         [(op, m, dtype) for op in ("experts_down", "experts_gate_up") for m in (1, 16) for dtype in ("f16", "f32")])
+        for row in rows:
+            routing, m = row["routing"], row["case"]["m"]
+            self.assertEqual((row["status"], routing["kind"], routing["experts"], routing["experts_per_token"], routing["groups"]),
+                             ("ok", "uniform", 8, 2, None))
+            self.assertAlmostEqual(routing["experts_expected"], 8 * (1 - (1 - 2 / 8) ** m))
+            self.assertEqual(row["flops"], 2 * 2 * m * row["case"]["n"] * row["case"]["k"])
+            self.assertTrue(routing["experts_occurred"] == 2 if m == 1 else 7 < routing["experts_occurred"] <= 8, routing)
+
+    def test_experts_that_do_not_fit(self):
+        _, document = self.run_tiny("--model", "mixtral-8x7b", "--workload", "grouped_gemm", "--phase", "decode", "--dtype", "f16")
+        rows = [row for row in document["results"] if row["case"]["workload"] == "grouped_gemm"]
+        self.assertEqual([row["status"] for row in rows], ["skipped"] * 2)
+        for row in rows:
+            self.assertRegex(row["reason"], r"all 8 experts need \d.* GiB")
+            self.assertIsNone(row["routing"]["experts_occurred"])
 
 
 class Resume(ProgramTest):

@@ -3,7 +3,7 @@
 from harness import ProgramTest, main
 
 READERS = ("compare", "check")  # of results files
-OTHERS = ("run", "verify", "devices", "models", "workloads", "suites")
+OTHERS = ("run", "verify", "tune", "devices", "models", "workloads", "suites")
 COMMANDS = OTHERS + READERS
 DRY = ("run", "--dry-run", "--suite", "quick")
 
@@ -110,10 +110,10 @@ class Options(ProgramTest):
                                      ("model", "llama2-7", "did you mean 'llama2-7b'?"), ("model", "xyz", "benchmark models"),
                                      ("device", "xyz", "benchmark devices"), ("device", "cpu7", "benchmark devices"),
                                      ("backend", "cuda", "benchmark devices"), ("workload", "gem", "benchmark workloads"),
-                                     ("phase", "prefil", "prefill or decode"), ("dtype", "f64", "f32 or f16"),
+                                     ("phase", "prefil", "prefill or decode"), ("dtype", "f64", "use f32, f16, bf16, int8, int8af32, int8af16, int4af32 or int4af16"),
                                      ("format", "xml", "text or json"), ("cache", "warm", "cold|hot")):
             self.refused(*DRY, f"--{option}", wrong, says=(option, f"'{wrong}'", *mend))
-        for command in "verify", "devices", "models", "workloads", "suites":
+        for command in "verify", "tune", "devices", "models", "workloads", "suites":
             self.refused(command, "--format", "xml", says=("--format", "'xml'", "text or json"))
 
     def test_a_wrong_name_among_right_ones(self):

@@ -103,6 +103,7 @@ Test(broken_suites, the_unbroken_one_loads_by_its_path) {
     cr_expect_str_eq(suite.entries[0].models[1], "./my model.json");
     cr_expect_eq(suite.entries[0].batches[1], 2);
     cr_expect_eq(suite.entries[0].context_count, 0);
+    cr_expect_eq(suite.entries[0].workload_count, 0, "all of them");
     cr_expect_eq(suite.judging_ceilings, 0, "all of them, unless it says otherwise");
     char *text = fixture_replace(suite_text, "\"entries\"", "\"ceilings\": \"judging\", \"entries\"");
     cr_assert_eq(bm_suite_load(fixture_write("s.json", text, SIZE_MAX), &suite, &error), BM_OK, "%s",
@@ -126,6 +127,10 @@ Test(broken_suites, name_the_file_and_the_place) {
         {"[1, 2]", "[0]", "$.entries[0].batches[0]: must be a whole number from 1 to 65536 (is 0)"},
         {"[128]", "[128.5]", "$.entries[0].tokens[0]: must be a whole number from 1 to 268435456 (is 128.5)"},
         {"[\"f16\"]", "[\"../f16\"]", "$.entries[0].dtypes[0]: must be of a-z"},
+        {"[\"f16\"]", "[\"f16\"], \"workloads\": []",
+         "$.entries[0].workloads: must list 1 to 16 items (has 0)"},
+        {"[\"f16\"]", "[\"f16\"], \"workloads\": [\"gemm\", \"gemm\"]",
+         "$.entries[0].workloads[1]: repeats item 0"},
         {"\"budget_s\": 10", "\"budget_s\": -1", "$.budget_s: must be a number from 1 to 1e+06 (is -1)"},
         {"\"budget_s\"", "\"ceilings\": \"some\", \"budget_s\"", "$.ceilings: "},
         {"\"budget_s\"", "\"budgets\"", "$.budgets: unknown key; did you mean 'budget_s'?"},
@@ -161,6 +166,19 @@ Test(tuned, parameters_are_set_replaced_and_bounded) {
         bm_parameters_set(&parameters, name, i);
     }
     cr_expect_eq(parameters.count, BM_COUNT_OF(parameters.items));
+}
+
+Test(tuned, a_hash_tells_parameters_apart) {
+    struct bm_parameters a = {0}, b = {0}, none = {0};
+    bm_parameters_set(&a, "TILE_M", 4);
+    bm_parameters_set(&a, "TILE_N", 8);
+    bm_parameters_set(&b, "TILE_N", 8);
+    bm_parameters_set(&b, "TILE_M", 4);
+    cr_expect_eq(bm_parameters_hash(&a), bm_parameters_hash(&b), "in any order");
+    cr_expect_neq(bm_parameters_hash(&a), bm_parameters_hash(&none));
+    bm_parameters_set(&b, "TILE_N", 4);
+    bm_parameters_set(&b, "TILE_M", 8);
+    cr_expect_neq(bm_parameters_hash(&a), bm_parameters_hash(&b), "values exchanged");
 }
 
 Test(tuned, the_shipped_files_are_sound) {

@@ -105,9 +105,18 @@ Test(listings, workloads) {
     write_listing(bm_export_workloads, false, 0);
     for (; bm_workload_get(count) != NULL; count++)
         cr_expect(has_line(bm_workload_get(count)->name), "%s", bm_workload_get(count)->name);
-    cr_expect_eq(count_lines(), count + 1);
+    size_t dtypes = 0;
+    for (; bm_dtype_get(dtypes) != NULL; dtypes++)
+        cr_expect(has_line(bm_dtype_get(dtypes)->name), "%s", bm_dtype_get(dtypes)->name);
+    cr_expect_eq(count_lines(), count + 1 + 1 + dtypes + 1);
     write_listing(bm_export_workloads, true, 0);
     json_t *list = parse("workloads", &root);
+    json_t *formats = json_object_get(root, "dtypes");
+    cr_assert_eq(json_array_size(formats), dtypes);
+    for (size_t i = 0; i < dtypes; i++) {
+        cr_expect_str_eq(text_at(json_array_get(formats, i), "name"), bm_dtype_get(i)->name);
+        cr_expect_str_eq(text_at(json_array_get(formats, i), "description"), bm_dtype_get(i)->summary);
+    }
     cr_assert_eq(json_array_size(list), count);
     for (size_t i = 0; i < count; i++) {
         json_t *item = json_array_get(list, i);

@@ -44,6 +44,29 @@ static void expect_matmul(const char *name, double times, const char *workload, 
     cr_expect_eq(op->the_case.tokens * op->the_case.batch, m, "%s", name);
 }
 
+/* m rows of n under the contract of the activations. */
+static const struct bm_op *expect_rows(const char *name, double times, const char *workload, uint64_t m,
+                                       uint64_t n) {
+    const struct bm_op *op = find(name);
+    cr_assert_not_null(op, "%s", name);
+    cr_assert(op->has_case, "%s", name);
+    cr_expect_float_eq(op->count, times, 1e-9, "%s: %g", name, op->count);
+    cr_expect_str_eq(op->the_case.workload->name, workload, "%s", name);
+    cr_expect_str_eq(op->the_case.op, name);
+    cr_expect(op->the_case.m == m && op->the_case.n == n, "%s: %llu %llu", name,
+              (unsigned long long)op->the_case.m, (unsigned long long)op->the_case.n);
+    return op;
+}
+
+static void expect_heads(const char *name, double times, const char *workload, uint32_t heads,
+                         uint32_t kv_heads, uint32_t head_dim, uint32_t v_dim) {
+    const struct bm_op *op = expect_rows(name, times, workload, 0, 0);
+    cr_expect(op->the_case.heads == heads && op->the_case.kv_heads == kv_heads, "%s: %u %u", name,
+              op->the_case.heads, op->the_case.kv_heads);
+    cr_expect(op->the_case.head_dim == head_dim && op->the_case.v_dim == v_dim, "%s: %u %u", name,
+              op->the_case.head_dim, op->the_case.v_dim);
+}
+
 static void expect_attention(const char *name, double times, uint32_t tokens, uint32_t context) {
     const struct bm_op *op = find(name);
     cr_assert_not_null(op, "%s", name);
@@ -66,26 +89,45 @@ static void expect_uncovered(const char *name, double times) {
     cr_expect_null(op->the_case.workload);
 }
 
+/* Weights that are quantised change nothing of what has none: one measurement serves all such contracts. */
+Test(ops, what_has_no_weights_runs_in_the_format_of_the_activations) {
+    static const char *const dtypes[][2] = {{"f32", "f32"},      {"bf16", "bf16"},    {"int8", "f32"},
+                                            {"int8af16", "f16"}, {"int4af32", "f32"}, {"int4af16", "f16"}};
+    for (size_t i = 0; i < BM_COUNT_OF(dtypes); i++) {
+        list("llama2-7b", BM_PHASE_DECODE, dtypes[i][0], 1, 1000);
+        cr_expect_str_eq(find("qkv")->the_case.dtype->name, dtypes[i][0]);
+        cr_expect_str_eq(find("attn")->the_case.dtype->name, dtypes[i][1]);
+        cr_expect_str_eq(find("norm")->the_case.dtype->name, dtypes[i][1]);
+        cr_expect_str_eq(find("kv_write")->the_case.dtype->name, dtypes[i][1]);
+    }
+}
+
 /* ---- dense models, by hand ---- */
 
 Test(ops, prefill_of_llama2_7b) {
-    const char *const order[] = {"embedding",   "norm", "qkv",      "rope",     "attn",    "attn_out",
-                                 "ffn_gate_up", "act",  "ffn_down", "residual", "lm_head", "softmax"};
+    const char *const order[] = {"embedding", "norm",     "qkv",         "rope", "kv_write",
+                                 "attn",      "attn_out", "ffn_gate_up", "act",  "ffn_down",
+                                 "residual",  "lm_head",  "softmax"};
     list("llama2-7b", BM_PHASE_PREFILL, "f16", 1, 128);
     cr_assert_eq(count, BM_COUNT_OF(order));
     for (size_t i = 0; i < count; i++)
         cr_expect_str_eq(ops[i].name, order[i]);
-    expect_uncovered("embedding", 1);
-    expect_uncovered("norm", 65);
+    expect_rows("embedding", 1, "embedding", 128, 4096);
+    expect_rows("norm", 65, "rmsnorm", 128, 4096);
     expect_matmul("qkv", 32, "gemm", 128, 12288, 4096);
-    expect_uncovered("rope", 32);
+    expect_heads("rope", 32, "rope", 64, 0, 128, 0);
+    expect_heads("kv_write", 32, "kv_write", 32, 32, 128, 128);
+    cr_expect_eq(find("kv_write")->the_case.tokens, 128);
     expect_attention("attn", 32, 128, 0);
     expect_matmul("attn_out", 32, "gemm", 128, 4096, 4096);
     expect_matmul("ffn_gate_up", 32, "gemm", 128, 22016, 4096);
+    expect_rows("act", 32, "swiglu", 128, 11008);
     expect_matmul("ffn_down", 32, "gemm", 128, 4096, 11008);
-    expect_uncovered("residual", 64);
+    expect_rows("residual", 64, "residual", 128, 4096);
     expect_matmul("lm_head", 1, "gemv", 1, 32000, 4096); /* the last token alone */
-    expect_uncovered("softmax", 1);
+    expect_rows("softmax", 1, "softmax", 1, 32000);
+    cr_expect_eq(find("softmax")->the_case.tokens, 1, "of the last token");
+    cr_expect_eq(find("norm")->the_case.tokens, 128);
 }
 
 Test(ops, decode_of_llama2_7b) {
@@ -106,12 +148,19 @@ Test(ops, keys_are_those_of_the_design) {
     list("llama2-7b", BM_PHASE_PREFILL, "f16", 1, 512);
     bm_case_key(&find("ffn_down")->the_case, key);
     cr_expect_str_eq(key, "gemm/llama2-7b/prefill/ffn_down/f16/m512n4096k11008");
+    list("mixtral-8x7b", BM_PHASE_DECODE, "f16", 1, 512);
+    bm_case_key(&find("experts_gate_up")->the_case, key);
+    cr_expect_str_eq(key, "grouped_gemm/mixtral-8x7b/decode/experts_gate_up/f16/m1n28672k4096e8t2/uniform");
 }
 
 Test(ops, rows_are_batch_times_tokens) {
     list("llama3.1-8b", BM_PHASE_PREFILL, "f16", 4, 512);
     expect_matmul("qkv", 32, "gemm", 2048, 6144, 4096);
     expect_matmul("lm_head", 1, "gemm", 4, 128256, 4096);
+    expect_rows("norm", 65, "rmsnorm", 2048, 4096);
+    expect_rows("softmax", 1, "softmax", 4, 128256);
+    cr_expect_eq(find("rope")->the_case.batch, 4);
+    cr_expect_eq(find("rope")->the_case.tokens, 512);
     cr_expect_eq(find("attn")->the_case.batch, 4);
     list("llama3.1-8b", BM_PHASE_DECODE, "f16", 8, 4096);
     expect_matmul("qkv", 32, "gemm", 8, 6144, 4096);
@@ -123,6 +172,9 @@ Test(ops, gelu_has_no_gate_and_learned_positions_no_rope) {
     list("gpt3-175b", BM_PHASE_PREFILL, "f16", 1, 512);
     expect_matmul("ffn_up", 96, "gemm", 512, 49152, 12288);
     expect_matmul("ffn_down", 96, "gemm", 512, 12288, 49152);
+    expect_rows("act", 96, "gelu", 512, 49152);
+    expect_rows("norm", 193, "layernorm", 512, 12288);
+    expect_heads("kv_write", 96, "kv_write", 96, 96, 128, 128);
     cr_expect_null(find("ffn_gate_up"));
     cr_expect_null(find("rope"));
 }
@@ -134,8 +186,16 @@ Test(ops, attention_may_be_wider_than_the_hidden_state) {
     expect_matmul("qkv", 48, "gemm", 256, (32 + 2 * 4) * 128, 2048);
     expect_matmul("attn_out", 48, "gemm", 256, 2048, 32 * 128);
     expect_matmul("router", 48, "gemm", 256, 128, 2048);
-    expect_uncovered("experts_gate_up", 48);
-    expect_uncovered("experts_down", 48);
+    expect_rows("experts_act", 48, "swiglu", 256 * 8, 768);
+    cr_expect_eq(expect_rows("top_k", 48, "topk", 256, 128)->the_case.k, 8);
+    cr_expect_eq(find("top_k")->the_case.groups, 0);
+    cr_expect_eq(find("experts_act")->the_case.tokens, 256, "tokens are the request's, not the experts'");
+    expect_matmul("experts_gate_up", 48, "grouped_gemm", 256, 2 * 768, 2048);
+    expect_matmul("experts_down", 48, "grouped_gemm", 256, 2048, 768);
+    cr_expect_eq(find("experts_down")->the_case.experts, 128);
+    cr_expect_eq(find("experts_down")->the_case.top_k, 8);
+    cr_expect_not(find("experts_gate_up")->the_case.row_per_pair, "tokens are gathered");
+    cr_expect(find("experts_down")->the_case.row_per_pair);
     cr_expect_null(find("ffn_gate_up"), "every layer is routed");
     cr_expect_null(find("shared_gate_up"));
 }
@@ -146,13 +206,25 @@ Test(ops, multi_head_latent_attention) {
     expect_matmul("q_b", 61, "gemm", 256, 128 * 192, 1536);
     expect_matmul("kv_a", 61, "gemm", 256, 512 + 64, 7168);
     expect_matmul("kv_b", 61, "gemm", 256, 128 * (128 + 128), 512);
+    expect_rows("q_a_norm", 61, "rmsnorm", 256, 1536);
+    expect_rows("kv_a_norm", 61, "rmsnorm", 256, 512);
+    expect_heads("rope", 61, "rope", 129, 0, 64, 0);
+    expect_heads("kv_write", 61, "kv_write", 0, 1, 576, 0);
     expect_uncovered("attn", 61);
     expect_matmul("attn_out", 61, "gemm", 256, 7168, 128 * 128);
     expect_matmul("ffn_gate_up", 3, "gemm", 256, 2 * 18432, 7168);
     expect_matmul("ffn_down", 3, "gemm", 256, 7168, 18432);
     expect_matmul("router", 58, "gemm", 256, 256, 7168);
+    const struct bm_op *top_k = expect_rows("top_k", 58, "topk", 256, 256);
+    cr_expect(top_k->the_case.k == 8 && top_k->the_case.groups == 8 && top_k->the_case.groups_used == 4);
+    expect_rows("act", 3, "swiglu", 256, 18432);
+    expect_rows("shared_act", 58, "swiglu", 256, 2048);
+    expect_rows("experts_act", 58, "swiglu", 2048, 2048);
     expect_matmul("shared_gate_up", 58, "gemm", 256, 4096, 7168);
     expect_matmul("shared_down", 58, "gemm", 256, 7168, 2048);
+    expect_matmul("experts_gate_up", 58, "grouped_gemm", 256, 4096, 7168);
+    cr_expect_eq(find("experts_gate_up")->the_case.groups, 8);
+    cr_expect_eq(find("experts_gate_up")->the_case.groups_used, 4);
     cr_expect_null(find("qkv"));
     list("deepseek-v3", BM_PHASE_DECODE, "f16", 1, 4096);
     expect_uncovered("kv_b", 61); /* absorbed */
@@ -164,6 +236,9 @@ Test(ops, cross_layer_attention_projects_keys_in_every_second_layer) {
     list("hunyuan-large", BM_PHASE_PREFILL, "f16", 1, 128);
     expect_matmul("qkv", 32, "gemm", 128, (80 + 2 * 8) * 80, 6400);
     expect_matmul("q", 32, "gemm", 128, 80 * 80, 6400);
+    expect_heads("rope", 32, "rope", 88, 0, 80, 0);
+    expect_heads("q_rope", 32, "rope", 80, 0, 80, 0);
+    expect_heads("kv_write", 32, "kv_write", 80, 8, 80, 80);
     expect_attention("attn", 64, 128, 0);
 }
 
@@ -177,7 +252,7 @@ Test(ops, hybrids_count_their_layers_apart) {
     expect_matmul("out_proj", 57, "gemm", 128, 5120, 5120);
     expect_matmul("router", 64, "gemm", 128, 32, 5120);
     expect_matmul("shared_gate_up", 64, "gemm", 128, 2 * 17024, 5120);
-    expect_uncovered("norm", 129);
+    expect_rows("norm", 129, "rmsnorm", 128, 5120);
 }
 
 Test(ops, windowed_layers_see_their_window_only) {
@@ -216,6 +291,12 @@ Test(ops, every_model_gives_valid_cases_and_no_duplicates) {
     free(models);
 }
 
+static bool is_matmul(const struct bm_op *op) {
+    return op->has_case && (strcmp(op->the_case.workload->name, "gemm") == 0 ||
+                            strcmp(op->the_case.workload->name, "gemv") == 0 ||
+                            strcmp(op->the_case.workload->name, "grouped_gemm") == 0);
+}
+
 /* A token costs 2 FLOPs a weight; the embedding is looked up, not multiplied. */
 Test(ops, flops_of_a_token_are_twice_the_weights) {
     const char *const dense[] = {"llama2-7b",   "llama2-13b", "llama2-70b", "llama3.1-8b",   "llama3.1-405b",
@@ -224,7 +305,7 @@ Test(ops, flops_of_a_token_are_twice_the_weights) {
         double flops = 0, prompt = 0, weights;
         list(dense[i], BM_PHASE_DECODE, "f16", 1, 1);
         for (size_t a = 0; a < count; a++)
-            if (ops[a].has_case && strcmp(ops[a].the_case.workload->name, "attention") != 0)
+            if (is_matmul(&ops[a]))
                 flops += ops[a].count * ops[a].the_case.workload->flops(&ops[a].the_case);
         weights = model.parameters - (model.tied_embeddings ? 0.0 : (double)model.vocabulary * model.hidden);
         cr_expect_float_eq(flops / (2.0 * weights), 1.0, 0.02, "%s: %g", model.id, flops / (2.0 * weights));
@@ -232,7 +313,7 @@ Test(ops, flops_of_a_token_are_twice_the_weights) {
         /* A prompt of 64 tokens does 64 times that, but for the one row of logits. */
         list(dense[i], BM_PHASE_PREFILL, "f16", 1, 64);
         for (size_t a = 0; a < count; a++)
-            if (ops[a].has_case && strcmp(ops[a].the_case.workload->name, "attention") != 0)
+            if (is_matmul(&ops[a]))
                 prompt += ops[a].count * ops[a].the_case.workload->flops(&ops[a].the_case);
         cr_expect_float_eq(prompt, 64 * flops - 63 * 2.0 * model.vocabulary * model.hidden, 1e-9 * prompt);
     }
@@ -245,14 +326,11 @@ Test(ops, weights_of_the_operations_are_the_parameters) {
     cr_assert_eq(bm_model_list(&models, &model_count, NULL), BM_OK);
     for (size_t i = 0; i < model_count; i++) {
         double weights = 0, hidden = models[i].hidden;
-        double routed = models[i].layers - models[i].dense_layers;
-        if (models[i].ffn_layers > 0)
-            routed = models[i].ffn_layers;
         list(models[i].id, BM_PHASE_PREFILL, "f16", 1, 64);
         for (size_t a = 0; a < count; a++)
-            if (ops[a].has_case && strcmp(ops[a].the_case.workload->name, "attention") != 0)
-                weights += ops[a].count * (double)ops[a].the_case.n * (double)ops[a].the_case.k;
-        weights += routed * models[i].experts * 3.0 * hidden * models[i].expert_intermediate;
+            if (is_matmul(&ops[a]))
+                weights += ops[a].count * (double)ops[a].the_case.n * (double)ops[a].the_case.k *
+                           (ops[a].the_case.experts > 0 ? ops[a].the_case.experts : 1);
         weights += models[i].tied_embeddings ? 0.0 : hidden * models[i].vocabulary;
         cr_expect_float_eq(weights / models[i].parameters, 1.0, 0.02, "%s: %.0f of %.0f", models[i].id,
                            weights, models[i].parameters);

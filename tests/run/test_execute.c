@@ -184,7 +184,8 @@ Test(execute, a_wrong_kernel) {
         cr_assert_eq(bm_data_path(name, path, sizeof path, NULL), BM_OK);
         cr_assert_eq(bm_file_read(path, 1 << 20, &source, &size, NULL), BM_OK);
         bool right = strcmp(files[i], "gemv.cl") != 0;
-        char *copy = right ? source : fixture_replace(source, "sum[r] += activation", "sum[r] -= activation");
+        char *copy =
+            right ? source : fixture_replace(source, "sum[r] += LOAD_INPUTS", "sum[r] -= LOAD_INPUTS");
         fixture_write(files[i], copy, SIZE_MAX);
         if (!right)
             free(copy);

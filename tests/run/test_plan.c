@@ -121,7 +121,7 @@ Test(plan, everything_usable) {
     cr_expect_eq(plan.budget_s, 45);
     for (size_t e = 0; e < 2; e++)
         cr_expect_eq(count(0, e, true), 4, "memory read, memory copy, the last-level cache, fma");
-    cr_expect_eq(count(1, 0, true), 3, "its cache is unknown");
+    cr_expect_eq(count(1, 0, true), 6, "a GPU: three matrix units more; its cache is unknown");
     cr_expect_eq(count(2, 0, true), 0, "the unusable one is left out");
     cr_expect_gt(count(0, 0, false), 0);
     cr_expect_eq(count(0, 0, false), count(0, 1, false));
@@ -217,7 +217,7 @@ Test(plan, workloads_are_selected_and_the_rest_is_missing) {
     options.workloads = NAMES("attention");
     create();
     cr_expect_eq(count(1, 0, false), 1);
-    cr_expect_eq(count(1, 0, true), 3, "ceilings stay");
+    cr_expect_eq(count(1, 0, true), 6, "ceilings stay");
     cr_assert_eq(plan.request_count, 1);
     cr_expect_eq(plan.requests[0].use_count, 1);
     cr_expect_eq(plan.requests[0].missing_count, missing + all - 1);
@@ -225,6 +225,33 @@ Test(plan, workloads_are_selected_and_the_rest_is_missing) {
     for (unsigned i = 0; i < plan.requests[0].missing_count; i++)
         named |= strcmp(plan.requests[0].missing[i], "ffn_down") == 0;
     cr_expect(named, "the summary can name what it does not cover");
+}
+
+/* A suite may name workloads; the option's take their place. */
+Test(plan, suites_may_name_workloads) {
+    select_one_endpoint();
+    fixture_write("rows.json",
+                  "{\"name\": \"rows\", \"description\": \"Some rows\", \"budget_s\": 1, \"entries\": ["
+                  "{\"models\": [\"tinyllama-1.1b\"], \"phases\": [\"prefill\"], \"dtypes\": [\"f32\"], "
+                  "\"workloads\": [\"rmsnorm\", \"rope\"], \"batches\": [1], \"tokens\": [64]}]}",
+                  SIZE_MAX);
+    char path[128];
+    snprintf(path, sizeof path, "%s/rows.json", fixture_folder);
+    options.suite = path;
+    create();
+    cr_expect_eq(count(1, 0, false), 2);
+    cr_expect_eq(plan.requests[0].use_count, 2);
+    options.workloads = NAMES("swiglu");
+    create();
+    cr_expect_eq(count(1, 0, false), 1);
+    fixture_write("wrong.json",
+                  "{\"name\": \"rows\", \"description\": \"Some rows\", \"budget_s\": 1, \"entries\": ["
+                  "{\"models\": [\"tinyllama-1.1b\"], \"phases\": [\"prefill\"], \"dtypes\": [\"f32\"], "
+                  "\"workloads\": [\"rope\", \"norm\"], \"batches\": [1], \"tokens\": [64]}]}",
+                  SIZE_MAX);
+    options.workloads = (struct bm_names){0};
+    snprintf(path, sizeof path, "%s/wrong.json", fixture_folder);
+    expect_error(BM_INVALID, "wrong.json: $.entries[0].workloads[1]: 'norm' is unknown");
 }
 
 /* Equal shapes are measured once: DeepSeek's distilled Qwen has Qwen's shapes. */
@@ -351,7 +378,7 @@ Test(plan, ceilings_of_the_caches_that_there_are) {
     cr_expect_eq(count_op(0, "l1_read", &set), 2, "a suite that asks for all");
     cr_expect_eq(count_op(0, "f64_vector", &set), 2);
     cr_expect_eq(count_op(0, "from_device", &set), 2);
-    cr_expect_eq(count(0, 0, true), 15);
+    cr_expect_eq(count(0, 0, true), 18);
     close_topology();
     open_topology("package:1 l2:1(size=2097152) l1d:2(size=32768) core:1 pu:1");
     create();
@@ -389,8 +416,8 @@ Test(plan, the_cold_set) {
         struct bm_endpoint endpoint = {.cache_bytes = cases[i].endpoint_cache * mib,
                                        .max_allocation_bytes = cases[i].allocation * mib,
                                        .memory_bytes = cases[i].memory * mib};
-        cr_expect_eq(bm_run_cold_bytes(&device, &endpoint), cases[i].expected * mib, "case %zu: %llu", i,
-                     (unsigned long long)bm_run_cold_bytes(&device, &endpoint));
+        cr_expect_eq(bm_device_cold_bytes(&device, &endpoint), cases[i].expected * mib, "case %zu: %llu", i,
+                     (unsigned long long)bm_device_cold_bytes(&device, &endpoint));
     }
     create();
     cr_expect_eq(plan.items[0].the_case.working_set, 3072 * mib, "ceilings read as much");

@@ -271,6 +271,73 @@ Test(cached, the_innermost_cache_that_holds_the_set, .init = hand_begin, .fini =
     hand_inventory.topology = NULL;
 }
 
+/* ---- rows that write as much as they read ---- */
+
+static size_t add_rows(const char *workload, const char *dtype, double ns) {
+    struct bm_case the_case = hand_gemm("norm", dtype, 64, 1024, 0);
+    the_case.workload = bm_workload_find(workload);
+    size_t item = hand_add(HAND_POCL, &the_case);
+    hand_time(item, ns, 0);
+    hand.states[item].info.cold_bytes = UINT64_C(8) << 30;
+    return item;
+}
+
+static void add_stream(const char *op, double gbs) {
+    struct bm_case stream = hand_ceiling("stream", op, 1 << 20);
+    hand_time(hand_add(HAND_POCL, &stream), stream.workload->bytes(&stream) / gbs, 0);
+}
+
+Test(written, a_row_is_judged_by_the_mix_of_its_own, .init = hand_begin, .fini = hand_end) {
+    hand_ceilings(HAND_POCL, 50, 100000);
+    add_stream("copy", 60);
+    /* 262144 bytes written and as many read are copied, 4096 bytes of weights read. */
+    size_t norm = add_rows("rmsnorm", "f32", 20000);
+    /* 524288 read, 262144 written: half of the former go with the latter. */
+    size_t sum = add_rows("residual", "f32", 20000);
+    /* 131072 read, 262144 written: what is written alone is as slow as a copy, for want of better. */
+    size_t softmax = add_rows("softmax", "f16", 20000);
+    hand_fill();
+    const double allowed[] = {524288 / 60.0 + 4096 / 50.0, 524288 / 60.0 + 262144 / 50.0, 393216 / 60.0};
+    const size_t items[] = {norm, sum, softmax};
+    for (size_t i = 0; i < BM_COUNT_OF(items); i++) {
+        const struct bm_results_row *row = row_of(items[i]);
+        expect_near(row->utilization.roofline_efficiency, allowed[i] / 20000);
+        expect_near(row->utilization.memory_of_ceiling, allowed[i] / 20000);
+        cr_expect_str_eq(row->utilization.memory_ceiling, "memory_copy/opencl/pocl");
+        cr_expect_str_eq(row->utilization.bound, "memory");
+        cr_expect_eq(row->status, BM_ROW_OK, "%s", row->reason);
+    }
+}
+
+Test(written, what_is_written_alone_has_a_ceiling_too, .init = hand_begin, .fini = hand_end) {
+    hand_ceilings(HAND_POCL, 50, 100000);
+    add_stream("copy", 60);
+    add_stream("write", 30);
+    size_t softmax = add_rows("softmax", "f16", 20000);
+    hand_fill();
+    expect_near(row_of(softmax)->utilization.roofline_efficiency, (262144 / 60.0 + 131072 / 30.0) / 20000);
+}
+
+Test(written, the_guard_knows_the_mix, .init = hand_begin, .fini = hand_end) {
+    hand_ceilings(HAND_POCL, 50, 100000);
+    add_stream("copy", 60);
+    const double allowed = 524288 / 60.0 + 262144 / 50.0;
+    size_t below = add_rows("residual", "f32", allowed / 1.02),
+           above = add_rows("residual", "f32", allowed / 1.04);
+    hand_fill();
+    cr_expect_eq(row_of(below)->status, BM_ROW_OK, "%s", row_of(below)->reason);
+    cr_expect_eq(row_of(above)->status, BM_ROW_INVALID, "faster than a copy and reading allow");
+    cr_expect_not_null(strstr(row_of(above)->reason, "memory_copy"), "%s", row_of(above)->reason);
+}
+
+Test(written, without_a_copy_reading_must_serve, .init = hand_begin, .fini = hand_end) {
+    hand_ceilings(HAND_POCL, 50, 100000);
+    size_t norm = add_rows("rmsnorm", "f32", 20000);
+    hand_fill();
+    expect_near(row_of(norm)->utilization.roofline_efficiency, 528384 / 50.0 / 20000);
+    cr_expect_str_eq(row_of(norm)->utilization.memory_ceiling, "memory_read/opencl/pocl");
+}
+
 /* ---- the plausibility guard: nothing is faster than its ceiling ---- */
 
 static void expect_invalid(size_t item, const char *words) {

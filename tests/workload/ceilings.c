@@ -4,63 +4,15 @@
  *   test-workload-ceilings small  few and tiny cases, for Oclgrind
  *
  * A plain program, as a simulator and a device's threads do not go with forked tests. Exit 77: no device. */
-#include "harness.h"
+#include "trial.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct harness harness;
-static unsigned runs, failures;
-static bool small;
-
-static void set_parameters(struct bm_parameters *parameters, const char *text) {
-    char name[24];
-    size_t length;
-    *parameters = (struct bm_parameters){0};
-    while ((length = strcspn(text, "=")) < sizeof(name) && text[length]) {
-        char *end;
-        memcpy(name, text, length);
-        name[length] = '\0';
-        bm_parameters_set(parameters, name, strtoll(text + length + 1, &end, 10));
-        text = end + strspn(end, " ");
-    }
-}
-
-static const char *judge(const struct harness_result *result, bool faulty) {
-    if (!result->checked)
-        return "nothing was checked";
-    if (!result->guards_intact)
-        return "a guard zone was overwritten";
-    if (result->unwritten)
-        return "an output was not written";
-    if (!faulty && result->wrong)
-        return "outputs differ from the reference";
-    return faulty && !result->wrong ? "a planted fault was not seen" : NULL;
-}
-
-/* fault: what the device is given as 0. */
-static void run(const struct bm_case *c, const char *pattern, const struct harness_fault *fault) {
-    struct bm_error error = {0};
-    struct bm_parameters parameters;
-    struct bm_plan plan;
-    struct harness_result result = {0};
-    struct bm_target target = harness.target;
-
-    target.has_fp64 = true;
-    target.has_integer_dot = true;
-    set_parameters(&parameters, pattern);
-    runs++;
-    enum bm_status status = c->workload->plan(c, &target, &parameters, &plan, &error);
-    if (!status)
-        status = harness_run(&harness, c, &plan, fault, 1, &result, &error);
-    const char *problem = status ? error.message : judge(&result, fault != NULL);
-    if (!problem)
-        return;
-    failures++;
-    printf("FAILED %s %s [%s]: %s (wrong %llu of %llu, worst %.3g, tolerance %.3g)\n", c->workload->name,
-           c->op, pattern, problem, (unsigned long long)result.wrong, (unsigned long long)result.checked,
-           result.worst, c->workload->tolerance(c));
+static void trial(const struct bm_case *c, const char *pattern, const struct harness_fault *fault) {
+    const struct tuning tuning = {.text = pattern};
+    trial_run(c, &tuning, fault);
 }
 
 static struct bm_case ceiling(const char *workload, const char *op) {
@@ -71,7 +23,7 @@ static struct bm_case ceiling(const char *workload, const char *op) {
 
 /* Whole groups, a last group in part, and less than one. Oclgrind 21.10 takes what a shuffle to a narrower
  * vector yields for uninitialised, so the small ones add no vector wider than 4. */
-static void run_streams(void) {
+static void run_streams(bool small) {
     static const char *const ops[] = {"read", "write", "copy", "triad"};
     static const char *const patterns[] = {"VEC=4 CHUNK=2 STREAMS=1",  "VEC=4 LANES=8 STREAMS=3 CHUNK=2",
                                            "VEC=1 LANES=64 STREAMS=2", "STREAMS=2 VEC=16 CHUNK=16",
@@ -82,22 +34,22 @@ static void run_streams(void) {
             for (size_t s = 0; s < (small ? 2 : BM_COUNT_OF(sizes)); s++) {
                 struct bm_case c = ceiling("stream", ops[o]);
                 c.working_set = sizes[s];
-                run(&c, patterns[p], NULL);
+                trial(&c, patterns[p], NULL);
             }
 }
 
 /* Stores that bypass the caches, where the compiler has them: PoCL's does. */
-static void run_nontemporal(void) {
+static void run_nontemporal(bool small) {
     static const char *const ops[] = {"write", "copy", "triad"};
     for (size_t o = 0; o < BM_COUNT_OF(ops) && !small; o++) {
         struct bm_case c = ceiling("stream", ops[o]);
         c.working_set = 3000012;
-        run(&c, "NONTEMPORAL=1", NULL);
-        run(&c, "NONTEMPORAL=1 STREAMS=2 VEC=8 CHUNK=16", NULL);
+        trial(&c, "NONTEMPORAL=1", NULL);
+        trial(&c, "NONTEMPORAL=1 STREAMS=2 VEC=8 CHUNK=16", NULL);
     }
 }
 
-static void run_caches(void) {
+static void run_caches(bool small) {
     static const char *const patterns[] = {"VEC=4 STREAMS=2", "VEC=1 LANES=16 STREAMS=4", "STREAMS=16 VEC=16",
                                            "STREAMS=8 VEC=8", "VEC=4 LANES=128 STREAMS=1"};
     static const uint64_t shapes[][4] = {/* bytes, parts, groups, passes */
@@ -114,12 +66,12 @@ static void run_caches(void) {
             c.m = shapes[s][1];
             c.n = shapes[s][2];
             c.k = shapes[s][3];
-            run(&c, patterns[p], NULL);
+            trial(&c, patterns[p], NULL);
         }
 }
 
 /* i8_dot in plain C: what the built-in stands for, on any device. */
-static void run_pipes(void) {
+static void run_pipes(bool small) {
     static const char *const ops[] = {"f32_vector", "f64_vector", "i32_vector", "i8_dot"};
     static const char *const patterns[] = {"CHAINS=3 VEC=4 DOT=2", "CHAINS=2 VEC=1 GROUP=8 DOT=2",
                                            "CHAINS=12 VEC=16 DOT=2", "CHAINS=5 VEC=2 DOT=2",
@@ -131,55 +83,58 @@ static void run_pipes(void) {
                 struct bm_case c = ceiling("fma", ops[o]);
                 c.n = lanes[s];
                 c.k = small ? 5 : 1000;
-                run(&c, patterns[p], NULL);
+                trial(&c, patterns[p], NULL);
             }
 }
 
-static void run_launch(void) {
-    const struct bm_case c = ceiling("launch", "empty");
-    run(&c, "", NULL);
+/* Matrix units in plain C, in the places that NVIDIA's has its words and sums in. */
+static void run_matrix_units(bool small) {
+    static const char *const ops[] = {"f16_matrix", "bf16_matrix", "i8_matrix"};
+    static const char *const patterns[] = {"CHAINS=2 VEC=4 GROUP=32 MATRIX_UNIT=1",
+                                           "CHAINS=3 VEC=4 GROUP=64 MATRIX_UNIT=1"};
+    static const uint64_t lanes[] = {7, 1000, 4099};
+    for (size_t o = 0; o < BM_COUNT_OF(ops); o++)
+        for (size_t p = 0; p < (small ? 1 : BM_COUNT_OF(patterns)); p++)
+            for (size_t s = 0; s < (small ? 1 : BM_COUNT_OF(lanes)); s++) {
+                struct bm_case c = ceiling("fma", ops[o]);
+                c.n = lanes[s];
+                c.k = small ? 3 : 100;
+                trial(&c, patterns[p], NULL);
+            }
 }
 
-static void run_faults(void) {
+static void run_launch(bool small) {
+    (void)small;
+    const struct bm_case c = ceiling("launch", "empty");
+    trial(&c, "", NULL);
+}
+
+static void run_faults(bool small) {
+    if (small)
+        return;
     struct bm_case c = ceiling("stream", "triad");
     c.working_set = 1 << 20;
-    run(&c, "", &(struct harness_fault){true, 0, 777, 1, 1});
-    run(&c, "", &(struct harness_fault){true, 2, 87380, 1, 1}); /* the last element of c */
+    trial(&c, "", &(struct harness_fault){true, 0, 777, 1, 1});
+    trial(&c, "", &(struct harness_fault){true, 2, 87380, 1, 1}); /* the last element of c */
     c = ceiling("cache", "llc_read");
     c.hot = true;
     c.working_set = 65536;
     c.m = 8;
     c.n = 8;
     c.k = 4;
-    run(&c, "", &(struct harness_fault){true, 0, 16383, 1, 1});
+    trial(&c, "", &(struct harness_fault){true, 0, 16383, 1, 1});
     c = ceiling("fma", "i32_vector");
     c.n = 1000;
     c.k = 4096;
-    run(&c, "", &(struct harness_fault){true, 0, 999, 1, 1});
+    trial(&c, "", &(struct harness_fault){true, 0, 999, 1, 1});
     strcpy(c.op, "f64_vector");
-    run(&c, "", &(struct harness_fault){true, 0, 0, 1, 1});
+    trial(&c, "", &(struct harness_fault){true, 0, 0, 1, 1});
 }
 
 int main(int argc, char **argv) {
-    struct bm_error error = {0};
-    if (argc != 2 || (strcmp(argv[1], "small") != 0 && strcmp(argv[1], "all") != 0)) {
-        fprintf(stderr, "usage: %s all|small\n", argv[0]);
-        return 2;
-    }
-    small = strcmp(argv[1], "small") == 0;
-    enum bm_status status = harness_open(&harness, &error);
-    if (status) {
-        printf("%s\n", error.message);
-        return status == BM_NOT_FOUND ? 77 : 1;
-    }
-    run_streams();
-    run_nontemporal();
-    run_caches();
-    run_pipes();
-    run_launch();
-    if (!small)
-        run_faults();
-    printf("%u runs, %u failed\n", runs, failures);
-    harness_close(&harness);
-    return failures || !runs;
+    static const struct trial_family families[] = {
+        {"streams", run_streams}, {"nontemporal", run_nontemporal}, {"caches", run_caches},
+        {"pipes", run_pipes},     {"matrix", run_matrix_units},     {"launch", run_launch},
+        {"faults", run_faults}};
+    return trial_main(argc, argv, families, BM_COUNT_OF(families));
 }

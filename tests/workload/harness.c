@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GUARD_FILL = 0xa5, ARENA_LEAD = 192 };
+enum { GUARD_FILL = 0xa5, ARENA_ALIGNMENT = 128, ARENA_LEAD = 3 * ARENA_ALIGNMENT };
 #define GUARD_BYTES ((size_t)4096)
 
 #define TRY(call_name, code)                                                                                 \
@@ -46,9 +46,6 @@ enum bm_status harness_open(struct harness *h, struct bm_error *error) {
     TRY("clCreateContext", code);
     h->queue = clCreateCommandQueue(h->context, h->device, CL_QUEUE_PROFILING_ENABLE, &code);
     TRY("clCreateCommandQueue", code);
-    status = bm_values_init(&h->values[BM_ELEMENT_F32], BM_ELEMENT_F32, 1, error);
-    if (!status)
-        status = bm_values_init(&h->values[BM_ELEMENT_F16], BM_ELEMENT_F16, 2, error);
 out:
     if (status)
         harness_close(h);
@@ -112,16 +109,17 @@ out:
     return status;
 }
 
-static void store(enum bm_element element, void *data, uint64_t index, float value) {
-    if (element == BM_ELEMENT_F16)
-        ((uint16_t *)data)[index] = bm_half_from_float(value);
-    else
-        ((float *)data)[index] = value;
+/* Of each format at its first use. */
+static enum bm_status values_of(struct harness *h, enum bm_element element, const struct bm_values **values,
+                                struct bm_error *error) {
+    *values = &h->values[element];
+    return (*values)->values ? BM_OK : bm_values_init(&h->values[element], element, 1 + element, error);
 }
 
 struct buffers {
-    cl_mem parent[8], buffer[8], arena[2];
+    cl_mem parent[8], buffer[8], arena[BM_ELEMENT_COUNT];
     uint64_t offset[8];
+    int32_t *tables[8];
     struct bm_operands operands;
 };
 
@@ -130,32 +128,35 @@ struct buffers {
 static enum bm_status make_arena(struct harness *h, const struct bm_plan *plan, enum bm_element element,
                                  const struct harness_fault *fault, struct buffers *b,
                                  struct bm_error *error) {
-    enum bm_status status = BM_OK;
-    const struct bm_values *values = &h->values[element];
+    const struct bm_values *values;
+    enum bm_status status;
     uint64_t end = 0;
     void *data = NULL;
     cl_int code;
 
     for (unsigned t = 0; t < plan->tensor_count; t++)
         if (plan->tensors[t].role == BM_ROLE_COLD && plan->tensors[t].element == element) {
-            b->offset[t] = (end + 63) / 64 * 64 + ARENA_LEAD;
-            b->operands.values[t] = values;
+            b->offset[t] = (end + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT + ARENA_LEAD;
+            b->operands.values[t] = &h->values[element];
             b->operands.start[t] = b->offset[t];
             end = b->offset[t] + plan->tensors[t].count;
         }
     if (!end)
         return BM_OK;
-    data = bm_alloc((size_t)end, bm_element_bytes(element));
+    status = values_of(h, element, &values, error);
+    if (status)
+        return status;
+    data = bm_alloc((size_t)bm_element_size(element, end), 1);
     if (!data)
         return bm_fail(error, BM_NO_MEMORY, "no memory for the arena");
     for (uint64_t i = 0; i < end; i++)
-        store(element, data, i, values->values[i % values->period]);
+        bm_element_store(element, data, i, values->values[i % values->period]);
     if (fault && fault->on && plan->tensors[fault->tensor].role == BM_ROLE_COLD &&
         plan->tensors[fault->tensor].element == element)
         for (uint64_t i = 0; i < fault->count; i++)
-            store(element, data, b->offset[fault->tensor] + fault->first + i * fault->stride, 0);
+            bm_element_store(element, data, b->offset[fault->tensor] + fault->first + i * fault->stride, 0);
     b->arena[element] = clCreateBuffer(h->context, CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR,
-                                       (size_t)end * bm_element_bytes(element), data, &code);
+                                       (size_t)bm_element_size(element, end), data, &code);
     TRY("clCreateBuffer", code);
 out:
     free(data);
@@ -165,41 +166,72 @@ out:
 static enum bm_status make_buffer(struct harness *h, const struct bm_plan *plan, unsigned t,
                                   const struct harness_fault *fault, struct buffers *b,
                                   struct bm_error *error) {
-    enum bm_status status = BM_OK;
     const struct bm_tensor *tensor = &plan->tensors[t];
-    const size_t bytes = (size_t)tensor->count * bm_element_bytes(tensor->element);
+    const struct bm_values *values;
+    enum bm_status status = values_of(h, tensor->element, &values, error);
+    const size_t bytes = (size_t)bm_element_size(tensor->element, tensor->count);
     const bool input = tensor->role == BM_ROLE_HOT;
     /* The space after the tensor is a guard too, as the parent's size need not be a multiple of it. */
     const size_t lead = input ? 0 : GUARD_BYTES, whole = bytes + 2 * lead;
+    /* One that rotates is written in the middle of its buffer: here, after the guard. */
+    const size_t window = tensor->rotates ? lead : 0;
     cl_int code;
-    char *data = bm_alloc(whole, 1);
 
+    if (status)
+        return status;
+    char *data = bm_alloc(whole, 1);
     if (!data)
         return bm_fail(error, BM_NO_MEMORY, "no memory for %s", tensor->name);
     if (input) {
-        b->operands.values[t] = &h->values[tensor->element];
+        b->operands.values[t] = values;
         b->operands.start[t] = UINT64_C(1000) * t;
         for (uint64_t i = 0; i < tensor->count; i++)
-            store(tensor->element, data, i,
-                  h->values[tensor->element]
-                      .values[(b->operands.start[t] + i) % h->values[tensor->element].period]);
+            bm_element_store(tensor->element, data, i,
+                             values->values[(b->operands.start[t] + i) % values->period]);
         if (fault && fault->on && fault->tensor == t)
             for (uint64_t i = 0; i < fault->count; i++)
-                store(tensor->element, data, fault->first + i * fault->stride, 0);
+                bm_element_store(tensor->element, data, fault->first + i * fault->stride, 0);
     } else {
         memset(data, GUARD_FILL, whole);
-        memset(data + lead, 0xff, bytes); /* NaN in both formats */
+        memset(data + lead, 0xff, bytes); /* NaN in every float format */
     }
     b->parent[t] = clCreateBuffer(h->context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, whole, data, &code);
     TRY("clCreateBuffer", code);
     if (!input) {
-        const cl_buffer_region region = {.origin = lead, .size = bytes};
+        const cl_buffer_region region = {.origin = lead - window, .size = window + bytes};
+        b->offset[t] = bm_element_fit(tensor->element, window);
         b->buffer[t] =
             clCreateSubBuffer(b->parent[t], CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
         TRY("clCreateSubBuffer", code);
     }
 out:
     free(data);
+    return status;
+}
+
+/* The kernel reads the last of these draws. */
+enum { DRAWS = 3, TABLE_SEED = 5 };
+
+static enum bm_status make_table(struct harness *h, const struct bm_case *c, const struct bm_plan *plan,
+                                 unsigned t, struct buffers *b, struct bm_error *error) {
+    const uint64_t count = plan->tensors[t].count;
+    enum bm_status status = BM_OK;
+    cl_int code;
+
+    b->tables[t] = bm_alloc((size_t)count * DRAWS, sizeof(int32_t));
+    if (!b->tables[t])
+        return bm_fail(error, BM_NO_MEMORY, "no memory for %s", plan->tensors[t].name);
+    for (uint64_t draw = 0; !status && draw < DRAWS; draw++)
+        status = c->workload->fill(c, plan, t, TABLE_SEED, draw, b->tables[t] + draw * count, error);
+    if (status)
+        return status;
+    b->offset[t] = count * (DRAWS - 1);
+    b->operands.start[t] = DRAWS - 1;
+    b->operands.table[t] = b->tables[t] + b->offset[t];
+    b->parent[t] = clCreateBuffer(h->context, CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR,
+                                  (size_t)count * DRAWS * sizeof(int32_t), b->tables[t], &code);
+    TRY("clCreateBuffer", code);
+out:
     return status;
 }
 
@@ -293,11 +325,16 @@ static enum bm_status compare(const struct bm_case *c, const struct bm_plan *pla
             return status;
         for (unsigned j = 0; j < check.count; j++) {
             const double got = (double)bm_element_load(element, outputs, check.first + j);
-            const double size = fmax(fabs(check.expected[j]), check.scale);
-            const double difference = fabs(got - check.expected[j]);
-            const double relative = isnan(difference) ? (double)INFINITY : difference / size;
+            const double expected = check.expected[j];
             result->checked++;
-            result->worst = fmax(result->worst, relative);
+            if (isnan(expected) || isinf(expected)) { /* in these places, and in no others */
+                result->wrong += isnan(expected) ? !isnan(got) : got != expected;
+                result->special++;
+                continue;
+            }
+            const double size = fmax(fabs(expected), check.scale), difference = fabs(got - expected);
+            const double relative = isnan(difference) ? (double)INFINITY : difference / size;
+            result->worst = fmax(result->worst, difference == 0 ? 0 : relative);
             if (!(difference <= tolerance * size))
                 result->wrong++;
         }
@@ -314,11 +351,16 @@ enum bm_status harness_run(struct harness *h, const struct bm_case *c, const str
 
     *result = (struct harness_result){.guards_intact = true};
     enum bm_status status = build(h, plan, error);
-    for (enum bm_element e = BM_ELEMENT_F32; !status && e <= BM_ELEMENT_F16; e++)
-        status = make_arena(h, plan, e, fault, &b, error);
+    for (unsigned e = 0; !status && e < BM_ELEMENT_COUNT; e++)
+        status = make_arena(h, plan, (enum bm_element)e, fault, &b, error);
     for (unsigned t = 0; !status && t < plan->tensor_count; t++)
-        if (plan->tensors[t].role != BM_ROLE_COLD)
+        if (plan->tensors[t].role == BM_ROLE_TABLE)
+            status = make_table(h, c, plan, t, &b, error);
+        else if (plan->tensors[t].role != BM_ROLE_COLD)
             status = make_buffer(h, plan, t, fault, &b, error);
+    bool routed = false; /* then scratch has room for more rows than there are */
+    for (unsigned t = 0; t < plan->tensor_count; t++)
+        routed |= plan->tensors[t].role == BM_ROLE_TABLE;
     for (unsigned i = 0; !status && i < repeat; i++) {
         uint64_t ns;
         status = execute(h, plan, &b, &ns, error);
@@ -327,7 +369,9 @@ enum bm_status harness_run(struct harness *h, const struct bm_case *c, const str
     }
     for (unsigned t = 0; !status && t < plan->tensor_count; t++) {
         const struct bm_tensor *tensor = &plan->tensors[t];
-        const size_t size = bm_element_bytes(tensor->element), bytes = (size_t)tensor->count * size;
+        const size_t bytes = (size_t)bm_element_size(tensor->element, tensor->count);
+        const size_t size = tensor->element <= BM_ELEMENT_BF16 ? (size_t)bm_element_size(tensor->element, 1)
+                                                               : 0; /* an integer may be the poison itself */
         if (tensor->role != BM_ROLE_OUTPUT && tensor->role != BM_ROLE_SCRATCH)
             continue;
         outputs = bm_alloc(bytes + 2 * GUARD_BYTES, 1);
@@ -340,7 +384,7 @@ enum bm_status harness_run(struct harness *h, const struct bm_case *c, const str
         result->guards_intact &=
             is_filled(outputs, GUARD_BYTES) && is_filled(outputs + GUARD_BYTES + bytes, GUARD_BYTES);
         static const unsigned char poison[4] = {0xff, 0xff, 0xff, 0xff};
-        for (size_t i = 0; i < tensor->count; i++)
+        for (size_t i = 0; size && i < tensor->count && (!routed || tensor->role == BM_ROLE_OUTPUT); i++)
             result->unwritten += !memcmp(outputs + GUARD_BYTES + i * size, poison, size);
         if (tensor->role == BM_ROLE_OUTPUT)
             status = compare(c, plan, &b, outputs + GUARD_BYTES, tensor->element, result, error);
@@ -354,6 +398,7 @@ out:
             clReleaseMemObject(b.buffer[t]);
         if (b.parent[t])
             clReleaseMemObject(b.parent[t]);
+        free(b.tables[t]);
     }
     for (size_t i = 0; i < BM_COUNT_OF(b.arena); i++)
         if (b.arena[i])

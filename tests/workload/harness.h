@@ -11,9 +11,9 @@ struct harness {
     cl_context context;
     cl_command_queue queue;
     cl_device_id device;
-    struct bm_target target;    /* of the device; tests may change is_gpu to have a GPU's parameters */
-    struct bm_values values[2]; /* by enum bm_element */
-    cl_program program;         /* the last one, kept for plans with the same options */
+    struct bm_target target; /* of the device; tests may change is_gpu to have a GPU's parameters */
+    struct bm_values values[BM_ELEMENT_COUNT]; /* of the formats used so far */
+    cl_program program;                        /* the last one, kept for plans with the same options */
     char options[1024];
     char *source;
 };
@@ -30,6 +30,7 @@ struct harness_fault {
 
 struct harness_result {
     uint64_t checked, wrong; /* outputs */
+    uint64_t special;        /* of those, NaN or infinite in the reference */
     double worst;            /* relative error, infinity for NaN */
     uint64_t unwritten;      /* outputs that still hold the poison */
     bool guards_intact;

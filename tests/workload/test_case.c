@@ -47,9 +47,79 @@ Test(key, says_everything_in_a_fixed_order) {
     assert_key(&c, "attention/llama3.1-8b/decode/attn/f16/b1h32kv8d128c8192/kvf16");
     c = attention("f32", BM_PHASE_PREFILL, 1, 32, 32, 128, 0);
     assert_key(&c, "attention/llama3.1-8b/prefill/attn/f32/b1h32kv32d128t128");
+    c = gemm("f16", 512, 28672, 4096);
+    c.workload = bm_workload_find("grouped_gemm");
+    c.experts = 8;
+    c.top_k = 2;
+    assert_key(&c, "grouped_gemm/llama2-7b/prefill/ffn_down/f16/m512n28672k4096e8t2/uniform");
+    c.routing = BM_ROUTING_ZIPF;
+    c.groups = 4;
+    c.groups_used = 2;
+    c.row_per_pair = true;
+    assert_key(&c, "grouped_gemm/llama2-7b/prefill/ffn_down/f16/m512n28672k4096e8t2g4u2/zipf/pairs");
+    c = attention("f32", BM_PHASE_PREFILL, 1, 32, 32, 128, 0);
     c.head_dim = 192;
     c.context = 64;
     assert_key(&c, "attention/llama3.1-8b/prefill/attn/f32/b1h32kv32d192dv128t128c64");
+}
+
+static void assert_class(struct bm_case c, const char *expected) {
+    char shape_class[BM_CLASS_SIZE];
+    bm_case_class(&c, shape_class);
+    cr_assert_str_eq(shape_class, expected, "%s, not %s", shape_class, expected);
+}
+
+Test(shape_class, of_matrix_products) {
+    assert_class(gemm("f32", 2, 4096, 4096), "m2-8/n4096k4096");
+    assert_class(gemm("f16", 8, 4096, 4096), "m2-8/n4096k4096");
+    assert_class(gemm("f16", 9, 16383, 4095), "m9-32/n4096k1024");
+    assert_class(gemm("f16", 32, 16384, 11008), "m9-32/n16384k4096");
+    assert_class(gemm("f16", 33, 256, 255), "m33-128/n256k1");
+    assert_class(gemm("f16", 128, 1, 1), "m33-128/n1k1");
+    assert_class(gemm("f16", 129, 4096, 4096), "m129-512/n4096k4096");
+    assert_class(gemm("f16", 512, 4096, 4096), "m129-512/n4096k4096");
+    assert_class(gemm("f16", 513, 4096, 4096), "m513+/n4096k4096");
+    assert_class(gemm("f16", UINT64_C(1) << 28, UINT64_C(1) << 28, UINT64_C(1) << 28),
+                 "m513+/n268435456k268435456");
+    assert_class(gemm("f16", 1, 128256, 4096), "n65536k4096");
+}
+
+Test(shape_class, of_attention_and_ceilings) {
+    struct bm_case ceilings[3], c = attention("f16", BM_PHASE_PREFILL, 1, 32, 8, 128, 0);
+    assert_class(c, "prefill/d128");
+    c.tokens = 4096;
+    assert_class(c, "prefill/d128");
+    assert_class(attention("f16", BM_PHASE_DECODE, 1, 32, 8, 1, 8192), "decode/d128/g4");
+    assert_class(attention("f16", BM_PHASE_DECODE, 8, 32, 32, 1, 128), "decode/d128/g1");
+    cr_assert_eq(bm_ceiling_cases(1 << 20, ceilings, 3), 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_class(ceilings[i], "");
+}
+
+Test(key, of_a_layers_other_ops) {
+    struct bm_case c = gemm("bf16", 512, 4096, 0);
+    c.workload = bm_workload_find("rmsnorm");
+    bm_string_set(c.op, sizeof(c.op), "norm");
+    assert_key(&c, "rmsnorm/llama2-7b/prefill/norm/bf16/m512n4096");
+    c.workload = bm_workload_find("topk");
+    c.n = 256;
+    c.k = 8;
+    assert_key(&c, "topk/llama2-7b/prefill/norm/bf16/m512n256k8");
+    c.groups = 8;
+    c.groups_used = 4;
+    assert_key(&c, "topk/llama2-7b/prefill/norm/bf16/m512n256k8g8u4");
+    c = attention("f16", BM_PHASE_PREFILL, 2, 32, 8, 100, 0);
+    c.workload = bm_workload_find("kv_write");
+    assert_key(&c, "kv_write/llama3.1-8b/prefill/attn/f16/b2t100h32kv8d128/kvf16");
+    c.kv_heads = 1;
+    c.heads = 0;
+    c.head_dim = 576;
+    c.v_dim = 0;
+    assert_key(&c, "kv_write/llama3.1-8b/prefill/attn/f16/b2t100h0kv1d576dv0/kvf16");
+    c.workload = bm_workload_find("rope");
+    c.heads = 129;
+    c.head_dim = 64;
+    assert_key(&c, "rope/llama3.1-8b/prefill/attn/f16/b2t100h129d64");
 }
 
 Test(key, of_ceilings) {
@@ -106,7 +176,7 @@ Test(tables, find_what_they_list) {
     size_t count = 0;
     for (; bm_workload_get(count); count++)
         cr_assert_eq(bm_workload_find(bm_workload_get(count)->name), bm_workload_get(count));
-    cr_assert_eq(count, 8);
+    cr_assert_eq(count, 19);
     cr_assert_null(bm_workload_find("gem"));
     for (count = 0; bm_dtype_get(count); count++) {
         cr_assert_eq(bm_dtype_find(bm_dtype_get(count)->name), bm_dtype_get(count));

@@ -12,7 +12,8 @@ static const struct bm_target cpu = {.compute_units = 8,
                                      .max_allocation_bytes = UINT64_C(16) << 30,
                                      .has_fp16 = true,
                                      .has_fp64 = true,
-                                     .has_integer_dot = true};
+                                     .has_integer_dot = true,
+                                     .has_nvidia_mma = true};
 static const struct bm_target gpu = {.is_gpu = true,
                                      .compute_units = 132,
                                      .max_group_items = 1024,
@@ -20,7 +21,8 @@ static const struct bm_target gpu = {.is_gpu = true,
                                      .max_allocation_bytes = UINT64_C(16) << 30,
                                      .has_fp16 = true,
                                      .has_fp64 = true,
-                                     .has_integer_dot = true};
+                                     .has_integer_dot = true,
+                                     .has_nvidia_mma = true};
 
 static struct bm_case ceiling(const char *workload, const char *op) {
     struct bm_case c = {.workload = bm_workload_find(workload), .model = "-"};
@@ -74,10 +76,14 @@ Test(list, holds_what_is_asked_for) {
     expect_ops(cases, list(&epyc, true, false, cases), "read copy llc_read l2_read l1_read f32_vector");
     expect_ops(cases, list(&epyc, false, true, cases),
                "read copy write triad llc_read l2_read l1_read f32_vector f64_vector f16_vector i32_vector "
-               "i8_dot empty to_device from_device");
+               "i8_dot f16_matrix bf16_matrix i8_matrix empty to_device from_device");
+    struct bm_ceiling_sizes of_gpu = epyc;
+    of_gpu.is_gpu = true;
+    expect_ops(cases, list(&of_gpu, false, false, cases),
+               "read copy llc_read f32_vector f16_matrix bf16_matrix i8_matrix");
     struct bm_ceiling_sizes unknown = {.cold_bytes = 1 << 20};
     expect_ops(cases, list(&unknown, true, false, cases), "read copy f32_vector");
-    cr_expect_eq(bm_ceiling_cases_sized(&epyc, true, true, cases, 2), 15, "how many there are");
+    cr_expect_eq(bm_ceiling_cases_sized(&epyc, true, true, cases, 2), 18, "how many there are");
 }
 
 Test(list, sizes_follow_the_device) {
@@ -123,7 +129,8 @@ Test(formulas, of_streams_caches_and_pipes) {
     static const struct {
         const char *op;
         double operations;
-    } pipes[] = {{"f64_vector", 2}, {"f16_vector", 2}, {"i32_vector", 2}, {"i8_dot", 8}};
+    } pipes[] = {{"f64_vector", 2},  {"f16_vector", 2},   {"i32_vector", 2}, {"i8_dot", 8},
+                 {"f16_matrix", 32}, {"bf16_matrix", 32}, {"i8_matrix", 64}};
     for (size_t i = 0; i < BM_COUNT_OF(pipes); i++) {
         c = ceiling("fma", pipes[i].op);
         c.n = 1000;
@@ -178,13 +185,20 @@ Test(plan, what_makes_no_sense_or_is_not_there) {
     c.k = 7;
     expect_refused(&c, &cpu, NULL, BM_INVALID, "even");
     struct bm_target plain = cpu;
-    plain.has_fp16 = plain.has_fp64 = plain.has_integer_dot = false;
+    plain.has_fp16 = plain.has_fp64 = plain.has_integer_dot = plain.has_nvidia_mma = false;
     c.k = 0;
     expect_refused(&c, &plain, NULL, BM_UNSUPPORTED, "cl_khr_fp16");
     c = ceiling("fma", "f64_vector");
     expect_refused(&c, &plain, NULL, BM_UNSUPPORTED, "cl_khr_fp64");
     c = ceiling("fma", "i8_dot");
     expect_refused(&c, &plain, NULL, BM_UNSUPPORTED, "cl_khr_integer_dot_product");
+    c = ceiling("fma", "bf16_matrix");
+    expect_refused(&c, &plain, NULL, BM_UNSUPPORTED, "mma.sync");
+    struct bm_parameters emulated = {0};
+    bm_parameters_set(&emulated, "MATRIX_UNIT", 1);
+    expect_refused(&c, &gpu, &emulated, BM_INVALID, "MATRIX_UNIT 1");
+    c = ceiling("fma", "f32_vector");
+    expect_refused(&c, &gpu, &emulated, BM_INVALID, "f32_vector");
 }
 
 Test(plan, a_build_decides_about_dot_products_alone) {
@@ -255,7 +269,9 @@ Test(candidates, none_where_groups_are_small) {
         struct bm_plan plan;
         if (cases[i].workload->candidates != NULL)
             cr_expect_eq(cases[i].workload->candidates(&cases[i], &tiny, offered, 16), 0, "%s", cases[i].op);
-        cr_expect_eq(cases[i].workload->plan(&cases[i], &tiny, NULL, &plan, NULL), BM_OK, "%s", cases[i].op);
+        const enum bm_status expected = strstr(cases[i].op, "_matrix") != NULL ? BM_UNSUPPORTED : BM_OK;
+        cr_expect_eq(cases[i].workload->plan(&cases[i], &tiny, NULL, &plan, NULL), expected, "%s",
+                     cases[i].op);
     }
 }
 
@@ -405,6 +421,30 @@ Test(reference, of_pipes) {
         truth[i] = x >> 8;
     }
     compare(&c, truth, LANES, 0);
+}
+
+/* Every step adds the product of two matrices to the 16 x 8 sums that a warp's four each make. */
+Test(reference, of_matrix_units) {
+    enum { LANES = 1000, STEPS = 5 };
+    static const struct {
+        const char *op;
+        int depth;
+    } units[] = {{"f16_matrix", 16}, {"bf16_matrix", 16}, {"i8_matrix", 32}};
+    static double truth[LANES];
+    for (size_t u = 0; u < BM_COUNT_OF(units); u++) {
+        struct bm_case c = ceiling("fma", units[u].op);
+        c.n = LANES;
+        c.k = STEPS;
+        for (uint64_t i = 0; i < LANES; i++) {
+            const int in_warp = (int)(i % 128), g = in_warp / 16, t = in_warp / 4 % 4;
+            const int row = in_warp % 4 < 2 ? g : g + 8, column = 2 * t + in_warp % 2;
+            truth[i] = rint(256 * element(0, i));
+            for (int step = 0; step < STEPS; step++)
+                for (int k = 0; k < units[u].depth; k++)
+                    truth[i] += ((5 * row + 3 * k) % 7 - 3) * ((5 * k + 11 * column) % 7 - 3);
+        }
+        compare(&c, truth, LANES, 0);
+    }
 }
 
 /* At the most steps a case may have, the whole numbers of f16 stay exact. */

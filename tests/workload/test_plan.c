@@ -19,8 +19,20 @@ static const struct bm_target tiny_gpu = {.is_gpu = true,
                                           .local_bytes = 1024,
                                           .max_allocation_bytes = UINT64_C(1) << 30};
 
-static struct bm_case cases[16];
+static struct bm_case cases[128];
 static size_t case_count;
+
+/* Unless its workload has no kernel for the format; all have those of f32 and f16. */
+static void add(struct bm_case c) {
+    struct bm_error error = {0};
+    struct bm_plan plan;
+    const enum bm_status status = c.workload->plan(&c, &cpu, NULL, &plan, &error);
+    cr_assert_lt(case_count, BM_COUNT_OF(cases));
+    if (status == BM_UNSUPPORTED && strcmp(c.dtype->name, "f32") != 0 && strcmp(c.dtype->name, "f16") != 0)
+        return;
+    cr_assert_eq(status, BM_OK, "%s", error.message);
+    cases[case_count++] = c;
+}
 
 static void make_cases(void) {
     case_count = 0;
@@ -32,10 +44,15 @@ static void make_cases(void) {
         c.m = 128;
         c.n = 4099;
         c.k = 1021;
-        cases[case_count++] = c;
+        add(c);
         c.workload = bm_workload_find("gemv");
         c.m = 1;
-        cases[case_count++] = c;
+        add(c);
+        c.workload = bm_workload_find("grouped_gemm");
+        c.m = 40;
+        c.experts = 8;
+        c.top_k = 2;
+        add(c);
         c = base;
         c.workload = bm_workload_find("attention");
         c.batch = 2;
@@ -44,12 +61,33 @@ static void make_cases(void) {
         c.head_dim = 192;
         c.v_dim = 128;
         c.tokens = 100;
-        cases[case_count++] = c;
+        add(c);
         c.phase = BM_PHASE_DECODE;
         c.context = 1000;
-        cases[case_count++] = c;
+        add(c);
         c.head_dim = c.v_dim = 1024;
-        cases[case_count++] = c;
+        add(c);
+        static const char *const rows[] = {"rmsnorm",  "layernorm", "swiglu",    "gelu",
+                                           "residual", "softmax",   "embedding", "topk"};
+        for (size_t w = 0; w < BM_COUNT_OF(rows); w++) {
+            c = base;
+            c.workload = bm_workload_find(rows[w]);
+            c.m = 300;
+            c.n = 1000;
+            c.k = strcmp(rows[w], "topk") == 0 ? 8 : 0;
+            add(c);
+        }
+        static const char *const of_heads[] = {"rope", "kv_write"};
+        for (size_t w = 0; w < BM_COUNT_OF(of_heads); w++) {
+            c = base;
+            c.workload = bm_workload_find(of_heads[w]);
+            c.batch = 2;
+            c.tokens = 100;
+            c.heads = 32;
+            c.kv_heads = 8;
+            c.head_dim = c.v_dim = 128;
+            add(c);
+        }
     }
     case_count += bm_ceiling_cases(1 << 24, cases + case_count, BM_COUNT_OF(cases) - case_count);
 }
@@ -102,6 +140,13 @@ Test(plan, safe_parameters_suit_every_device_and_come_out_as_they_went_in) {
         }
 }
 
+/* Of the others the safe parameters are good enough. */
+static bool needs_shipped(const struct bm_case *c) {
+    const char *name = c->workload->name;
+    return c->workload->is_ceiling || !strcmp(name, "gemm") || !strcmp(name, "gemv") ||
+           !strcmp(name, "attention");
+}
+
 Test(plan, shipped_parameters_suit_their_kind) {
     make_cases();
     for (size_t i = 0; i < case_count; i++)
@@ -109,9 +154,13 @@ Test(plan, shipped_parameters_suit_their_kind) {
             struct bm_error error = {0};
             struct bm_parameters shipped;
             struct bm_plan plan;
-            cr_assert_eq(bm_tuned_load(is_gpu ? "gpu" : "cpu", cases[i].workload->name,
-                                       cases[i].dtype ? cases[i].dtype->name : "-", &shipped, &error),
-                         BM_OK, "%s", error.message);
+            const enum bm_status found =
+                bm_tuned_load(is_gpu ? "gpu" : "cpu",
+                              cases[i].workload->like ? cases[i].workload->like : cases[i].workload->name,
+                              cases[i].dtype ? cases[i].dtype->name : "-", &shipped, &error);
+            if (found == BM_NOT_FOUND && !needs_shipped(&cases[i]))
+                continue;
+            cr_assert_eq(found, BM_OK, "%s", error.message);
             const enum bm_status status =
                 cases[i].workload->plan(&cases[i], is_gpu ? &gpu : &cpu, &shipped, &plan, &error);
             if (cases[i].head_dim == 1024 && is_gpu) /* no model's; it may fall back to the safe ones */
@@ -164,12 +213,16 @@ static void assert_refused(const char *workload, const struct bm_target *target,
 
 Test(plan, refuses_parameters_that_do_not_suit_the_kernel) {
     assert_refused("gemm", &cpu, "TILE_N", 64, "PANEL_N 32");
-    assert_refused("gemm", &cpu, "TILE_N", 24, "power of two");
+    assert_refused("gemm", &cpu, "VEC", 12, "power of two");
     assert_refused("gemm", &cpu, "TILE_N", 8, "VEC 16");
+    assert_refused("gemm", &cpu, "TILE_M", 7, "BLOCK_M 128 of TILE_M 7");
     assert_refused("gemm", &cpu, "TILE_M", 0, "TILE_M is 0");
     assert_refused("gemm", &cpu, "TILE_K", 8, "no kernel parameter TILE_K");
-    assert_refused("gemm", &gpu, "GROUP_M", 64, "bytes of local memory");
-    assert_refused("gemm", &tiny_gpu, "GROUP_M", 32, "work-items");
+    assert_refused("gemm", &gpu, "BLOCK_K", 256, "bytes of local memory");
+    assert_refused("gemm", &gpu, "TILE_M", 2, "multiple of VEC 4");
+    assert_refused("gemm", &gpu, "BLOCK_M", 40, "evenly");
+    assert_refused("gemm", &tiny_gpu, "PACK_LANES", 64, "work-items");
+    assert_refused("gemm", &gpu, "PANEL_N", 512, "work-items");
     assert_refused("gemv", &cpu, "VEC", 32, "VEC is 32");
     assert_refused("gemv", &cpu, "ROWS", -1, "ROWS is -1");
     assert_refused("gemv", &tiny_gpu, "LANES", 32, "work-items");
@@ -211,15 +264,181 @@ Test(plan, says_what_does_not_fit_the_device) {
                      "keys and values need 1.20 GiB, the device allocates at most 1.00 GiB at once");
 }
 
-Test(plan, gemm_orders_groups_that_share_weights_next_to_each_other) {
+Test(plan, attention_runs_under_the_contract_of_its_activations) {
+    struct bm_case c = {.workload = bm_workload_find("attention"),
+                        .phase = BM_PHASE_DECODE,
+                        .batch = 1,
+                        .heads = 4,
+                        .kv_heads = 4,
+                        .head_dim = 64,
+                        .v_dim = 64,
+                        .context = 100};
+    for (size_t d = 0; bm_dtype_get(d); d++) {
+        struct bm_error error = {0};
+        struct bm_plan plan;
+        c.dtype = bm_dtype_get(d);
+        if (bm_dtype_of_activations(c.dtype) == c.dtype)
+            continue;
+        cr_assert_eq(c.workload->plan(&c, &cpu, NULL, &plan, &error), BM_UNSUPPORTED, "%s", c.dtype->name);
+        cr_assert_not_null(strstr(error.message, c.dtype->name), "%s", error.message);
+    }
+}
+
+Test(plan, gemm_packs_activations_and_takes_the_panels_in_turn) {
     make_cases();
     struct bm_plan plan;
     cr_assert_eq(cases[0].workload->plan(&cases[0], &cpu, NULL, &plan, NULL), BM_OK);
-    /* dimension 0: lanes of one panel; 1: row tiles; 2: panels, the slowest */
-    cr_assert_eq(plan.launches[0].global[0], 1);
-    cr_assert_eq(plan.launches[0].global[1], 128 / 8);
-    cr_assert_eq(plan.launches[0].global[2], (4099 + 31) / 32);
+    cr_assert_eq(plan.launch_count, 2);
+    cr_assert_eq(plan.launches[0].global[0], 128 / 8, "a tile each");
+    cr_assert_eq(plan.launches[0].global[1], (1021 + 255) / 256);
+    /* dimension 0: panels; 1: blocks of rows, the slowest, as they share activations */
+    cr_assert_eq(plan.launches[1].global[0], (4099 + 31) / 32);
+    cr_assert_eq(plan.launches[1].global[1], 1);
     cr_assert_eq(plan.tensors[0].count, (uint64_t)129 * 32 * 1021, "padded to whole panels");
+}
+
+/* A unit's kernel where a device has the unit, reading rows as they are where they begin at whole chunks. */
+Test(plan, gemm_takes_a_matrix_unit_by_parameter) {
+    static const struct {
+        const char *dtype, *pipe;
+        uint64_t k, k_stored;
+        unsigned launches, tensors;
+    } expected[] = {{"f16", "f16_matrix", 1024, 1024, 1, 3},
+                    {"f16", "f16_matrix", 1000, 1008, 1, 3},
+                    {"f16", "f16_matrix", 1021, 1024, 2, 4},
+                    {"bf16", "bf16_matrix", 4096, 4096, 1, 3},
+                    {"int8", "i8_matrix", 1021, 1024, 2, 6}};
+    struct bm_target mma = gpu;
+    struct bm_parameters parameters = {0};
+    struct bm_plan plan;
+    struct bm_error error = {0};
+    mma.has_nvidia_mma = true;
+    static const struct bm_parameter unit[] = {{"MATRIX_UNIT", 2}, {"PANEL_N", 128}, {"TILE_N", 32},
+                                               {"TILE_M", 64},     {"BLOCK_M", 128}, {"BLOCK_K", 32},
+                                               {"BUFFERS", 3}};
+    for (size_t i = 0; i < BM_COUNT_OF(unit); i++)
+        bm_parameters_set(&parameters, unit[i].name, unit[i].value);
+    struct bm_case c = {.workload = bm_workload_find("gemm"), .phase = BM_PHASE_PREFILL, .m = 300, .n = 1000};
+    for (size_t i = 0; i < BM_COUNT_OF(expected); i++) {
+        c.dtype = bm_dtype_find(expected[i].dtype);
+        c.k = expected[i].k;
+        cr_assert_eq(c.workload->plan(&c, &mma, &parameters, &plan, &error), BM_OK, "%s", error.message);
+        cr_expect_str_eq(plan.pipe, expected[i].pipe);
+        cr_expect_str_eq(plan.source, "gemm_matrix.cl");
+        cr_expect_str_eq(plan.variant, "matrix_tile");
+        cr_expect_eq(plan.launch_count, expected[i].launches, "%s %llu", expected[i].dtype,
+                     (unsigned long long)c.k);
+        cr_expect_eq(plan.tensor_count, expected[i].tensors);
+        cr_expect_eq(plan.tensors[0].count, 8 * 128 * expected[i].k_stored, "whole panels and units");
+        const struct bm_launch *launch = &plan.launches[plan.launch_count - 1];
+        cr_expect(launch->local[0] == 256 && launch->global[0] == 3 * 256 && launch->global[1] == 8);
+    }
+    static const struct {
+        const char *name;
+        int64_t value;
+        const char *word;
+    } refused[] = {{"MATRIX_UNIT", 1, "for tests"},  {"MATRIX_UNIT", 0, "TILE_M is 64"},
+                   {"TILE_M", 8, "multiple of 16"},  {"TILE_N", 4, "TILE_N 4"},
+                   {"BUFFERS", 4, "local memory"},   {"PANEL_N", 1024, "work-items"},
+                   {"BLOCK_K", 8, "multiple of 16"}, {"PACK_LANES", 4096, "PACK_LANES"}};
+    c.dtype = bm_dtype_find("f16");
+    for (size_t i = 0; i < BM_COUNT_OF(refused); i++) {
+        struct bm_parameters changed = parameters;
+        bm_parameters_set(&changed, refused[i].name, refused[i].value);
+        error = (struct bm_error){0};
+        cr_expect_eq(c.workload->plan(&c, &mma, &changed, &plan, &error), BM_INVALID, "%s", refused[i].word);
+        cr_expect_not_null(strstr(error.message, refused[i].word), "'%s' does not say %s", error.message,
+                           refused[i].word);
+        cr_expect_eq(plan.launch_count, 0, "outputs are cleared");
+    }
+    error = (struct bm_error){0};
+    cr_expect_eq(c.workload->plan(&c, &gpu, &parameters, &plan, &error), BM_INVALID);
+    cr_expect_not_null(strstr(error.message, "mma.sync"), "%s", error.message);
+    c.dtype = bm_dtype_find("int4af16");
+    error = (struct bm_error){0};
+    cr_expect_eq(c.workload->plan(&c, &mma, &parameters, &plan, &error), BM_INVALID);
+    cr_expect_not_null(strstr(error.message, "int4af16"), "%s", error.message);
+}
+
+/* bench/tuned/nvidia-mma.json: every set makes a plan on the unit, for names of such devices alone. */
+Test(plan, shipped_parameters_of_the_matrix_unit_suit_it) {
+    static const struct {
+        const char *name;
+        bool has;
+    } devices[] = {{"NVIDIA H100 80GB HBM3", true},
+                   {"A100-PCIE-40GB", true},
+                   {"NVIDIA GeForce RTX 4090", true},
+                   {"NVIDIA RTX A6000", true},
+                   {"NVIDIA L4", true},
+                   {"Tesla V100-SXM2-16GB", false},
+                   {"NVIDIA GeForce RTX 2070", false},
+                   {"Intel(R) Arc(TM) Pro A40 Graphics", false}};
+    static const uint64_t rows[] = {4, 20, 100, 300, 4096};
+    struct bm_target mma = gpu;
+    mma.has_nvidia_mma = true;
+    for (size_t d = 0; d < BM_COUNT_OF(devices); d++) {
+        const struct bm_tuned_device device = {
+            .backend = "opencl/nvidia", .name = devices[d].name, .driver = "1", .is_gpu = true};
+        struct bm_tuned_list list = {0};
+        struct bm_error error = {0};
+        cr_assert_eq(bm_tuned_shipped(&device, &list, &error), BM_OK, "%s", error.message);
+        static const char *const dtypes[] = {"f16", "bf16", "int8"};
+        for (size_t i = 0; i < BM_COUNT_OF(rows) * BM_COUNT_OF(dtypes); i++) {
+            const struct bm_case c = {.workload = bm_workload_find("gemm"),
+                                      .phase = BM_PHASE_PREFILL,
+                                      .dtype = bm_dtype_find(dtypes[i % BM_COUNT_OF(dtypes)]),
+                                      .m = rows[i / BM_COUNT_OF(dtypes)],
+                                      .n = 4096,
+                                      .k = 4096};
+            char shape_class[BM_CLASS_SIZE];
+            struct bm_plan plan;
+            bm_case_class(&c, shape_class);
+            const struct bm_tuned_entry *entry = bm_tuned_find(&list, "gemm", c.dtype->name, shape_class);
+            cr_assert_not_null(entry);
+            cr_assert_eq(c.workload->plan(&c, &mma, &entry->parameters, &plan, &error), BM_OK, "%s: %s",
+                         devices[d].name, error.message);
+            cr_expect_str_eq(plan.variant, devices[d].has ? "matrix_tile" : "group_tile", "%s",
+                             devices[d].name);
+        }
+        bm_tuned_list_fini(&list);
+    }
+}
+
+Test(plan, matmul_has_the_scales_and_steps_of_its_format) {
+    static const struct {
+        const char *dtype;
+        unsigned gemm_launches, gemv_launches;
+        uint64_t scales, gemv_scales;
+    } expected[] = {{"f32", 2, 1, 0, 0},
+                    {"bf16", 2, 1, 0, 0},
+                    {"int8", 3, 2, 129 * 32, 4099},
+                    {"int8af16", 2, 1, 129 * 32, 4099},
+                    {"int4af32", 2, 1, 129 * 32 * 32, 4099 * 32}};
+    for (size_t i = 0; i < BM_COUNT_OF(expected); i++) {
+        struct bm_case c = {.workload = bm_workload_find("gemm"),
+                            .phase = BM_PHASE_PREFILL,
+                            .dtype = bm_dtype_find(expected[i].dtype),
+                            .m = 128,
+                            .n = 4099,
+                            .k = 1021};
+        struct bm_plan plan;
+        cr_assert_eq(c.workload->plan(&c, &cpu, NULL, &plan, NULL), BM_OK);
+        cr_assert_eq(plan.launch_count, expected[i].gemm_launches, "%s", expected[i].dtype);
+        const struct bm_tensor *last = &plan.tensors[plan.tensor_count - 1];
+        if (expected[i].scales)
+            cr_assert(!strcmp(last->name, "scales") && last->count == expected[i].scales, "%s",
+                      expected[i].dtype);
+        if (c.dtype->weight == BM_ELEMENT_I4)
+            cr_assert_eq(plan.tensors[0].count, (uint64_t)129 * 32 * 1024, "whole groups");
+        c.workload = bm_workload_find("gemv");
+        c.m = 1;
+        cr_assert_eq(c.workload->plan(&c, &cpu, NULL, &plan, NULL), BM_OK);
+        cr_assert_eq(plan.launch_count, expected[i].gemv_launches, "%s", expected[i].dtype);
+        last = &plan.tensors[plan.tensor_count - 1];
+        if (expected[i].gemv_scales)
+            cr_assert(!strcmp(last->name, "scales") && last->count == expected[i].gemv_scales, "%s",
+                      expected[i].dtype);
+    }
 }
 
 Test(plan, decode_splits_the_context_to_fill_the_device) {

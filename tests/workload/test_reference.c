@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bm/workload.h"
+#include "grouped.h"
 
 enum { PERIOD = 1009 };
 
@@ -28,21 +29,81 @@ static double element(unsigned tensor, uint64_t index) {
     return (double)values.values[(operands.start[tensor] + index) % PERIOD];
 }
 
-static double *gemm_by_force(const struct bm_case *c, uint64_t panel_n) {
-    double *out = calloc(c->m * c->n, sizeof(*out));
+/* Rows of activations as the device sees them. */
+static double *activations_of(const struct bm_case *c) {
+    double *x = calloc(c->m * c->k, sizeof(*x));
+    for (uint64_t i = 0; i < c->m; i++) {
+        float largest = 0;
+        for (uint64_t k = 0; k < c->k; k++) {
+            x[i * c->k + k] = element(1, i * c->k + k);
+            largest = fmaxf(largest, fabsf((float)x[i * c->k + k]));
+        }
+        for (uint64_t k = 0; k < c->k && c->dtype->quantised_activations; k++) {
+            const float step = largest / 127;
+            x[i * c->k + k] = (double)(rintf((float)x[i * c->k + k] / step)) * (double)step;
+        }
+    }
+    return x;
+}
+
+static double *gemm_by_force(const struct bm_case *c, const struct bm_plan *plan) {
+    const uint64_t panel_n = (uint64_t)bm_parameters_get(&plan->parameters, "PANEL_N", 0);
+    const bool nibbles = c->dtype->weight == BM_ELEMENT_I4;
+    const uint64_t k_stored = nibbles ? (c->k + 31) / 32 * 32 : c->k;
+    double *out = calloc(c->m * c->n, sizeof(*out)), *x = activations_of(c);
     for (uint64_t m = 0; m < c->m; m++)
         for (uint64_t n = 0; n < c->n; n++)
-            for (uint64_t k = 0; k < c->k; k++)
-                out[m * c->n + n] += element(1, m * c->k + k) *
-                                     element(0, n / panel_n * panel_n * c->k + k * panel_n + n % panel_n);
+            for (uint64_t k = 0; k < c->k; k++) {
+                const uint64_t panel = n / panel_n, column = n % panel_n;
+                double weight;
+                if (nibbles)
+                    weight =
+                        element(0, panel * panel_n * k_stored + k / 2 * 2 * panel_n + 2 * column + k % 2) *
+                        element(plan->tensor_count - 1,
+                                (panel * (k_stored / 32) + k / 32) * panel_n + column);
+                else
+                    weight = element(0, panel * panel_n * k_stored + k * panel_n + column);
+                if (c->dtype->weight == BM_ELEMENT_I8)
+                    weight *= element(plan->tensor_count - 1, n);
+                out[m * c->n + n] += x[m * c->k + k] * weight;
+            }
+    free(x);
     return out;
 }
 
-static double *gemv_by_force(const struct bm_case *c) {
-    double *out = calloc(c->n, sizeof(*out));
+/* The weight that PTX ISA 9.7.14.5.8 and .10 give work-item 4 g + t of a warp: word j of its two is, of
+ * column g, that of k from 4 (t + 4 j) bytes on. Here warps follow column by column of 8, unit by unit of 32
+ * bytes. */
+static double *gemm_matrix_by_force(const struct bm_case *c, uint64_t panel_n) {
+    const uint64_t bytes = c->dtype->weight == BM_ELEMENT_I8 ? 1 : 2, units = (c->k * bytes + 31) / 32;
+    double *out = calloc(c->m * c->n, sizeof(*out)), *x = activations_of(c);
+    for (uint64_t at = 0; at < (c->n + panel_n - 1) / panel_n * panel_n * units * 32 / bytes; at++) {
+        const uint64_t byte = at * bytes, word = byte / 4, j = word % 2, mate = word / 2 % 32;
+        const uint64_t eighth = word / 64 % (panel_n / 8), unit = word / 64 / (panel_n / 8) % units;
+        const uint64_t n = word / 64 / (panel_n / 8) / units * panel_n + eighth * 8 + mate / 4;
+        const uint64_t k = (unit * 32 + 4 * (mate % 4 + 4 * j) + byte % 4) / bytes;
+        for (uint64_t m = 0; n < c->n && k < c->k && m < c->m; m++)
+            out[m * c->n + n] += x[m * c->k + k] * element(0, at) * (bytes == 1 ? element(5, n) : 1);
+    }
+    free(x);
+    return out;
+}
+
+static double *gemv_by_force(const struct bm_case *c, const struct bm_plan *plan) {
+    const bool nibbles = c->dtype->weight == BM_ELEMENT_I4;
+    const uint64_t stride = nibbles ? (c->k + 31) / 32 * 32 : (c->k + 15) / 16 * 16;
+    double *out = calloc(c->n, sizeof(*out)), *x = activations_of(c);
     for (uint64_t n = 0; n < c->n; n++)
-        for (uint64_t k = 0; k < c->k; k++)
-            out[n] += element(1, k) * element(0, n * ((c->k + 15) / 16 * 16) + k);
+        for (uint64_t k = 0; k < c->k; k++) {
+            const uint64_t g = k / 32, i = k % 32;
+            double weight = element(0, n * stride + (nibbles ? g * 32 + i % 16 * 2 + i / 16 : k));
+            if (nibbles)
+                weight *= element(plan->tensor_count - 1, n * ((stride / 32 + 15) / 16 * 16) + g);
+            else if (c->dtype->scale_group)
+                weight *= element(plan->tensor_count - 1, n);
+            out[n] += x[k] * weight;
+        }
+    free(x);
     return out;
 }
 
@@ -115,29 +176,32 @@ static void plan_with(const struct bm_case *c, bool is_gpu, const char *name, in
     cr_assert_eq(c->workload->plan(c, &target, &parameters, plan, &error), BM_OK, "%s", error.message);
 }
 
+static const char *const formats[] = {"f32", "int8", "int8af32", "int4af16"};
+
 Test(reference, gemm) {
     static const uint64_t shapes[][3] = {{2, 1, 1}, {3, 5, 7}, {13, 37, 101}, {25, 100, 64}, {40, 130, 33}};
     make_values();
-    for (size_t s = 0; s < BM_COUNT_OF(shapes); s++)
+    for (size_t s = 0; s < BM_COUNT_OF(shapes) * BM_COUNT_OF(formats); s++)
         for (int is_gpu = 0; is_gpu < 2; is_gpu++)
-            for (int64_t tile_m = 1; tile_m <= 12; tile_m += 11) {
+            for (int64_t tile_m = 4; tile_m <= 8; tile_m += 4) {
+                const uint64_t *shape = shapes[s % BM_COUNT_OF(shapes)];
                 const struct bm_case c = {.workload = bm_workload_find("gemm"),
                                           .phase = BM_PHASE_PREFILL,
-                                          .dtype = bm_dtype_find("f32"),
-                                          .m = shapes[s][0],
-                                          .n = shapes[s][1],
-                                          .k = shapes[s][2]};
+                                          .dtype = bm_dtype_find(formats[s / BM_COUNT_OF(shapes)]),
+                                          .m = shape[0],
+                                          .n = shape[1],
+                                          .k = shape[2]};
                 struct bm_plan plan;
                 plan_with(&c, is_gpu, "TILE_M", tile_m, &plan);
+                const uint64_t rows = (uint64_t)bm_parameters_get(&plan.parameters, "TILE_M", 0);
                 const uint64_t tile_n = (uint64_t)bm_parameters_get(&plan.parameters, "TILE_N", 0);
-                double *truth =
-                    gemm_by_force(&c, (uint64_t)bm_parameters_get(&plan.parameters, "PANEL_N", 0));
+                double *truth = gemm_by_force(&c, &plan);
                 unsigned char *touched = calloc(c.m * c.n, 1);
                 compare(&c, &plan, truth, c.m * c.n, 99, touched);
-                for (uint64_t m0 = 0; m0 < c.m; m0 += (uint64_t)tile_m)
+                for (uint64_t m0 = 0; m0 < c.m; m0 += rows)
                     for (uint64_t n0 = 0; n0 < c.n; n0 += tile_n) {
                         bool seen = false;
-                        for (uint64_t m = m0; m < c.m && m < m0 + (uint64_t)tile_m; m++)
+                        for (uint64_t m = m0; m < c.m && m < m0 + rows; m++)
                             for (uint64_t n = n0; n < c.n && n < n0 + tile_n; n++)
                                 seen |= touched[m * c.n + n];
                         cr_assert(seen, "the tile at %llu, %llu was not touched", (unsigned long long)m0,
@@ -148,18 +212,153 @@ Test(reference, gemm) {
             }
 }
 
+Test(reference, gemm_on_a_matrix_unit) {
+    static const uint64_t shapes[][3] = {{2, 1, 1}, {9, 5, 7}, {17, 37, 101}, {25, 100, 64}};
+    static const char *const dtypes[] = {"f16", "bf16", "int8"};
+    const struct bm_target target = {.is_gpu = true,
+                                     .max_group_items = 1024,
+                                     .local_bytes = 65536,
+                                     .max_allocation_bytes = UINT64_C(1) << 40,
+                                     .has_nvidia_mma = true};
+    struct bm_parameters parameters = {0};
+    static const struct bm_parameter unit[] = {{"MATRIX_UNIT", 2}, {"PANEL_N", 32}, {"TILE_N", 16},
+                                               {"TILE_M", 32},     {"BLOCK_M", 64}, {"BLOCK_K", 64}};
+    for (size_t i = 0; i < BM_COUNT_OF(unit); i++)
+        bm_parameters_set(&parameters, unit[i].name, unit[i].value);
+    make_values();
+    for (size_t s = 0; s < BM_COUNT_OF(shapes) * BM_COUNT_OF(dtypes); s++) {
+        const uint64_t *shape = shapes[s % BM_COUNT_OF(shapes)];
+        const struct bm_case c = {.workload = bm_workload_find("gemm"),
+                                  .phase = BM_PHASE_PREFILL,
+                                  .dtype = bm_dtype_find(dtypes[s / BM_COUNT_OF(shapes)]),
+                                  .m = shape[0],
+                                  .n = shape[1],
+                                  .k = shape[2]};
+        struct bm_plan plan;
+        struct bm_error error = {0};
+        cr_assert_eq(c.workload->plan(&c, &target, &parameters, &plan, &error), BM_OK, "%s", error.message);
+        double *truth = gemm_matrix_by_force(&c, 32);
+        unsigned char *touched = calloc(c.m * c.n, 1);
+        compare(&c, &plan, truth, c.m * c.n, 99, touched);
+        for (uint64_t m = 0; m < c.m; m += 8)
+            for (uint64_t n = 0; n < c.n; n++) {
+                bool seen = false;
+                for (uint64_t i = m; i < c.m && i < m + 8; i++)
+                    seen |= touched[i * c.n + n];
+                cr_assert(seen, "rows from %llu of column %llu", (unsigned long long)m,
+                          (unsigned long long)n);
+            }
+        free(touched);
+        free(truth);
+    }
+}
+
+/* ---- routed experts ---- */
+
+static const struct bm_case routed[] = {
+    {.m = 1, .n = 5, .k = 3, .experts = 1, .top_k = 1},
+    {.m = 1, .n = 40, .k = 33, .experts = 8, .top_k = 2},
+    {.m = 3, .n = 33, .k = 64, .experts = 32, .top_k = 4, .row_per_pair = true},
+    {.m = 40, .n = 70, .k = 29, .experts = 6, .top_k = 2, .routing = BM_ROUTING_ZIPF},
+    {.m = 25, .n = 64, .k = 41, .experts = 16, .top_k = 3, .groups = 4, .groups_used = 2},
+    {.m = 33, .n = 17, .k = 70, .experts = 4, .top_k = 4, .row_per_pair = true},
+};
+
+/* From the routing alone: outputs lie by expert, within one by token. Counts the experts that occur. */
+static double *grouped_by_force(const struct bm_case *c, const struct bm_plan *plan, uint64_t seed,
+                                uint64_t draw, uint64_t *occurred) {
+    const uint64_t panel_n = (uint64_t)bm_parameters_get(&plan->parameters, "PANEL_N", 0);
+    const bool nibbles = c->dtype->weight == BM_ELEMENT_I4;
+    const uint64_t groups = (c->k + 31) / 32, k_stored = nibbles ? groups * 32 : c->k;
+    const uint64_t columns = (c->n + panel_n - 1) / panel_n * panel_n, pairs = c->m * c->top_k;
+    double *out = calloc(pairs * c->n, sizeof(*out));
+    uint32_t *chosen = calloc(pairs, sizeof(*chosen));
+    struct bm_case rows = *c;
+    cr_assert_eq(bm_route(c, seed, draw, chosen, NULL), BM_OK);
+    rows.m = c->row_per_pair ? pairs : c->m;
+    double *x = activations_of(&rows);
+    uint64_t at = 0;
+    *occurred = 0;
+    for (uint64_t e = 0; e < c->experts; e++) {
+        const uint64_t before = at;
+        for (uint64_t pair = 0; pair < pairs; pair++) {
+            if (chosen[pair] != e)
+                continue;
+            const double *row = x + (c->row_per_pair ? at : pair / c->top_k) * c->k;
+            for (uint64_t n = 0; n < c->n; n++)
+                for (uint64_t k = 0; k < c->k; k++) {
+                    const uint64_t panel = n / panel_n, column = n % panel_n;
+                    const uint64_t first = e * columns * k_stored + panel * panel_n * k_stored;
+                    double weight = element(0, nibbles ? first + k / 2 * 2 * panel_n + 2 * column + k % 2
+                                                       : first + k * panel_n + column);
+                    if (nibbles)
+                        weight *=
+                            element(plan->tensor_count - 1,
+                                    e * columns * groups + (panel * groups + k / 32) * panel_n + column);
+                    else if (c->dtype->weight == BM_ELEMENT_I8)
+                        weight *= element(plan->tensor_count - 1, e * columns + n);
+                    out[at * c->n + n] += row[k] * weight;
+                }
+            at++;
+        }
+        *occurred += at > before;
+    }
+    cr_assert_eq(at, pairs);
+    free(chosen);
+    free(x);
+    return out;
+}
+
+Test(reference, grouped_gemm) {
+    const uint64_t seed = 8, draw = 2;
+    make_values();
+    for (size_t s = 0; s < BM_COUNT_OF(routed) * BM_COUNT_OF(formats); s++)
+        for (int is_gpu = 0; is_gpu < 2; is_gpu++) {
+            struct bm_case c = routed[s % BM_COUNT_OF(routed)];
+            struct bm_plan plan;
+            uint64_t occurred, drawn;
+            c.workload = bm_workload_find("grouped_gemm");
+            c.dtype = bm_dtype_find(formats[s / BM_COUNT_OF(routed)]);
+            plan_with(&c, is_gpu, "TILE_M", 4, &plan);
+            int32_t *table = calloc(plan.tensors[BM_GROUPED_ROUTING].count, sizeof(*table));
+            cr_assert_eq(c.workload->fill(&c, &plan, BM_GROUPED_ROUTING, seed, draw, table, NULL), BM_OK);
+            operands.table[BM_GROUPED_ROUTING] = table;
+            double *truth = grouped_by_force(&c, &plan, seed, draw, &occurred);
+            cr_assert_eq(bm_case_experts_drawn(&c, seed, draw, &drawn, NULL), BM_OK);
+            cr_assert_eq(drawn, occurred);
+            const uint64_t pairs = c.m * c.top_k;
+            unsigned char *touched = calloc(pairs * c.n, 1);
+            compare(&c, &plan, truth, pairs * c.n, 99, touched);
+            /* Of every expert's rows, those of each tile in each panel. */
+            const struct bm_grouped_cut cut = bm_grouped_cut(&c, &plan.parameters);
+            const int32_t *output = table + bm_grouped_rows(&cut);
+            const uint64_t panel_n = (uint64_t)bm_parameters_get(&plan.parameters, "PANEL_N", 0);
+            for (uint64_t t = 0; t < cut.tiles; t++)
+                for (uint64_t n0 = 0; n0 < c.n && output[t * cut.tile_rows] >= 0; n0 += panel_n) {
+                    bool seen = false;
+                    for (uint64_t i = t * cut.tile_rows; i < (t + 1) * cut.tile_rows; i++)
+                        for (uint64_t n = n0; output[i] >= 0 && n < c.n && n < n0 + panel_n; n++)
+                            seen |= touched[(uint64_t)output[i] * c.n + n];
+                    cr_assert(seen, "tile %llu was not touched", (unsigned long long)t);
+                }
+            free(touched);
+            free(truth);
+            free(table);
+        }
+}
+
 Test(reference, gemv) {
     static const uint64_t shapes[][2] = {{1, 1}, {5, 16}, {130, 100}, {63, 1013}};
     make_values();
-    for (size_t s = 0; s < BM_COUNT_OF(shapes); s++) {
+    for (size_t s = 0; s < BM_COUNT_OF(shapes) * BM_COUNT_OF(formats); s++) {
         const struct bm_case c = {.workload = bm_workload_find("gemv"),
-                                  .dtype = bm_dtype_find("f32"),
+                                  .dtype = bm_dtype_find(formats[s / BM_COUNT_OF(shapes)]),
                                   .m = 1,
-                                  .n = shapes[s][0],
-                                  .k = shapes[s][1]};
+                                  .n = shapes[s % BM_COUNT_OF(shapes)][0],
+                                  .k = shapes[s % BM_COUNT_OF(shapes)][1]};
         struct bm_plan plan;
         plan_with(&c, false, NULL, 0, &plan);
-        double *truth = gemv_by_force(&c);
+        double *truth = gemv_by_force(&c, &plan);
         unsigned char *touched = calloc(c.n, 1);
         compare(&c, &plan, truth, c.n, 99, touched);
         for (uint64_t n = 0; n < c.n; n++)
@@ -169,7 +368,7 @@ Test(reference, gemv) {
     }
 }
 
-Test(reference, large_gemv_is_sampled_in_every_block_of_rows) {
+Test(reference, large_gemv_is_sampled_in_every_group_of_rows) {
     const struct bm_case c = {.workload = bm_workload_find("gemv"),
                               .dtype = bm_dtype_find("f32"),
                               .m = 1,
@@ -183,7 +382,7 @@ Test(reference, large_gemv_is_sampled_in_every_block_of_rows) {
     values.period = 1; /* all ones: a row's sum is k */
     values.values[0] = 1;
     cr_assert_eq(c.workload->check(&c, &plan, &operands, 1, 2, &check, NULL), BM_OK);
-    cr_assert(check.first >= 8 && check.first < 10 && check.count == 1);
+    cr_assert(check.first < 10 && check.first % 3 == 2 && check.count == 1, "rows 2, 5 and 8 go together");
     cr_assert_eq(check.expected[0], 0x1p27);
 }
 

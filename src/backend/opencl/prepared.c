@@ -3,8 +3,6 @@
 
 #include "session.h"
 
-enum { SOURCE_LIMIT = 1 << 20 };
-
 /* A compiler without the feature that the plan is for is no failure. */
 static enum bm_status build_program(struct bm_prepared *prepared, const char *source, const char *options,
                                     struct bm_error *error) {
@@ -33,7 +31,7 @@ static enum bm_status build(struct bm_prepared *prepared, struct bm_error *error
     if (path.failed || options.failed)
         status = bm_fail(error, BM_NO_MEMORY, "out of memory while building %s", plan->source);
     if (status == BM_OK)
-        status = bm_file_read(path.data, SOURCE_LIMIT, &source, &size, error);
+        status = bm_file_read(path.data, BM_SOURCE_LIMIT, &source, &size, error);
     if (status == BM_OK)
         status = build_program(prepared, source, options.data, error);
     for (unsigned l = 0; status == BM_OK && l < plan->launch_count; l++) {
@@ -50,16 +48,27 @@ static enum bm_status build(struct bm_prepared *prepared, struct bm_error *error
     return status;
 }
 
-/* A window onto the shared buffer, as long as this case's tensor: guard zones follow it directly. */
+static void use_slots(struct bm_prepared *prepared, unsigned t, uint64_t stride, uint64_t slots) {
+    prepared->stride[t] = stride;
+    prepared->slots = slots < prepared->slots ? slots : prepared->slots;
+}
+
+/* A window onto the shared buffer, as long as this case's tensor: guard zones follow it directly. Of one that
+ * rotates it holds all slots, and each slot's neighbours are its guards. */
 static enum bm_status create_window(struct bm_prepared *prepared, unsigned t, struct bm_error *error) {
     const struct bm_tensor *tensor = &prepared->plan.tensors[t];
     cl_buffer_region window = {.origin = BM_GUARD_BYTES,
-                               .size = tensor->count * bm_element_bytes(tensor->element)};
+                               .size = bm_element_size(tensor->element, tensor->count)};
     cl_mem shared;
     cl_int code;
     enum bm_status status = bm_opencl_written_get(prepared->session, t, &shared, error);
     if (status != BM_OK)
         return status;
+    if (tensor->rotates) {
+        uint64_t stride = bm_opencl_output_stride(tensor), bytes = bm_element_size(tensor->element, stride);
+        window.size = (size_t)(prepared->session->written[t].largest / bytes * bytes);
+        use_slots(prepared, t, stride, window.size / bytes);
+    }
     prepared->buffers[t] =
         clCreateSubBuffer(shared, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &window, &code);
     return code == CL_SUCCESS ? BM_OK : bm_cl_fail(error, code, "clCreateSubBuffer");
@@ -71,8 +80,7 @@ static enum bm_status use_arena(struct bm_prepared *prepared, unsigned t, struct
     enum bm_status status = bm_opencl_arena_get(prepared->session, element, &arena, error);
     if (status != BM_OK)
         return status;
-    uint64_t slots = arena->elements / prepared->region[element];
-    prepared->slots = slots < prepared->slots ? slots : prepared->slots;
+    use_slots(prepared, t, prepared->region[element], arena->elements / prepared->region[element]);
     prepared->buffers[t] = arena->buffer;
     prepared->operands.values[t] = &arena->values;
     return BM_OK;
@@ -101,6 +109,8 @@ static enum bm_status take_buffers(struct bm_prepared *prepared, struct bm_error
                                        error);
         else if (plan->tensors[t].role == BM_ROLE_COLD)
             status = use_arena(prepared, t, error);
+        else if (plan->tensors[t].role == BM_ROLE_TABLE)
+            status = bm_opencl_table_create(prepared, t, error);
         else
             status = create_window(prepared, t, error);
     }
@@ -156,13 +166,8 @@ enum bm_status bm_opencl_prepare(struct bm_session *session, const struct bm_cas
         return bm_fail(error, BM_NO_MEMORY, "out of memory while preparing a case");
     prepared->session = session;
     prepared->the_case = *the_case;
-    enum bm_status status;
-    if (parameters == NULL) {
-        status = bm_opencl_plan(session, the_case, &prepared->plan, &prepared->parameters_from, error);
-    } else {
-        prepared->parameters_from = "tuned";
-        status = the_case->workload->plan(the_case, &session->target, parameters, &prepared->plan, error);
-    }
+    enum bm_status status =
+        bm_opencl_plan(session, the_case, parameters, &prepared->plan, &prepared->parameters_from, error);
     if (status == BM_OK)
         status = bm_opencl_check_reserved(session, &prepared->plan, error);
     if (status == BM_OK)
@@ -189,6 +194,8 @@ void bm_opencl_discard(struct bm_prepared *prepared) {
         clReleaseProgram(prepared->program);
     for (unsigned t = 0; t < prepared->plan.tensor_count; t++) {
         enum bm_role role = prepared->plan.tensors[t].role; /* the other buffers belong to the session */
+        if (role == BM_ROLE_TABLE)
+            bm_opencl_table_release(prepared, t);
         if (prepared->buffers[t] != NULL && (role == BM_ROLE_OUTPUT || role == BM_ROLE_SCRATCH))
             clReleaseMemObject(prepared->buffers[t]);
     }

@@ -1,14 +1,17 @@
 #include "session.h"
 
-static enum bm_status move_to_slot(struct bm_prepared *prepared, unsigned l, uint64_t slot,
+static enum bm_status move_to_turn(struct bm_prepared *prepared, unsigned l, uint64_t turn,
                                    struct bm_error *error) {
     const struct bm_launch *launch = &prepared->plan.launches[l];
     for (unsigned a = 0; a < launch->argument_count; a++) {
         const struct bm_argument *argument = &launch->arguments[a];
         if (argument->kind != BM_ARGUMENT_OFFSET)
             continue;
-        enum bm_element element = prepared->plan.tensors[argument->index].element;
-        cl_ulong offset = slot * prepared->region[element] + prepared->operands.start[argument->index];
+        const struct bm_tensor *tensor = &prepared->plan.tensors[argument->index];
+        cl_ulong offset = turn % prepared->slots * prepared->stride[argument->index] +
+                          prepared->operands.start[argument->index];
+        if (tensor->role == BM_ROLE_TABLE)
+            offset = turn % BM_DRAWS * tensor->count;
         cl_int code = clSetKernelArg(prepared->kernels[l], a, sizeof offset, &offset);
         if (code != CL_SUCCESS)
             return bm_cl_fail(error, code, "clSetKernelArg");
@@ -25,12 +28,12 @@ static enum bm_status enqueue_kernel(struct bm_prepared *prepared, unsigned l, c
     return code == CL_SUCCESS ? BM_OK : bm_cl_fail(error, code, "clEnqueueNDRangeKernel");
 }
 
-enum bm_status bm_opencl_enqueue(struct bm_prepared *prepared, uint64_t slot, const cl_event *gate,
+enum bm_status bm_opencl_enqueue(struct bm_prepared *prepared, uint64_t turn, const cl_event *gate,
                                  cl_event *first, cl_event *last, struct bm_error *error) {
     const struct bm_plan *plan = &prepared->plan;
     for (unsigned l = 0; l < plan->launch_count; l++) {
         const struct bm_launch *launch = &plan->launches[l];
-        enum bm_status status = move_to_slot(prepared, l, slot, error);
+        enum bm_status status = move_to_turn(prepared, l, turn, error);
         if (status != BM_OK)
             return status;
         /* One launch may be both first and last: then one event serves, retained for its second owner. */
@@ -76,10 +79,10 @@ static enum bm_status enqueue_block(struct bm_prepared *prepared, uint64_t launc
         return bm_cl_fail(error, code, "clCreateUserEvent");
     enum bm_status status = BM_OK;
     for (uint64_t i = 0; status == BM_OK && i < launches; i++) {
-        status = bm_opencl_enqueue(prepared, prepared->next_slot, i == 0 ? &events->gate : NULL,
+        status = bm_opencl_enqueue(prepared, prepared->next_launch, i == 0 ? &events->gate : NULL,
                                    i == 0 ? &events->first : NULL, i + 1 == launches ? &events->last : NULL,
                                    error);
-        prepared->next_slot = (prepared->next_slot + 1) % prepared->slots;
+        prepared->next_launch++;
         if (status == BM_OK && !open && (i + 1 == launches || i + 1 == QUEUED_AHEAD)) {
             status = open_gate(events, block, error);
             open = true;

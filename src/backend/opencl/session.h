@@ -8,7 +8,7 @@
 #include "bm/opencl.h"
 #include "verification.h"
 
-enum { BM_ELEMENT_COUNT = BM_ELEMENT_F16 + 1, BM_MAX_TENSORS = 8, BM_MAX_LAUNCHES = 4 };
+enum { BM_MAX_TENSORS = 8, BM_MAX_LAUNCHES = 4, BM_SOURCE_LIMIT = 1 << 20 /* bytes of a kernel file */ };
 
 /* Weights and caches of every case live in one buffer per number format; each launch reads another region of
  * it, so that nothing is found in a cache by accident. */
@@ -32,9 +32,11 @@ struct bm_session {
     char kernels_folder[PATH_MAX];
     struct bm_cl_queue queue;
     struct bm_target target;
+    struct bm_tuned_list tuned, shipped; /* what is known of this device's best parameters */
     struct bm_arena arenas[BM_ELEMENT_COUNT];
     struct bm_pool hot[BM_MAX_TENSORS][BM_ELEMENT_COUNT];
     struct bm_pool written[BM_MAX_TENSORS]; /* outputs and scratch, between guard zones */
+    uint64_t table_bytes;                   /* of all cases that were reserved */
     struct bm_pool staging; /* the host's end of transfers, between guard zones, mapped while it lives */
     uint8_t *staging_memory;
 };
@@ -50,17 +52,22 @@ struct bm_prepared {
     cl_mem buffers[BM_MAX_TENSORS];    /* what the kernels see */
     struct bm_operands operands;       /* starts of cold tensors: within a region */
     uint64_t region[BM_ELEMENT_COUNT]; /* elements of one slot, 0: no cold tensor of this format */
-    uint64_t slots, next_slot;
+    uint64_t stride[BM_MAX_TENSORS];   /* elements from one slot to the next; 0: it does not rotate */
+    uint64_t slots, next_launch;
+    int32_t *tables[BM_MAX_TENSORS]; /* the host's copy of every draw of a table */
 };
 
-/* Plans a case with the best parameters known: shipped, else safe. *from says which. */
+/* Plans a case with these parameters, which then count as tuned; NULL: the best known ones, tuned, else
+ * shipped, else safe. *from says which. */
 enum bm_status bm_opencl_plan(const struct bm_session *session, const struct bm_case *the_case,
-                              struct bm_plan *plan, const char **from,
+                              const struct bm_parameters *parameters, struct bm_plan *plan, const char **from,
                               struct bm_error *error) BM_CHECK_RESULT;
 /* Lays the plan's cold tensors side by side: offsets in starts[tensor], sizes of a slot in region[element].
  */
 void bm_opencl_layout(const struct bm_plan *plan, uint64_t starts[BM_MAX_TENSORS],
                       uint64_t region[BM_ELEMENT_COUNT]);
+/* Elements between the slots of an output that rotates. */
+uint64_t bm_opencl_output_stride(const struct bm_tensor *tensor);
 enum bm_status bm_opencl_values_get(struct bm_session *session, enum bm_element element,
                                     const struct bm_values **values, struct bm_error *error) BM_CHECK_RESULT;
 /* Creates and fills the arena of a format at its first use. */
@@ -71,7 +78,7 @@ void bm_opencl_pools_fini(struct bm_session *session);
 /* Makes room for the plan's tensors in arenas and pools; BM_NO_MEMORY or BM_UNSUPPORTED when it cannot fit.
  */
 enum bm_status bm_opencl_reserve(struct bm_session *session, const struct bm_case *the_case,
-                                 struct bm_error *error);
+                                 const struct bm_parameters *parameters, struct bm_error *error);
 /* BM_INTERNAL when the plan needs more than was reserved: its kernels would leave their buffers. */
 enum bm_status bm_opencl_check_reserved(const struct bm_session *session, const struct bm_plan *plan,
                                         struct bm_error *error) BM_CHECK_RESULT;
@@ -91,11 +98,17 @@ enum bm_status bm_opencl_staging_fill(struct bm_prepared *prepared, unsigned t,
 /* Enqueues launch l, a transfer; events as for a kernel. */
 enum bm_status bm_opencl_enqueue_transfer(struct bm_prepared *prepared, unsigned l, const cl_event *gate,
                                           cl_event *event, struct bm_error *error) BM_CHECK_RESULT;
+/* Draws every copy of tensor t, a table; what it made is released with the case. */
+enum bm_status bm_opencl_table_create(struct bm_prepared *prepared, unsigned t,
+                                      struct bm_error *error) BM_CHECK_RESULT;
+void bm_opencl_table_release(struct bm_prepared *prepared, unsigned t);
+/* What the device reads at launch number `turn`. */
+struct bm_operands bm_opencl_operands_at(const struct bm_prepared *prepared, uint64_t turn);
 /* Where hot tensor t begins in its values. */
 static inline uint64_t bm_opencl_hot_start(unsigned t) {
     return (uint64_t)(t + 1) * 1000003; /* those of one plan begin at different values */
 }
-/* The host's copy of count elements from `start`, in the stored format. Caller frees. */
+/* The host's copy of count elements from `start`, packed in the stored format. Caller frees. */
 void *bm_opencl_pack(const struct bm_values *values, uint64_t start, uint64_t count) BM_CHECK_RESULT;
 
 enum bm_status bm_opencl_list(struct bm_endpoint **endpoints, size_t *count, size_t *capacity,
@@ -109,9 +122,9 @@ enum bm_status bm_opencl_verify(struct bm_prepared *prepared, uint64_t seed,
                                 struct bm_verification *verification, struct bm_error *error);
 enum bm_status bm_opencl_run(struct bm_prepared *prepared, uint64_t launches, struct bm_block *block,
                              struct bm_error *error);
-/* Sets the offsets of `slot` and enqueues the plan once, after the event gate where there is one. gate, first
- * and last may be NULL; the latter receive events. */
-enum bm_status bm_opencl_enqueue(struct bm_prepared *prepared, uint64_t slot, const cl_event *gate,
+/* Sets the offsets of launch number `turn`, whose slot and draw follow from it, and enqueues the plan once,
+ * after the event gate where there is one. gate, first and last may be NULL; the latter receive events. */
+enum bm_status bm_opencl_enqueue(struct bm_prepared *prepared, uint64_t turn, const cl_event *gate,
                                  cl_event *first, cl_event *last, struct bm_error *error) BM_CHECK_RESULT;
 
 #endif

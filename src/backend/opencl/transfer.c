@@ -48,7 +48,7 @@ enum bm_status bm_opencl_staging_fill(struct bm_prepared *prepared, unsigned t, 
     void *packed = bm_opencl_pack(operands->values[t], operands->start[t], tensor->count);
     if (packed == NULL)
         return bm_fail(error, BM_NO_MEMORY, "out of memory for input values");
-    memcpy(memory + BM_GUARD_BYTES, packed, tensor->count * bm_element_bytes(tensor->element));
+    memcpy(memory + BM_GUARD_BYTES, packed, bm_element_size(tensor->element, tensor->count));
     free(packed);
     return BM_OK;
 }
@@ -57,7 +57,7 @@ enum bm_status bm_opencl_enqueue_transfer(struct bm_prepared *prepared, unsigned
                                           cl_event *event, struct bm_error *error) {
     const struct bm_plan *plan = &prepared->plan;
     const unsigned source = plan->launches[l].arguments[0].index, to = plan->launches[l].arguments[1].index;
-    const size_t bytes = plan->tensors[source].count * bm_element_bytes(plan->tensors[source].element);
+    const size_t bytes = bm_element_size(plan->tensors[source].element, plan->tensors[source].count);
     cl_command_queue queue = prepared->session->queue.queue;
     uint8_t *memory = prepared->session->staging_memory + BM_GUARD_BYTES;
     cl_uint waits = gate != NULL ? 1 : 0;

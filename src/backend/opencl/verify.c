@@ -4,11 +4,17 @@
 #include "session.h"
 
 static size_t guarded_bytes(const struct bm_tensor *tensor) {
-    return tensor->count * bm_element_bytes(tensor->element) + 2 * BM_GUARD_BYTES;
+    return bm_element_size(tensor->element, tensor->count) + 2 * BM_GUARD_BYTES;
+}
+
+/* Where the guard zone before a slot begins in the shared buffer; 0 for what does not rotate. */
+static size_t slot_start(const struct bm_prepared *prepared, unsigned t, uint64_t slot) {
+    const struct bm_tensor *tensor = &prepared->plan.tensors[t];
+    return tensor->rotates ? (size_t)bm_element_size(tensor->element, slot * prepared->stride[t]) : 0;
 }
 
 /* Scratch is poisoned too, so that a result left there by an earlier run cannot pass for this one's. */
-static enum bm_status poison(struct bm_prepared *prepared, struct bm_error *error) {
+static enum bm_status poison(struct bm_prepared *prepared, uint64_t slot, struct bm_error *error) {
     static const cl_uchar pattern = BM_POISON;
     for (unsigned t = 0; t < prepared->plan.tensor_count; t++) {
         const struct bm_tensor *tensor = &prepared->plan.tensors[t];
@@ -19,8 +25,8 @@ static enum bm_status poison(struct bm_prepared *prepared, struct bm_error *erro
         enum bm_status status = bm_opencl_written_get(prepared->session, t, &shared, error);
         if (status != BM_OK)
             return status;
-        cl_int code = clEnqueueFillBuffer(prepared->session->queue.queue, shared, &pattern, sizeof pattern, 0,
-                                          bytes, 0, NULL, NULL);
+        cl_int code = clEnqueueFillBuffer(prepared->session->queue.queue, shared, &pattern, sizeof pattern,
+                                          slot_start(prepared, t, slot), bytes, 0, NULL, NULL);
         if (code != CL_SUCCESS)
             return bm_cl_fail(error, code, "clEnqueueFillBuffer");
     }
@@ -44,8 +50,8 @@ static enum bm_status begin_on_host(struct bm_prepared *prepared, struct bm_erro
     return status;
 }
 
-static enum bm_status read_output(struct bm_prepared *prepared, unsigned output, uint8_t *guarded,
-                                  struct bm_error *error) {
+static enum bm_status read_output(struct bm_prepared *prepared, unsigned output, uint64_t slot,
+                                  uint8_t *guarded, struct bm_error *error) {
     struct bm_session *session = prepared->session;
     const struct bm_tensor *tensor = &prepared->plan.tensors[output];
     enum bm_status status;
@@ -60,18 +66,9 @@ static enum bm_status read_output(struct bm_prepared *prepared, unsigned output,
     }
     cl_mem shared;
     status = bm_opencl_written_get(session, output, &shared, error);
-    return status == BM_OK
-               ? bm_cl_buffer_read(&session->queue, shared, 0, guarded, guarded_bytes(tensor), error)
-               : status;
-}
-
-/* The reference reads the values that this slot of the arena holds. */
-static struct bm_operands operands_of_slot(const struct bm_prepared *prepared, uint64_t slot) {
-    struct bm_operands operands = prepared->operands;
-    for (unsigned t = 0; t < prepared->plan.tensor_count; t++)
-        if (prepared->plan.tensors[t].role == BM_ROLE_COLD)
-            operands.start[t] += slot * prepared->region[prepared->plan.tensors[t].element];
-    return operands;
+    return status == BM_OK ? bm_cl_buffer_read(&session->queue, shared, slot_start(prepared, output, slot),
+                                               guarded, guarded_bytes(tensor), error)
+                           : status;
 }
 
 enum bm_status bm_opencl_verify(struct bm_prepared *prepared, uint64_t seed,
@@ -84,17 +81,18 @@ enum bm_status bm_opencl_verify(struct bm_prepared *prepared, uint64_t seed,
     uint8_t *guarded = bm_alloc(bytes, 1);
     if (guarded == NULL)
         return bm_fail(error, BM_NO_MEMORY, "out of memory for verification: %zu bytes", bytes);
-    enum bm_status status = poison(prepared, error);
+    enum bm_status status = poison(prepared, slot, error);
     if (status == BM_OK)
         status = begin_on_host(prepared, error);
     if (status == BM_OK)
-        status = bm_opencl_enqueue(prepared, slot, NULL, NULL, NULL, error);
+        status = bm_opencl_enqueue(prepared, seed, NULL, NULL, NULL, error);
     if (status == BM_OK)
-        status = read_output(prepared, output, guarded, error);
+        status = read_output(prepared, output, slot, guarded, error);
     else
         clFinish(session->queue.queue); /* what was queued must end before its buffers go */
     if (status == BM_OK) {
-        struct bm_operands operands = operands_of_slot(prepared, slot);
+        /* The reference reads the values that the device read. */
+        struct bm_operands operands = bm_opencl_operands_at(prepared, seed);
         status = bm_verification_compare(&prepared->the_case, &prepared->plan, &operands, seed, guarded,
                                          verification, error);
     }

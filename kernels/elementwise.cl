@@ -1,0 +1,187 @@
+/* elementwise.cl - SwiGLU, GELU and the residual sum. OpenCL C 1.2, no extension.
+ *
+ * Outputs [m, n], n a multiple of VEC. A group of LANES work-items takes CHUNK x LANES neighbouring vectors
+ * of ROWS rows. Range: {LANES x groups of a row, blocks of ROWS rows}. */
+#ifndef STORED /* 0: f32, 1: f16, 2: bf16 */
+#define STORED 0
+#endif
+#ifndef ROWS
+#define ROWS 1
+#endif
+#ifndef STREAMS
+#define STREAMS 2
+#endif
+#ifndef CHUNK
+#define CHUNK 64
+#endif
+#ifndef VEC
+#define VEC 16
+#endif
+#ifndef LANES
+#define LANES 1
+#endif
+#ifndef NONTEMPORAL /* 1: stores that do not read the line they write first, where the compiler has such */
+#define NONTEMPORAL 0
+#endif
+
+/* Compilers for x86 split vectors of 512 bits in two unless a function asks for them. */
+#if defined(__clang__) && defined(__has_attribute)
+#if __has_attribute(min_vector_width)
+#define WIDE_VECTORS __attribute__((min_vector_width(512)))
+#endif
+#endif
+#ifndef WIDE_VECTORS
+#define WIDE_VECTORS
+#endif
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b)  JOIN_(a, b)
+#if VEC == 1
+typedef float floatv;
+typedef uint uintv;
+typedef ushort ushortv;
+#define CONVERT_UINT(v)   ((uint)(v))
+#define CONVERT_USHORT(v) ((ushort)(v))
+#define AS_FLOAT(v)       as_float(v)
+#define AS_UINT(v)        as_uint(v)
+#define IS_NAN(v)         ((uint)isnan(v))
+#define LOAD_HALF(p)      vload_half(0, p)
+#define STORE_HALF(v, p)  vstore_half(v, 0, p)
+#else
+typedef JOIN(float, VEC) floatv;
+typedef JOIN(uint, VEC) uintv;
+typedef JOIN(ushort, VEC) ushortv;
+#define CONVERT_UINT(v)   JOIN(convert_uint, VEC)(v)
+#define CONVERT_USHORT(v) JOIN(convert_ushort, VEC)(v)
+#define AS_FLOAT(v)       JOIN(as_float, VEC)(v)
+#define AS_UINT(v)        JOIN(as_uint, VEC)(v)
+#define IS_NAN(v)         AS_UINT(isnan(v))
+#define LOAD_HALF(p)      JOIN(vloada_half, VEC)(0, p)
+#define STORE_HALF(v, p)  JOIN(vstorea_half, VEC)(v, 0, p)
+#endif
+
+#if NONTEMPORAL && defined(__clang__) && defined(__has_builtin)
+#if __has_builtin(__builtin_nontemporal_store)
+#define PUT(v, p) __builtin_nontemporal_store(v, p)
+#endif
+#endif
+#ifndef PUT
+#define PUT(v, p) (*(p) = (v))
+#endif
+
+/* Rows begin at multiples of VEC elements. */
+#if STORED == 0
+typedef float stored;
+static floatv load(global const stored *p) {
+    return *(global const floatv *)p;
+}
+static void store(const floatv v, global stored *p) {
+    PUT(v, (global floatv *)p);
+}
+#elif STORED == 1
+typedef half stored;
+static floatv load(global const stored *p) {
+    return LOAD_HALF(p);
+}
+static void store(const floatv v, global stored *p) {
+    ushortv bits;
+    STORE_HALF(v, (half *)&bits);
+    PUT(bits, (global ushortv *)p);
+}
+#else
+typedef ushort stored;
+static floatv load(global const stored *p) {
+    return AS_FLOAT(CONVERT_UINT(*(global const ushortv *)p) << 16);
+}
+static void store(const floatv v, global stored *p) { /* to nearest even; a NaN stays one */
+    const uintv bits = AS_UINT(v);
+    const uintv rounded = bits + 0x7fffu + (bits >> 16 & 1u), quiet = bits | 0x400000u;
+    PUT(CONVERT_USHORT(select(rounded, quiet, IS_NAN(v)) >> 16), (global ushortv *)p);
+}
+#endif
+
+#pragma OPENCL FP_CONTRACT ON
+
+/* For each of the vectors that are in hand. */
+#define EACH _Pragma("unroll") for (uint s = 0; s < ROWS * STREAMS; s++)
+
+/* x becomes x / (1 + e^-t), within a few units in the last place and without a division, which would take as
+ * long as all the rest: 2^f, |f| <= 1/2, by a polynomial of degree 5 (relative error 1e-7), the reciprocal by
+ * Newton's iteration from a guess that is linear in the bits. Below -87 it is 0, so that -infinity gives NaN,
+ * as by the definition. All vectors take each step together: one alone would wait for its own results. */
+static void multiply_by_sigmoid(floatv x[ROWS * STREAMS], const floatv t[ROWS * STREAMS]) {
+    const float round_bits = 12582912.0f, log2_e = 1.44269504f; /* adding 1.5 x 2^23 rounds to an integer */
+    floatv within[ROWS * STREAMS], rounded[ROWS * STREAMS], f[ROWS * STREAMS], power[ROWS * STREAMS],
+        d[ROWS * STREAMS], reciprocal[ROWS * STREAMS];
+    EACH within[s] = min(max(t[s], -87.0f), 87.0f);
+    EACH rounded[s] = round_bits - within[s] * log2_e;
+    EACH f[s] = -within[s] * log2_e - (rounded[s] - round_bits);
+    EACH power[s] = 0.00132764725f * f[s] + 0.00967554189f;
+    EACH power[s] = power[s] * f[s] + 0.0555071309f;
+    EACH power[s] = power[s] * f[s] + 0.240221202f;
+    EACH power[s] = power[s] * f[s] + 0.693146944f;
+    EACH power[s] = power[s] * f[s] + 1.00000012f;
+    EACH d[s] = 1.0f + AS_FLOAT(AS_UINT(power[s]) + (AS_UINT(rounded[s]) << 23));
+    EACH reciprocal[s] = AS_FLOAT(0x7ef311c7u - AS_UINT(d[s]));
+#pragma unroll
+    for (uint i = 0; i < 3; i++) {
+        EACH power[s] = 2.0f - d[s] * reciprocal[s];
+        EACH reciprocal[s] *= power[s];
+    }
+    EACH x[s] *= select(reciprocal[s], (floatv)0.0f, t[s] < -87.0f);
+}
+
+/* The vectors of a group, in elements of a row: STREAMS x VEC of them at a time, of ROWS rows. */
+#define WIDTH (STREAMS * VEC)
+#define FOR_EACH(i, n)                                                                                       \
+    for (uint i = (get_group_id(0) * (CHUNK * LANES) + get_local_id(0)) * WIDTH,                             \
+              end = min((uint)(get_group_id(0) + 1) * (CHUNK * LANES * WIDTH), n);                           \
+         i < end; i += LANES * WIDTH)
+/* Where vector s lies, in rows of so many elements. */
+#define PLACE(s, n) ((s) / STREAMS * (ulong)(n) + (s) % STREAMS * VEC)
+#define FIRST_ROW   (get_group_id(1) * ROWS)
+
+/* silu(gate) x up, silu(x) = x / (1 + e^-x); inputs [m, 2 n]: the gates of a row, then what they gate. */
+kernel WIDE_VECTORS __attribute__((reqd_work_group_size(LANES, 1, 1))) void
+swiglu(global stored *restrict outputs, const ulong outputs_offset, global const stored *restrict inputs,
+       const ulong inputs_offset, const uint n) {
+    global const stored *gates = inputs + inputs_offset + FIRST_ROW * 2 * n, *ups = gates + n;
+    global stored *to = outputs + outputs_offset + FIRST_ROW * n;
+    FOR_EACH(i, n) {
+        floatv x[ROWS * STREAMS], gate[ROWS * STREAMS];
+        EACH gate[s] = load(gates + i + PLACE(s, 2 * n));
+        EACH x[s] = gate[s] * load(ups + i + PLACE(s, 2 * n));
+        multiply_by_sigmoid(x, gate);
+        EACH store(x[s], to + i + PLACE(s, n));
+    }
+}
+
+/* x / 2 (1 + tanh(u)) = x / (1 + e^(-2 u)), u = sqrt(2 / pi) (x + 0.044715 x^3). */
+kernel WIDE_VECTORS __attribute__((reqd_work_group_size(LANES, 1, 1))) void
+gelu(global stored *restrict outputs, const ulong outputs_offset, global const stored *restrict inputs,
+     const ulong inputs_offset, const uint n) {
+    global const stored *from = inputs + inputs_offset + FIRST_ROW * n;
+    global stored *to = outputs + outputs_offset + FIRST_ROW * n;
+    FOR_EACH(i, n) {
+        floatv x[ROWS * STREAMS], t[ROWS * STREAMS];
+        EACH x[s] = load(from + i + PLACE(s, n));
+        EACH t[s] = x[s] * (1.5957691216057308f + 0.0713548162726f * (x[s] * x[s]));
+        multiply_by_sigmoid(x, t);
+        EACH store(x[s], to + i + PLACE(s, n));
+    }
+}
+
+kernel WIDE_VECTORS __attribute__((reqd_work_group_size(LANES, 1, 1))) void
+residual(global stored *restrict outputs, const ulong outputs_offset, global const stored *restrict inputs,
+         const ulong inputs_offset, global const stored *restrict added, const ulong added_offset,
+         const uint n) {
+    global const stored *from = inputs + inputs_offset + FIRST_ROW * n;
+    global const stored *other = added + added_offset + FIRST_ROW * n;
+    global stored *to = outputs + outputs_offset + FIRST_ROW * n;
+    FOR_EACH(i, n) {
+        floatv x[ROWS * STREAMS];
+        EACH x[s] = load(from + i + PLACE(s, n));
+        EACH x[s] += load(other + i + PLACE(s, n));
+        EACH store(x[s], to + i + PLACE(s, n));
+    }
+}

@@ -1,0 +1,152 @@
+/* gather.cl - rows that are moved: embedding lookup, and writing keys and values to a cache. OpenCL C 1.2, no
+ * extension.
+ *
+ * `embedding`: outputs [m, n] are rows of a table [m, n], row r the one number (r STEP) mod m. Range: {LANES
+ * x groups of a row, m}. `kv_write`: of rows [batch, tokens, (heads + kv_heads) HEAD_DIM + kv_heads V_DIM] of
+ * queries, keys and values, the keys go to [batch, kv_heads, tokens, HEAD_DIM] and the values, where V_DIM is
+ * not 0, to [batch, kv_heads, tokens, V_DIM] after them, in the format of the cache. Range: {LANES x groups
+ * of a head's tokens, kv_heads, batch}. A group of LANES work-items takes CHUNK x LANES vectors; VEC divides
+ * n, HEAD_DIM and V_DIM. */
+#ifndef STORED /* what is read; 0: f32, 1: f16, 2: bf16 */
+#define STORED 0
+#endif
+#ifndef WRITTEN /* likewise */
+#define WRITTEN STORED
+#endif
+#ifndef HEAD_DIM
+#define HEAD_DIM 128
+#endif
+#ifndef V_DIM
+#define V_DIM 128
+#endif
+#ifndef CHUNK
+#define CHUNK 256
+#endif
+#ifndef VEC
+#define VEC 16
+#endif
+#ifndef LANES
+#define LANES 1
+#endif
+#ifndef NONTEMPORAL /* 1: stores that do not read the line they write first, where the compiler has such */
+#define NONTEMPORAL 0
+#endif
+
+/* Compilers for x86 split vectors of 512 bits in two unless a function asks for them. */
+#if defined(__clang__) && defined(__has_attribute)
+#if __has_attribute(min_vector_width)
+#define WIDE_VECTORS __attribute__((min_vector_width(512)))
+#endif
+#endif
+#ifndef WIDE_VECTORS
+#define WIDE_VECTORS
+#endif
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b)  JOIN_(a, b)
+#if VEC == 1
+typedef float floatv;
+typedef uint uintv;
+typedef ushort ushortv;
+#define CONVERT_UINT(v)   ((uint)(v))
+#define CONVERT_USHORT(v) ((ushort)(v))
+#define AS_FLOAT(v)       as_float(v)
+#define AS_UINT(v)        as_uint(v)
+#define IS_NAN(v)         ((uint)isnan(v))
+#define LOAD_HALF(p)      vload_half(0, p)
+#define STORE_HALF(v, p)  vstore_half(v, 0, p)
+#else
+typedef JOIN(float, VEC) floatv;
+typedef JOIN(uint, VEC) uintv;
+typedef JOIN(ushort, VEC) ushortv;
+#define CONVERT_UINT(v)   JOIN(convert_uint, VEC)(v)
+#define CONVERT_USHORT(v) JOIN(convert_ushort, VEC)(v)
+#define AS_FLOAT(v)       JOIN(as_float, VEC)(v)
+#define AS_UINT(v)        JOIN(as_uint, VEC)(v)
+#define IS_NAN(v)         AS_UINT(isnan(v))
+#define LOAD_HALF(p)      JOIN(vloada_half, VEC)(0, p)
+#define STORE_HALF(v, p)  JOIN(vstorea_half, VEC)(v, 0, p)
+#endif
+
+#if NONTEMPORAL && defined(__clang__) && defined(__has_builtin)
+#if __has_builtin(__builtin_nontemporal_store)
+#define PUT(v, p) __builtin_nontemporal_store(v, p)
+#endif
+#endif
+#ifndef PUT
+#define PUT(v, p) (*(p) = (v))
+#endif
+
+#if STORED == 0
+typedef float stored;
+static floatv load(global const stored *p) {
+    return *(global const floatv *)p;
+}
+#elif STORED == 1
+typedef half stored;
+static floatv load(global const stored *p) {
+    return LOAD_HALF(p);
+}
+#else
+typedef ushort stored;
+static floatv load(global const stored *p) {
+    return AS_FLOAT(CONVERT_UINT(*(global const ushortv *)p) << 16);
+}
+#endif
+#if WRITTEN == 0
+typedef float written;
+static void store(const floatv v, global written *p) {
+    PUT(v, (global floatv *)p);
+}
+#elif WRITTEN == 1
+typedef half written;
+static void store(const floatv v, global written *p) {
+    ushortv bits;
+    STORE_HALF(v, (half *)&bits);
+    PUT(bits, (global ushortv *)p);
+}
+#else
+typedef ushort written;
+static void store(const floatv v, global written *p) { /* to nearest even; a NaN stays one */
+    const uintv bits = AS_UINT(v);
+    const uintv rounded = bits + 0x7fffu + (bits >> 16 & 1u), quiet = bits | 0x400000u;
+    PUT(CONVERT_USHORT(select(rounded, quiet, IS_NAN(v)) >> 16), (global ushortv *)p);
+}
+#endif
+
+kernel WIDE_VECTORS __attribute__((reqd_work_group_size(LANES, 1, 1))) void
+embedding(global written *restrict outputs, const ulong outputs_offset, global const stored *restrict table,
+          const ulong table_offset, const uint n, const uint step) {
+    const ulong row = get_group_id(1), looked_up = row * step % get_num_groups(1);
+    const uint start = get_group_id(0) * (CHUNK * LANES), end = min(start + CHUNK * LANES, n / VEC);
+
+    for (uint i = start + get_local_id(0); i < end; i += LANES)
+        store(load(table + table_offset + looked_up * n + i * VEC),
+              outputs + outputs_offset + row * n + i * VEC);
+}
+
+kernel WIDE_VECTORS __attribute__((reqd_work_group_size(LANES, 1, 1))) void
+kv_write(global written *restrict outputs, const ulong outputs_offset, global const stored *restrict inputs,
+         const ulong inputs_offset, const uint tokens, const uint heads) {
+    const uint kv_heads = get_num_groups(1), batches = get_num_groups(2);
+    const uint head = get_group_id(1), batch = get_group_id(2);
+    const ulong width = (ulong)(heads + kv_heads) * HEAD_DIM + kv_heads * V_DIM;
+    const ulong keys_end = (ulong)batches * kv_heads * tokens * HEAD_DIM,
+                line = (ulong)batch * kv_heads + head;
+    global const stored *keys = inputs + inputs_offset + batch * tokens * width + (heads + head) * HEAD_DIM;
+    global const stored *values =
+        inputs + inputs_offset + batch * tokens * width + (heads + kv_heads) * HEAD_DIM + head * V_DIM;
+    global written *to_keys = outputs + outputs_offset + line * tokens * HEAD_DIM;
+    global written *to_values = outputs + outputs_offset + keys_end + line * tokens * V_DIM;
+    const uint of_token = (HEAD_DIM + V_DIM) / VEC;
+    const uint start = get_group_id(0) * (CHUNK * LANES), end = min(start + CHUNK * LANES, tokens * of_token);
+
+    for (uint vector = start + get_local_id(0); vector < end; vector += LANES) {
+        const uint token = vector / of_token, i = vector % of_token * VEC;
+        if (i < HEAD_DIM)
+            store(load(keys + token * width + i), to_keys + (ulong)token * HEAD_DIM + i);
+        else
+            store(load(values + token * width + i - HEAD_DIM),
+                  to_values + (ulong)token * V_DIM + i - HEAD_DIM);
+    }
+}

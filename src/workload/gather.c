@@ -1,0 +1,293 @@
+/* Rows that are moved; F = 0.
+ *
+ * embedding: m rows of n are looked up in a table. B = 2 m n e. The table has the m rows that are looked up,
+ * in an order that jumps: those of a vocabulary that no token asks for are never touched, and a rotation over
+ * all of it would come back to the same few. kv_write: the keys and values of m = b T new tokens go from the
+ * rows of a fused projection, [b, T, (H + H_kv) d + H_kv d_v], to the cache, [b, H_kv, T, d] and, where d_v
+ * is not 0 (MLA keeps one latent), [b, H_kv, T, d_v]. B = m H_kv (d + d_v) (e + e_kv). Inputs are cold, and
+ * outputs rotate. */
+#include <math.h>
+#include <string.h>
+
+#include "internal.h"
+
+enum { OUTPUTS, INPUTS };
+
+static const struct bm_tunable tunables[] = {
+    {"CHUNK", 1, 4096, false}, {"VEC", 1, 16, true}, {"LANES", 1, 1024, true}, {"NONTEMPORAL", 0, 1, false}};
+
+static double no_flops(const struct bm_case *c) {
+    (void)c;
+    return 0;
+}
+
+static void safe_parameters(const struct bm_case *c, const struct bm_target *target,
+                            struct bm_parameters *parameters) {
+    const bool grouped = target->is_gpu && target->max_group_items >= 128;
+    *parameters = (struct bm_parameters){0};
+    bm_parameters_set(parameters, "CHUNK", grouped ? 1 : 1024);
+    bm_parameters_set(parameters, "VEC", grouped ? 4 : 16);
+    bm_parameters_set(parameters, "LANES", grouped ? 128 : 1);
+    bm_parameters_set(parameters, "NONTEMPORAL", !grouped && !c->hot);
+}
+
+/* What both plans begin with. */
+static enum bm_status begin(const struct bm_case *c, const struct bm_target *target,
+                            const struct bm_parameters *given, struct bm_plan *plan, uint64_t *chunk,
+                            uint64_t *lanes, struct bm_error *error) {
+    const char *name = c->workload->name;
+    struct bm_parameters safe, parameters;
+
+    *plan = (struct bm_plan){0};
+    enum bm_status status = c->workload->validate(c, error);
+    if (!status)
+        status = bm_dtype_check_plain(name, c->dtype, BM_ELEMENT_BF16, error);
+    if (status)
+        return status;
+    safe_parameters(c, target, &safe);
+    status = bm_tunables_resolve(name, tunables, BM_COUNT_OF(tunables), &safe, given, &parameters, error);
+    if (status)
+        return status;
+    *lanes = (uint64_t)bm_parameters_get(&parameters, "LANES", 0);
+    *chunk = (uint64_t)bm_parameters_get(&parameters, "CHUNK", 0) * *lanes;
+    status = bm_tunables_check_group(name, (int64_t)*lanes, target, error);
+    if (!status)
+        bm_plan_begin(plan, "gather.cl", *lanes > 1 ? "group_chunks" : "item_chunks", "-", &parameters);
+    return status;
+}
+
+static enum bm_status finish(struct bm_plan *plan, const struct bm_target *target, struct bm_error *error) {
+    enum bm_status status = bm_plan_fits(plan, target, error);
+    if (status)
+        *plan = (struct bm_plan){0};
+    return status;
+}
+
+/* A copy rounds once, where the formats differ. */
+static double tolerance(const struct bm_case *c) {
+    return c->workload == &bm_workload_kv_write ? bm_output_roundoff(c->dtype->kv) : 0;
+}
+
+/* ---- embedding ---- */
+
+static double embedding_written(const struct bm_case *c) {
+    return (double)c->m * (double)c->n * bm_rows_element(c);
+}
+
+static double embedding_bytes(const struct bm_case *c) {
+    return 2 * embedding_written(c);
+}
+
+static uint64_t common_divisor(uint64_t a, uint64_t b) {
+    while (b) {
+        const uint64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* Row r reads row r x step modulo m; that is every row once when the two have no divisor in common. */
+static uint64_t step_of(const struct bm_case *c) {
+    uint64_t step = (uint64_t)((double)c->m * 0.6180339887) | 1;
+    while (common_divisor(step, c->m) != 1)
+        step += 2;
+    return step;
+}
+
+static enum bm_status plan_embedding(const struct bm_case *c, const struct bm_target *target,
+                                     const struct bm_parameters *given, struct bm_plan *plan,
+                                     struct bm_error *error) {
+    uint64_t chunk, lanes;
+    enum bm_status status = begin(c, target, given, plan, &chunk, &lanes, error);
+    if (status)
+        return status;
+    const enum bm_element element = c->dtype->activation;
+    bm_rows_define(plan, element, c->n);
+    bm_plan_rotating_output(plan, "outputs", element, c->m * c->n);
+    bm_plan_tensor(plan, "table", element, BM_ROLE_COLD, c->m * c->n);
+    struct bm_launch *launch = bm_plan_launch(plan, "embedding", 2);
+    launch->local[0] = lanes;
+    launch->global[0] =
+        bm_ceil_div(c->n / (uint64_t)bm_parameters_get(&plan->defines, "VEC", 1), chunk) * lanes;
+    launch->global[1] = c->m;
+    bm_launch_tensor(launch, plan, OUTPUTS);
+    bm_launch_tensor(launch, plan, INPUTS);
+    bm_launch_uint(launch, c->n);
+    bm_launch_uint(launch, step_of(c));
+    return finish(plan, target, error);
+}
+
+static uint64_t embedding_check_count(const struct bm_case *c, const struct bm_plan *plan) {
+    (void)plan;
+    return bm_row_run_count(c->m, c->n);
+}
+
+static enum bm_status check_embedding(const struct bm_case *c, const struct bm_plan *plan,
+                                      const struct bm_operands *operands, uint64_t seed, uint64_t index,
+                                      struct bm_check *check, struct bm_error *error) {
+    struct bm_row_run run;
+    (void)plan;
+    enum bm_status status = bm_row_run_begin(check, c->m, c->n, seed, index, &run, error);
+    if (status)
+        return status;
+    const uint64_t row = run.row * step_of(c) % c->m;
+    bm_values_gather(operands->values[INPUTS], operands->start[INPUTS] + row * c->n + run.column, 1,
+                     run.count, check->expected);
+    check->scale = 0; /* exact */
+    return BM_OK;
+}
+
+const struct bm_workload bm_workload_embedding = {
+    .name = "embedding",
+    .summary = "lookup of rows in an embedding table",
+    .reference = "float64",
+    .validate = bm_rows_validate,
+    .shape = bm_rows_shape,
+    .flops = no_flops,
+    .bytes = embedding_bytes,
+    .written = embedding_written,
+    .safe_parameters = safe_parameters,
+    .tunables = tunables,
+    .tunable_count = BM_COUNT_OF(tunables),
+    .plan = plan_embedding,
+    .check_count = embedding_check_count,
+    .check = check_embedding,
+    .tolerance = tolerance,
+};
+
+/* ---- KV write ---- */
+
+static enum bm_status validate_kv(const struct bm_case *c, struct bm_error *error) {
+    if (!c->dtype)
+        return bm_fail(error, BM_INVALID, "kv_write needs a dtype");
+    if (!c->batch || c->batch > BM_BATCH_MAX || !c->tokens || c->tokens > BM_TOKENS_MAX)
+        return bm_fail(error, BM_INVALID, "kv_write: batch %u and tokens %u must be from 1 to %u and %u",
+                       c->batch, c->tokens, BM_BATCH_MAX, BM_TOKENS_MAX);
+    if (c->heads > BM_HEADS_MAX || !c->kv_heads || c->kv_heads > BM_HEADS_MAX)
+        return bm_fail(error, BM_INVALID, "kv_write: %u KV heads beside %u, must be 1 to %u", c->kv_heads,
+                       c->heads, BM_HEADS_MAX);
+    if (!c->head_dim || c->head_dim > BM_HEAD_DIM_MAX || c->v_dim > BM_HEAD_DIM_MAX)
+        return bm_fail(error, BM_INVALID, "kv_write: head sizes %u and %u, must be at most %u", c->head_dim,
+                       c->v_dim, BM_HEAD_DIM_MAX);
+    return BM_OK;
+}
+
+static void shape_kv(const struct bm_case *c, struct bm_text *text) {
+    bm_text_append(text, "b%ut%uh%ukv%ud%u", c->batch, c->tokens, c->heads, c->kv_heads, c->head_dim);
+    if (c->v_dim != c->head_dim)
+        bm_text_append(text, "dv%u", c->v_dim);
+    if (c->dtype)
+        bm_text_append(text, "/kv%s", bm_element_name(c->dtype->kv));
+}
+
+static uint64_t lines_of(const struct bm_case *c) {
+    return (uint64_t)c->batch * c->kv_heads * c->tokens;
+}
+
+static uint64_t width_of(const struct bm_case *c) {
+    return (uint64_t)(c->heads + c->kv_heads) * c->head_dim + (uint64_t)c->kv_heads * c->v_dim;
+}
+
+static double kv_elements(const struct bm_case *c) {
+    return (double)lines_of(c) * (double)(c->head_dim + c->v_dim);
+}
+
+static double kv_written(const struct bm_case *c) {
+    return kv_elements(c) * bm_element_bytes_each(c->dtype->kv);
+}
+
+static double kv_bytes(const struct bm_case *c) {
+    return kv_written(c) + kv_elements(c) * bm_rows_element(c);
+}
+
+static enum bm_status plan_kv(const struct bm_case *c, const struct bm_target *target,
+                              const struct bm_parameters *given, struct bm_plan *plan,
+                              struct bm_error *error) {
+    uint64_t chunk, lanes;
+    enum bm_status status = begin(c, target, given, plan, &chunk, &lanes, error);
+    if (status)
+        return status;
+    bm_rows_define(plan, c->dtype->activation, c->head_dim);
+    if (c->v_dim)
+        bm_rows_limit_vec(plan, c->v_dim);
+    bm_parameters_set(&plan->defines, "WRITTEN", c->dtype->kv);
+    bm_parameters_set(&plan->defines, "HEAD_DIM", c->head_dim);
+    bm_parameters_set(&plan->defines, "V_DIM", c->v_dim);
+    const uint64_t vectors = (uint64_t)c->tokens * (c->head_dim + c->v_dim) /
+                             (uint64_t)bm_parameters_get(&plan->defines, "VEC", 1);
+    bm_plan_rotating_output(plan, "cache", c->dtype->kv, lines_of(c) * (c->head_dim + c->v_dim));
+    bm_plan_tensor(plan, "inputs", c->dtype->activation, BM_ROLE_COLD,
+                   (uint64_t)c->batch * c->tokens * width_of(c));
+    struct bm_launch *launch = bm_plan_launch(plan, "kv_write", 3);
+    launch->local[0] = lanes;
+    launch->global[0] = bm_ceil_div(vectors, chunk) * lanes;
+    launch->global[1] = c->kv_heads;
+    launch->global[2] = c->batch;
+    bm_launch_tensor(launch, plan, OUTPUTS);
+    bm_launch_tensor(launch, plan, INPUTS);
+    bm_launch_uint(launch, c->tokens);
+    bm_launch_uint(launch, c->heads);
+    return finish(plan, target, error);
+}
+
+/* A row of outputs: the keys of a head and token, or its values. */
+struct kv_rows {
+    uint64_t keys, values; /* checks of each */
+};
+
+static struct kv_rows kv_rows_of(const struct bm_case *c) {
+    return (struct kv_rows){bm_row_run_count(lines_of(c), c->head_dim),
+                            c->v_dim ? bm_row_run_count(lines_of(c), c->v_dim) : 0};
+}
+
+static uint64_t kv_check_count(const struct bm_case *c, const struct bm_plan *plan) {
+    const struct kv_rows rows = kv_rows_of(c);
+    (void)plan;
+    return rows.keys + rows.values;
+}
+
+static enum bm_status check_kv(const struct bm_case *c, const struct bm_plan *plan,
+                               const struct bm_operands *operands, uint64_t seed, uint64_t index,
+                               struct bm_check *check, struct bm_error *error) {
+    const struct kv_rows rows = kv_rows_of(c);
+    const bool is_value = index >= rows.keys;
+    const uint32_t size = is_value ? c->v_dim : c->head_dim;
+    struct bm_row_run run;
+    enum bm_status status = bm_check_begin(check, index, kv_check_count(c, plan), error);
+    if (!status)
+        status = bm_row_run_begin(check, lines_of(c), size, seed, is_value ? index - rows.keys : index, &run,
+                                  error);
+    if (status)
+        return status;
+    const uint64_t token = run.row % c->tokens, head = run.row / c->tokens % c->kv_heads;
+    const uint64_t batch = run.row / c->tokens / c->kv_heads;
+    const uint64_t before = is_value ? (uint64_t)(c->heads + c->kv_heads) * c->head_dim + head * c->v_dim
+                                     : (c->heads + head) * c->head_dim;
+    bm_values_gather(operands->values[INPUTS],
+                     operands->start[INPUTS] + (batch * c->tokens + token) * width_of(c) + before +
+                         run.column,
+                     1, run.count, check->expected);
+    if (is_value)
+        check->first += lines_of(c) * c->head_dim;
+    check->scale = 0;
+    return BM_OK;
+}
+
+const struct bm_workload bm_workload_kv_write = {
+    .name = "kv_write",
+    .summary = "keys and values of new tokens to the KV cache",
+    .reference = "float64",
+    .validate = validate_kv,
+    .shape = shape_kv,
+    .flops = no_flops,
+    .bytes = kv_bytes,
+    .written = kv_written,
+    .safe_parameters = safe_parameters,
+    .tunables = tunables,
+    .tunable_count = BM_COUNT_OF(tunables),
+    .plan = plan_kv,
+    .check_count = kv_check_count,
+    .check = check_kv,
+    .tolerance = tolerance,
+};
