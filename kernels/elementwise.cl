@@ -2,8 +2,8 @@
  *
  * Outputs [m, n], n a multiple of VEC. A group of LANES work-items takes CHUNK x LANES neighbouring vectors
  * of ROWS rows. Range: {LANES x groups of a row, blocks of ROWS rows}. */
-#ifndef STORED /* 0: f32, 1: f16, 2: bf16 */
-#define STORED 0
+#ifndef FORMAT /* 0: f32, 1: f16, 2: bf16 */
+#define FORMAT 0
 #endif
 #ifndef ROWS
 #define ROWS 1
@@ -19,6 +19,9 @@
 #endif
 #ifndef LANES
 #define LANES 1
+#endif
+#ifndef PREFETCH /* blocks of rows ahead that are called for, where the compiler can; 0: nothing */
+#define PREFETCH 0
 #endif
 #ifndef NONTEMPORAL /* 1: stores that do not read the line they write first, where the compiler has such */
 #define NONTEMPORAL 0
@@ -69,8 +72,14 @@ typedef JOIN(ushort, VEC) ushortv;
 #define PUT(v, p) (*(p) = (v))
 #endif
 
+#if PREFETCH && defined(__clang__)
+#define CALL_FOR(p) __builtin_prefetch((const char *)(ulong)(p))
+#else
+#define CALL_FOR(p)
+#endif
+
 /* Rows begin at multiples of VEC elements. */
-#if STORED == 0
+#if FORMAT == 0
 typedef float stored;
 static floatv load(global const stored *p) {
     return *(global const floatv *)p;
@@ -78,7 +87,7 @@ static floatv load(global const stored *p) {
 static void store(const floatv v, global stored *p) {
     PUT(v, (global floatv *)p);
 }
-#elif STORED == 1
+#elif FORMAT == 1
 typedef half stored;
 static floatv load(global const stored *p) {
     return LOAD_HALF(p);
@@ -139,6 +148,7 @@ static void multiply_by_sigmoid(floatv x[ROWS * STREAMS], const floatv t[ROWS * 
          i < end; i += LANES * WIDTH)
 /* Where vector s lies, in rows of so many elements. */
 #define PLACE(s, n) ((s) / STREAMS * (ulong)(n) + (s) % STREAMS * VEC)
+#define AHEAD       ((ulong)PREFETCH * ROWS) /* rows */
 #define FIRST_ROW   (get_group_id(1) * ROWS)
 
 /* silu(gate) x up, silu(x) = x / (1 + e^-x); inputs [m, 2 n]: the gates of a row, then what they gate. */
@@ -149,6 +159,8 @@ swiglu(global stored *restrict outputs, const ulong outputs_offset, global const
     global stored *to = outputs + outputs_offset + FIRST_ROW * n;
     FOR_EACH(i, n) {
         floatv x[ROWS * STREAMS], gate[ROWS * STREAMS];
+        EACH CALL_FOR(gates + i + PLACE(s, 2 * n) + AHEAD * 2 * n);
+        EACH CALL_FOR(ups + i + PLACE(s, 2 * n) + AHEAD * 2 * n);
         EACH gate[s] = load(gates + i + PLACE(s, 2 * n));
         EACH x[s] = gate[s] * load(ups + i + PLACE(s, 2 * n));
         multiply_by_sigmoid(x, gate);
@@ -164,6 +176,7 @@ gelu(global stored *restrict outputs, const ulong outputs_offset, global const s
     global stored *to = outputs + outputs_offset + FIRST_ROW * n;
     FOR_EACH(i, n) {
         floatv x[ROWS * STREAMS], t[ROWS * STREAMS];
+        EACH CALL_FOR(from + i + PLACE(s, n) + AHEAD * n);
         EACH x[s] = load(from + i + PLACE(s, n));
         EACH t[s] = x[s] * (1.5957691216057308f + 0.0713548162726f * (x[s] * x[s]));
         multiply_by_sigmoid(x, t);
@@ -180,6 +193,8 @@ residual(global stored *restrict outputs, const ulong outputs_offset, global con
     global stored *to = outputs + outputs_offset + FIRST_ROW * n;
     FOR_EACH(i, n) {
         floatv x[ROWS * STREAMS];
+        EACH CALL_FOR(from + i + PLACE(s, n) + AHEAD * n);
+        EACH CALL_FOR(other + i + PLACE(s, n) + AHEAD * n);
         EACH x[s] = load(from + i + PLACE(s, n));
         EACH x[s] += load(other + i + PLACE(s, n));
         EACH store(x[s], to + i + PLACE(s, n));

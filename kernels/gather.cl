@@ -1,17 +1,17 @@
 /* gather.cl - rows that are moved: embedding lookup, and writing keys and values to a cache. OpenCL C 1.2, no
  * extension.
  *
- * `embedding`: outputs [m, n] are rows of a table [m, n], row r the one number (r STEP) mod m. Range: {LANES
- * x groups of a row, m}. `kv_write`: of rows [batch, tokens, (heads + kv_heads) HEAD_DIM + kv_heads V_DIM] of
- * queries, keys and values, the keys go to [batch, kv_heads, tokens, HEAD_DIM] and the values, where V_DIM is
- * not 0, to [batch, kv_heads, tokens, V_DIM] after them, in the format of the cache. Range: {LANES x groups
- * of a head's tokens, kv_heads, batch}. A group of LANES work-items takes CHUNK x LANES vectors; VEC divides
- * n, HEAD_DIM and V_DIM. */
-#ifndef STORED /* what is read; 0: f32, 1: f16, 2: bf16 */
-#define STORED 0
+ * `embedding`: outputs [m, n] are rows of a table [m, n], row r the one number (r STEP) mod m; a group of
+ * LANES work-items takes ROWS of them at once, ROWS dividing m. Range: {LANES x m / ROWS}. `kv_write`: of
+ * rows [batch, tokens, (heads + kv_heads) HEAD_DIM + kv_heads V_DIM] of queries, keys and values, the keys go
+ * to [batch, kv_heads, tokens, HEAD_DIM] and the values, where V_DIM is not 0, to [batch, kv_heads, tokens,
+ * V_DIM] after them, in the format of the cache; a group takes ROWS tokens, one after the other. Range:
+ * {LANES x groups of tokens, batch}. VEC divides n, HEAD_DIM and V_DIM. */
+#ifndef FORMAT /* what is read; 0: f32, 1: f16, 2: bf16 */
+#define FORMAT 0
 #endif
 #ifndef WRITTEN /* likewise */
-#define WRITTEN STORED
+#define WRITTEN FORMAT
 #endif
 #ifndef HEAD_DIM
 #define HEAD_DIM 128
@@ -19,8 +19,8 @@
 #ifndef V_DIM
 #define V_DIM 128
 #endif
-#ifndef CHUNK
-#define CHUNK 256
+#ifndef ROWS
+#define ROWS 4
 #endif
 #ifndef VEC
 #define VEC 16
@@ -77,12 +77,12 @@ typedef JOIN(ushort, VEC) ushortv;
 #define PUT(v, p) (*(p) = (v))
 #endif
 
-#if STORED == 0
+#if FORMAT == 0
 typedef float stored;
 static floatv load(global const stored *p) {
     return *(global const floatv *)p;
 }
-#elif STORED == 1
+#elif FORMAT == 1
 typedef half stored;
 static floatv load(global const stored *p) {
     return LOAD_HALF(p);
@@ -116,37 +116,44 @@ static void store(const floatv v, global written *p) { /* to nearest even; a NaN
 
 kernel WIDE_VECTORS __attribute__((reqd_work_group_size(LANES, 1, 1))) void
 embedding(global written *restrict outputs, const ulong outputs_offset, global const stored *restrict table,
-          const ulong table_offset, const uint n, const uint step) {
-    const ulong row = get_group_id(1), looked_up = row * step % get_num_groups(1);
-    const uint start = get_group_id(0) * (CHUNK * LANES), end = min(start + CHUNK * LANES, n / VEC);
+          const ulong table_offset, const uint m, const uint n, const uint step) {
+    global const stored *from[ROWS];
+    global written *to = outputs + outputs_offset + get_group_id(0) * (ulong)ROWS * n;
 
-    for (uint i = start + get_local_id(0); i < end; i += LANES)
-        store(load(table + table_offset + looked_up * n + i * VEC),
-              outputs + outputs_offset + row * n + i * VEC);
+#pragma unroll
+    for (uint r = 0; r < ROWS; r++)
+        from[r] = table + table_offset + (get_group_id(0) * (ulong)ROWS + r) * step % m * n;
+    for (uint i = get_local_id(0) * VEC; i < n; i += LANES * VEC)
+#pragma unroll
+        for (uint r = 0; r < ROWS; r++)
+            store(load(from[r] + i), to + r * (ulong)n + i);
+}
+
+/* From `heads` heads of `size` elements, side by side, to places `stride` elements apart. */
+static void write_heads(global written *to, const ulong stride, global const stored *from, const uint heads,
+                        const uint size) {
+    for (uint i = get_local_id(0) * VEC; i < heads * size; i += LANES * VEC)
+        store(load(from + i), to + i / size * stride + i % size);
 }
 
 kernel WIDE_VECTORS __attribute__((reqd_work_group_size(LANES, 1, 1))) void
 kv_write(global written *restrict outputs, const ulong outputs_offset, global const stored *restrict inputs,
-         const ulong inputs_offset, const uint tokens, const uint heads) {
-    const uint kv_heads = get_num_groups(1), batches = get_num_groups(2);
-    const uint head = get_group_id(1), batch = get_group_id(2);
-    const ulong width = (ulong)(heads + kv_heads) * HEAD_DIM + kv_heads * V_DIM;
-    const ulong keys_end = (ulong)batches * kv_heads * tokens * HEAD_DIM,
-                line = (ulong)batch * kv_heads + head;
-    global const stored *keys = inputs + inputs_offset + batch * tokens * width + (heads + head) * HEAD_DIM;
-    global const stored *values =
-        inputs + inputs_offset + batch * tokens * width + (heads + kv_heads) * HEAD_DIM + head * V_DIM;
-    global written *to_keys = outputs + outputs_offset + line * tokens * HEAD_DIM;
-    global written *to_values = outputs + outputs_offset + keys_end + line * tokens * V_DIM;
-    const uint of_token = (HEAD_DIM + V_DIM) / VEC;
-    const uint start = get_group_id(0) * (CHUNK * LANES), end = min(start + CHUNK * LANES, tokens * of_token);
+         const ulong inputs_offset, const uint tokens, const uint heads, const uint kv_heads) {
+    const uint first = get_group_id(0) * ROWS, end = min(first + ROWS, tokens);
+    const ulong width = (ulong)(heads + kv_heads) * HEAD_DIM + kv_heads * V_DIM, batch = get_group_id(1);
+    global written *keys = outputs + outputs_offset + batch * kv_heads * tokens * HEAD_DIM;
+#if V_DIM
+    global written *values = outputs + outputs_offset + get_num_groups(1) * kv_heads * tokens * HEAD_DIM +
+                             batch * kv_heads * tokens * V_DIM;
+#endif
 
-    for (uint vector = start + get_local_id(0); vector < end; vector += LANES) {
-        const uint token = vector / of_token, i = vector % of_token * VEC;
-        if (i < HEAD_DIM)
-            store(load(keys + token * width + i), to_keys + (ulong)token * HEAD_DIM + i);
-        else
-            store(load(values + token * width + i - HEAD_DIM),
-                  to_values + (ulong)token * V_DIM + i - HEAD_DIM);
+    for (uint token = first; token < end; token++) {
+        global const stored *row = inputs + inputs_offset + (batch * tokens + token) * width;
+        write_heads(keys + (ulong)token * HEAD_DIM, (ulong)tokens * HEAD_DIM, row + heads * HEAD_DIM,
+                    kv_heads, HEAD_DIM);
+#if V_DIM
+        write_heads(values + (ulong)token * V_DIM, (ulong)tokens * V_DIM, row + (heads + kv_heads) * HEAD_DIM,
+                    kv_heads, V_DIM);
+#endif
     }
 }

@@ -1,25 +1,29 @@
 /* norm.cl - RMSNorm and LayerNorm of rows, statistics in f32. OpenCL C 1.2, no extension.
  *
- * Inputs and outputs [m, n], weights and biases [n], n a multiple of VEC. A group of LANES work-items takes
- * BLOCKS blocks of ROWS rows, one block after the other: while one is written the sums of the next are
- * formed, so that memory is read and written at once. Range: {LANES x groups}. */
+ * Inputs and outputs [m, n], weights and biases [n], n a multiple of STREAMS x VEC. A group of LANES
+ * work-items takes ROWS rows, one after the other: while one is written the sums of the next are formed, so
+ * that memory is read and written at once. A work-item has STREAMS vectors in hand. Range: {LANES x groups}.
+ */
 #ifndef LAYER_NORM /* 0: RMSNorm, which has no mean and no biases */
 #define LAYER_NORM 0
 #endif
-#ifndef STORED /* 0: f32, 1: f16, 2: bf16 */
-#define STORED 0
+#ifndef FORMAT /* 0: f32, 1: f16, 2: bf16 */
+#define FORMAT 0
 #endif
 #ifndef ROWS
 #define ROWS 1
 #endif
-#ifndef BLOCKS
-#define BLOCKS 1
+#ifndef STREAMS
+#define STREAMS 1
 #endif
 #ifndef VEC
 #define VEC 16
 #endif
 #ifndef LANES
 #define LANES 1
+#endif
+#ifndef PREFETCH /* rows ahead that are called for, where the compiler can; 0: nothing */
+#define PREFETCH 0
 #endif
 #ifndef NONTEMPORAL /* 1: stores that do not read the line they write first, where the compiler has such */
 #define NONTEMPORAL 0
@@ -70,8 +74,14 @@ typedef JOIN(ushort, VEC) ushortv;
 #define PUT(v, p) (*(p) = (v))
 #endif
 
+#if PREFETCH && defined(__clang__)
+#define CALL_FOR(p) __builtin_prefetch((const char *)(ulong)(p))
+#else
+#define CALL_FOR(p)
+#endif
+
 /* Rows begin at multiples of VEC elements. */
-#if STORED == 0
+#if FORMAT == 0
 typedef float stored;
 static floatv load(global const stored *p) {
     return *(global const floatv *)p;
@@ -79,7 +89,7 @@ static floatv load(global const stored *p) {
 static void store(const floatv v, global stored *p) {
     PUT(v, (global floatv *)p);
 }
-#elif STORED == 1
+#elif FORMAT == 1
 typedef half stored;
 static floatv load(global const stored *p) {
     return LOAD_HALF(p);
@@ -121,40 +131,76 @@ static float sum_of(const floatv v) {
 #endif
 }
 
-/* The sums over the group's lanes, in every lane. */
+/* `value` becomes the sum over the group's lanes, in every lane. */
 #if LANES == 1
-#define SUM_LANES(sum, total, part, lane)                                                                    \
-    for (uint r = 0; r < ROWS; r++)                                                                          \
-        total[r] = sum_of(sum[r]);
+#define SUM_LANES(value, part, lane)
 #else
-#define SUM_LANES(sum, total, part, lane)                                                                    \
-    barrier(CLK_LOCAL_MEM_FENCE); /* whoever still reads the last sums */                                    \
-    for (uint r = 0; r < ROWS; r++)                                                                          \
-        part[r * LANES + lane] = sum_of(sum[r]);                                                             \
+#define SUM_LANES(value, part, lane)                                                                         \
+    barrier(CLK_LOCAL_MEM_FENCE); /* whoever still reads the last sum */                                     \
+    part[lane] = value;                                                                                      \
     for (uint half_lanes = LANES / 2; half_lanes > 0; half_lanes /= 2) {                                     \
         barrier(CLK_LOCAL_MEM_FENCE);                                                                        \
         if (lane < half_lanes)                                                                               \
-            for (uint r = 0; r < ROWS; r++)                                                                  \
-                part[r * LANES + lane] += part[r * LANES + lane + half_lanes];                               \
+            part[lane] += part[lane + half_lanes];                                                           \
     }                                                                                                        \
     barrier(CLK_LOCAL_MEM_FENCE);                                                                            \
-    for (uint r = 0; r < ROWS; r++)                                                                          \
-        total[r] = part[r * LANES];
+    value = part[0];
 #endif
 
-/* The vectors of a lane, in elements of a row. All lanes go round as often: PoCL 3.1 lets those that should
- * not go round at all do so once. */
+/* The vectors of a lane, in elements of a row, STREAMS of them at a time. All lanes go round as often:
+ * PoCL 3.1 lets those that should not go round at all do so once. */
+#define WIDTH (STREAMS * VEC)
 #define FOR_EACH(i, n)                                                                                       \
-    for (uint start = 0, i = lane * VEC; start < n; start += LANES * VEC, i += LANES * VEC)                  \
+    for (uint start = 0, i = lane * WIDTH; start < n; start += LANES * WIDTH, i += LANES * WIDTH)            \
         if (LANES == 1 || i < n)
+#define EACH _Pragma("unroll") for (uint s = 0; s < STREAMS; s++)
 
+/* Sums of a row. LayerNorm's are of deviations from a mean of the row's first elements: that is near enough
+ * to the row's own for the variance to lose no digits to it (Chan, Golub and LeVeque 1983), and one pass
+ * does. */
+struct sums {
+    floatv squares[STREAMS];
 #if LAYER_NORM
-#define ADD_TERM(sum, v)                         ((sum) += (v))
-#define NORMALISE(v, mean, factor, weight, bias) (((v) - (mean)) * (factor) * (weight) + (bias))
-#else
-#define ADD_TERM(sum, v)                         ((sum) += (v) * (v))
-#define NORMALISE(v, mean, factor, weight, bias) ((v) * (factor) * (weight))
+    floatv deviations[STREAMS];
+    float shift;
 #endif
+};
+
+static void begin(struct sums *sums, global const stored *row, const uint n) {
+    EACH sums->squares[s] = 0.0f;
+#if !LAYER_NORM
+    (void)row, (void)n;
+#else
+    const uint first = min(n, (uint)max(16, VEC));
+    float sum = 0.0f;
+    for (uint i = 0; i + VEC <= first; i += VEC)
+        sum += sum_of(load(row + i));
+    sums->shift = sum / first;
+    EACH sums->deviations[s] = 0.0f;
+#endif
+}
+
+static void add(struct sums *sums, global const stored *at) {
+#if LAYER_NORM
+    EACH {
+        const floatv deviation = load(at + s * VEC) - sums->shift;
+        sums->deviations[s] += deviation;
+        sums->squares[s] += deviation * deviation;
+    }
+#else
+    EACH {
+        const floatv x = load(at + s * VEC);
+        sums->squares[s] += x * x;
+    }
+#endif
+}
+
+static float total_of(const floatv v[STREAMS]) {
+    floatv sum = v[0];
+    for (uint s = 1; s < STREAMS; s++)
+        sum += v[s];
+    return sum_of(sum);
+}
 
 kernel WIDE_VECTORS __attribute__((reqd_work_group_size(LANES, 1, 1))) void
 norm(global stored *restrict outputs, const ulong outputs_offset, global const stored *restrict inputs,
@@ -164,80 +210,46 @@ norm(global stored *restrict outputs, const ulong outputs_offset, global const s
 #endif
      const uint m, const uint n, const float epsilon) {
     const uint lane = get_local_id(0);
-    const uint first = (uint)get_group_id(0) * (ROWS * BLOCKS), end = min(first + ROWS * BLOCKS, m);
-    global const stored *from[ROWS], *next[ROWS];
-    global stored *to[ROWS];
-    floatv sum[ROWS];
-    float total[ROWS], factor[ROWS];
-#if LAYER_NORM
-    float mean[ROWS];
-#endif
+    const uint first = (uint)get_group_id(0) * ROWS, end = min(first + ROWS, m);
+    global const stored *next = inputs + inputs_offset + (ulong)first * n;
+    global const stored *weight = weights + weights_offset;
+    global stored *to = outputs + outputs_offset + (ulong)first * n;
+    struct sums sums;
 #if LANES > 1
-    local float part[ROWS * LANES];
+    local float part[LANES];
 #endif
 
-    inputs += inputs_offset;
-    outputs += outputs_offset;
-    weights += weights_offset;
-#if LAYER_NORM
-    biases += biases_offset;
-#endif
-#pragma unroll
-    for (uint r = 0; r < ROWS; r++) { /* a block past the last row repeats it */
-        next[r] = inputs + (ulong)min(first + r, end - 1) * n;
-        sum[r] = 0.0f;
-    }
+    begin(&sums, next, n);
     FOR_EACH(i, n)
-#pragma unroll
-    for (uint r = 0; r < ROWS; r++)
-        ADD_TERM(sum[r], load(next[r] + i));
-    for (uint row = first; row < end; row += ROWS) {
-        SUM_LANES(sum, total, part, lane)
+    add(&sums, next + i);
+    for (uint row = first; row < end; row++, to += n) {
+        global const stored *from = next;
+        float squares = total_of(sums.squares);
+        SUM_LANES(squares, part, lane)
 #if LAYER_NORM
-        /* The variance about the mean, from rows that a cache holds by now. */
-#pragma unroll
-        for (uint r = 0; r < ROWS; r++) {
-            mean[r] = total[r] / n;
-            sum[r] = 0.0f;
-        }
-        FOR_EACH(i, n)
-#pragma unroll
-        for (uint r = 0; r < ROWS; r++) {
-            const floatv deviation = load(next[r] + i) - mean[r];
-            sum[r] += deviation * deviation;
-        }
-        SUM_LANES(sum, total, part, lane)
+        global const stored *bias = biases + biases_offset;
+        float deviation = total_of(sums.deviations);
+        SUM_LANES(deviation, part, lane)
+        deviation /= n;
+        const float mean = sums.shift + deviation;
+        const float variance = squares / n - deviation * deviation;
+        const float factor = 1.0f / sqrt((variance < 0.0f ? 0.0f : variance) + epsilon); /* NaN stays */
+#define NORMALISED(i) ((load(from + (i)) - mean) * factor * load(weight + (i)) + load(bias + (i)))
+#else
+        const float factor = 1.0f / sqrt(squares / n + epsilon);
+#define NORMALISED(i) (load(from + (i)) * factor * load(weight + (i)))
 #endif
-#pragma unroll
-        for (uint r = 0; r < ROWS; r++) {
-            factor[r] = 1.0f / sqrt(total[r] / n + epsilon);
-            from[r] = next[r];
-            to[r] = outputs + (ulong)min(row + r, end - 1) * n;
-            next[r] = inputs + (ulong)min(row + ROWS + r, end - 1) * n;
-            sum[r] = 0.0f;
-        }
-        if (row + ROWS < end) {
+        next += n;
+        if (row + 1 < end) {
+            begin(&sums, next, n);
             FOR_EACH(i, n) {
-                const floatv weight = load(weights + i);
-#if LAYER_NORM
-                const floatv bias = load(biases + i);
-#endif
-#pragma unroll
-                for (uint r = 0; r < ROWS; r++) {
-                    ADD_TERM(sum[r], load(next[r] + i));
-                    store(NORMALISE(load(from[r] + i), mean[r], factor[r], weight, bias), to[r] + i);
-                }
+                EACH CALL_FOR(next + PREFETCH * (ulong)n + i + s * VEC);
+                add(&sums, next + i);
+                EACH store(NORMALISED(i + s * VEC), to + i + s * VEC);
             }
         } else {
-            FOR_EACH(i, n) {
-                const floatv weight = load(weights + i);
-#if LAYER_NORM
-                const floatv bias = load(biases + i);
-#endif
-#pragma unroll
-                for (uint r = 0; r < ROWS; r++)
-                    store(NORMALISE(load(from[r] + i), mean[r], factor[r], weight, bias), to[r] + i);
-            }
+            FOR_EACH(i, n)
+            EACH store(NORMALISED(i + s * VEC), to + i + s * VEC);
         }
     }
 }

@@ -7,8 +7,8 @@
 #ifndef HEAD_DIM
 #define HEAD_DIM 128
 #endif
-#ifndef STORED /* 0: f32, 1: f16, 2: bf16 */
-#define STORED 0
+#ifndef FORMAT /* 0: f32, 1: f16, 2: bf16 */
+#define FORMAT 0
 #endif
 #ifndef CHUNK
 #define CHUNK 256
@@ -69,7 +69,7 @@ typedef JOIN(ushort, VEC) ushortv;
 #endif
 
 /* Rows begin at multiples of VEC elements. */
-#if STORED == 0
+#if FORMAT == 0
 typedef float stored;
 static floatv load(global const stored *p) {
     return *(global const floatv *)p;
@@ -77,7 +77,7 @@ static floatv load(global const stored *p) {
 static void store(const floatv v, global stored *p) {
     PUT(v, (global floatv *)p);
 }
-#elif STORED == 1
+#elif FORMAT == 1
 typedef half stored;
 static floatv load(global const stored *p) {
     return LOAD_HALF(p);

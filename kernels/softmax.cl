@@ -1,14 +1,18 @@
-/* softmax.cl - softmax of long rows, such as the vocabulary's, in two launches: a row is cut into parts, so
- * that one alone fills a device too. OpenCL C 1.2, no extension.
+/* softmax.cl - softmax of long rows, such as the vocabulary's. OpenCL C 1.2, no extension.
  *
- * Inputs [m, n], outputs [m, n] in f32, n a multiple of VEC. `softmax_parts` leaves the maximum of each part
- * of CHUNK x LANES vectors and the sum of the exponentials relative to it, [m, parts, 2]; `softmax` reads all
- * of its row's. Range of both: {LANES x parts, m}. */
-#ifndef STORED /* 0: f32, 1: f16, 2: bf16 */
-#define STORED 0
+ * Inputs [m, n], outputs [m, n] in f32, n a multiple of STREAMS x VEC. Where rows are few, two launches cut
+ * them into parts of CHUNK x LANES x STREAMS vectors: `softmax_parts` leaves the maximum of each and the sum
+ * of the exponentials relative to it, [m, parts, 2]; `softmax` reads all of its row's. Range of both: {LANES
+ * x parts, m}. Where rows fill the device, `softmax_rows` goes through the parts of one after the other, and
+ * then writes it while a cache still holds it. Range: {LANES x m}. */
+#ifndef FORMAT /* 0: f32, 1: f16, 2: bf16 */
+#define FORMAT 0
 #endif
 #ifndef CHUNK
-#define CHUNK 256
+#define CHUNK 64
+#endif
+#ifndef STREAMS
+#define STREAMS 1
 #endif
 #ifndef VEC
 #define VEC 16
@@ -38,6 +42,8 @@ typedef uint uintv;
 typedef ushort ushortv;
 #define CONVERT_UINT(v) ((uint)(v))
 #define AS_FLOAT(v)     as_float(v)
+#define AS_UINT(v)      as_uint(v)
+#define IS_NAN(v)       ((uint)isnan(v))
 #define LOAD_HALF(p)    vload_half(0, p)
 #else
 typedef JOIN(float, VEC) floatv;
@@ -45,6 +51,8 @@ typedef JOIN(uint, VEC) uintv;
 typedef JOIN(ushort, VEC) ushortv;
 #define CONVERT_UINT(v) JOIN(convert_uint, VEC)(v)
 #define AS_FLOAT(v)     JOIN(as_float, VEC)(v)
+#define AS_UINT(v)      JOIN(as_uint, VEC)(v)
+#define IS_NAN(v)       AS_UINT(isnan(v))
 #define LOAD_HALF(p)    JOIN(vloada_half, VEC)(0, p)
 #endif
 
@@ -58,12 +66,12 @@ typedef JOIN(ushort, VEC) ushortv;
 #endif
 
 /* Rows begin at multiples of VEC elements. */
-#if STORED == 0
+#if FORMAT == 0
 typedef float stored;
 static floatv load(global const stored *p) {
     return *(global const floatv *)p;
 }
-#elif STORED == 1
+#elif FORMAT == 1
 typedef half stored;
 static floatv load(global const stored *p) {
     return LOAD_HALF(p);
@@ -130,31 +138,87 @@ static float maximum_of(const floatv v) {
 #endif
 #define ADD(a, b) ((a) + (b))
 
-/* The group's vectors, in elements of a row. */
-#define FOR_EACH(i, n)                                                                                       \
-    for (uint i = (get_group_id(0) * (CHUNK * LANES) + get_local_id(0)) * VEC,                               \
-              end = min((uint)(get_group_id(0) + 1) * (CHUNK * LANES * VEC), n);                             \
-         i < end; i += LANES * VEC)
+/* Vectors of a part, in elements of a row: STREAMS x VEC of them at a time, which divide n. */
+#define WIDTH                   (STREAMS * VEC)
+#define PART                    (CHUNK * LANES * WIDTH)
+#define FOR_EACH(i, start, end) for (uint i = (start) + lane * WIDTH; i < (end); i += LANES * WIDTH)
+#define EACH                    _Pragma("unroll") for (uint s = 0; s < STREAMS; s++)
+
+/* x becomes e^x, x <= 0, within a few units in the last place: 2^f, |f| <= 1/2, by a polynomial of degree 5
+ * (relative error 1e-7). Below -87 it is 0; NaN stays NaN. All vectors take each step together: one alone
+ * would wait for its own results. */
+static void exponentials(floatv x[STREAMS]) {
+    const float round_bits = 12582912.0f, log2_e = 1.44269504f; /* adding 1.5 x 2^23 rounds to an integer */
+    floatv within[STREAMS], rounded[STREAMS], f[STREAMS], power[STREAMS];
+    EACH within[s] = max(x[s], -87.0f);
+    EACH rounded[s] = within[s] * log2_e + round_bits;
+    EACH f[s] = within[s] * log2_e - (rounded[s] - round_bits);
+    EACH power[s] = 0.00132764725f * f[s] + 0.00967554189f;
+    EACH power[s] = power[s] * f[s] + 0.0555071309f;
+    EACH power[s] = power[s] * f[s] + 0.240221202f;
+    EACH power[s] = power[s] * f[s] + 0.693146944f;
+    EACH power[s] = power[s] * f[s] + 1.00000012f;
+    EACH power[s] = AS_FLOAT(AS_UINT(power[s]) + (AS_UINT(rounded[s]) << 23));
+    EACH power[s] = select(power[s], (floatv)0.0f, x[s] < -87.0f);
+    EACH x[s] = select(power[s], x[s], IS_NAN(x[s]));
+}
+
+/* Adds elements [start, end) of a row to the sum of its exponentials relative to its maximum. All lanes must
+ * be here, and all have the same at the end. */
+static void add_part(float *maximum, float *sum, global const stored *row, const uint start, const uint end,
+                     local float *part, const uint lane) {
+    floatv most[STREAMS], sums[STREAMS];
+
+    (void)part;
+    EACH most[s] = -INFINITY;
+    EACH sums[s] = 0.0f;
+    FOR_EACH(i, start, end)
+    EACH most[s] = max(most[s], load(row + i + s * VEC));
+    float own = maximum_of(most[0]);
+    for (uint s = 1; s < STREAMS; s++)
+        own = max(own, maximum_of(most[s]));
+    COMBINE(own, part, lane, max)
+    own = max(own, *maximum);
+    const float shift = own == -INFINITY ? 0.0f : own; /* such elements alone add nothing */
+    FOR_EACH(i, start, end) {
+        floatv x[STREAMS];
+        EACH x[s] = load(row + i + s * VEC) - shift;
+        exponentials(x);
+        EACH sums[s] += x[s];
+    }
+    for (uint s = 1; s < STREAMS; s++)
+        sums[0] += sums[s];
+    float added = sum_of(sums[0]);
+    COMBINE(added, part, lane, ADD)
+    *sum = *sum * exp(*maximum - shift) + added;
+    *maximum = own;
+}
+
+static void write_part(global float *to, global const stored *row, const uint start, const uint end,
+                       const float maximum, const float sum, const uint lane) {
+    const float share = 1.0f / sum;
+    FOR_EACH(i, start, end) {
+        floatv x[STREAMS];
+        EACH x[s] = load(row + i + s * VEC) - maximum;
+        exponentials(x);
+        EACH PUT(x[s] * share, (global floatv *)(to + i + s * VEC));
+    }
+}
+
+#if LANES == 1
+#define LOCAL_PART local float *const part = 0;
+#else
+#define LOCAL_PART local float part[LANES];
+#endif
 
 kernel WIDE_VECTORS __attribute__((reqd_work_group_size(LANES, 1, 1))) void
 softmax_parts(global const stored *restrict inputs, const ulong inputs_offset, global float *restrict parts,
               const uint n) {
-    global const stored *from = inputs + inputs_offset + get_group_id(1) * n;
-    const uint lane = get_local_id(0);
-    floatv most = -INFINITY, sums = 0.0f;
-#if LANES > 1
-    local float part[LANES];
-#endif
+    LOCAL_PART
+    const uint lane = get_local_id(0), start = get_group_id(0) * PART, end = min(start + PART, n);
+    float maximum = -INFINITY, sum = 0.0f;
 
-    FOR_EACH(i, n)
-    most = max(most, load(from + i));
-    float maximum = maximum_of(most);
-    COMBINE(maximum, part, lane, max)
-    const float shift = maximum == -INFINITY ? 0.0f : maximum; /* a part of such alone adds nothing */
-    FOR_EACH(i, n)
-    sums += exp(load(from + i) - shift);
-    float sum = sum_of(sums);
-    COMBINE(sum, part, lane, ADD)
+    add_part(&maximum, &sum, inputs + inputs_offset + get_group_id(1) * n, start, end, part, lane);
     if (lane == 0) {
         global float *to = parts + (get_group_id(1) * get_num_groups(0) + get_group_id(0)) * 2;
         to[0] = maximum;
@@ -165,8 +229,7 @@ softmax_parts(global const stored *restrict inputs, const ulong inputs_offset, g
 kernel WIDE_VECTORS __attribute__((reqd_work_group_size(LANES, 1, 1))) void
 softmax(global float *restrict outputs, const ulong outputs_offset, global const stored *restrict inputs,
         const ulong inputs_offset, global const float *restrict parts, const uint n) {
-    global const stored *from = inputs + inputs_offset + get_group_id(1) * n;
-    global float *to = outputs + outputs_offset + get_group_id(1) * n;
+    const uint lane = get_local_id(0), start = get_group_id(0) * PART, end = min(start + PART, n);
     const uint count = get_num_groups(0);
     float maximum = -INFINITY, sum = 0.0f;
 
@@ -175,6 +238,19 @@ softmax(global float *restrict outputs, const ulong outputs_offset, global const
         maximum = max(maximum, parts[2 * p]);
     for (uint p = 0; p < count; p++)
         sum += exp(parts[2 * p] - maximum) * parts[2 * p + 1];
-    FOR_EACH(i, n)
-    PUT(exp(load(from + i) - maximum) / sum, (global floatv *)(to + i));
+    write_part(outputs + outputs_offset + get_group_id(1) * n, inputs + inputs_offset + get_group_id(1) * n,
+               start, end, maximum, sum, lane);
+}
+
+kernel WIDE_VECTORS __attribute__((reqd_work_group_size(LANES, 1, 1))) void
+softmax_rows(global float *restrict outputs, const ulong outputs_offset, global const stored *restrict inputs,
+             const ulong inputs_offset, const uint n) {
+    LOCAL_PART
+    const uint lane = get_local_id(0);
+    const ulong row = get_group_id(0) * (ulong)n;
+    float maximum = -INFINITY, sum = 0.0f;
+
+    for (uint start = 0; start < n; start += PART)
+        add_part(&maximum, &sum, inputs + inputs_offset + row, start, min(start + PART, n), part, lane);
+    write_part(outputs + outputs_offset + row, inputs + inputs_offset + row, 0, n, maximum, sum, lane);
 }

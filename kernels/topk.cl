@@ -18,8 +18,8 @@
 #ifndef GROUPS_USED
 #define GROUPS_USED 4
 #endif
-#ifndef STORED /* 0: f32, 1: f16, 2: bf16 */
-#define STORED 0
+#ifndef FORMAT /* 0: f32, 1: f16, 2: bf16 */
+#define FORMAT 0
 #endif
 #ifndef VEC
 #define VEC 16
@@ -58,12 +58,12 @@ typedef JOIN(ushort, VEC) ushortv;
 #endif
 
 /* Rows begin at multiples of VEC elements. */
-#if STORED == 0
+#if FORMAT == 0
 typedef float stored;
 static floatv load(global const stored *p) {
     return *(global const floatv *)p;
 }
-#elif STORED == 1
+#elif FORMAT == 1
 typedef half stored;
 static floatv load(global const stored *p) {
     return LOAD_HALF(p);

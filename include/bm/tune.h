@@ -13,7 +13,7 @@ struct bm_tune_item {
 };
 
 struct bm_tune_options {
-    double budget_s;            /* 0: 5 s for each class, at least 60 s */
+    double budget_s;            /* 0: up to 5 s for each class, by its parameters, at least 60 s */
     uint64_t seed;              /* of inputs and of the order of trials */
     const char *kernels_folder; /* NULL: the program's own */
 };

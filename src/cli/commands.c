@@ -60,7 +60,7 @@ static const struct option verify_options[] = {
 static const struct option tune_options[] = {
     {"suite", "NAME|FILE", "whose shapes: `benchmark suites`; default quick", OPTION_TEXT,
      &settings.run.suite},
-    {"budget", "SECONDS", "default: 5 for each class of shapes, at least 60", OPTION_SECONDS,
+    {"budget", "SECONDS", "default: up to 5 for each class of shapes, at least 60", OPTION_SECONDS,
      &settings.run.budget_s},
     {"seed", "N", "of inputs and of the order of trials; default 1", OPTION_SEED, &settings.run.seed},
     {"routing", "uniform|zipf", "of tokens to experts; zipf: a few get most; default uniform", OPTION_CHOICE,

@@ -52,7 +52,7 @@ void tune_confirm(struct tune_run *run, struct bm_tune_class *the_class, const s
     const struct bm_case *cases = the_class->cases;
     bool serves = confirm_case(run, the_class, 0, found);
     for (unsigned i = 1; serves && i < the_class->case_count && !tune_stop_requested(run); i++) {
-        double times_larger = cases[i].workload->flops(&cases[i]) / cases[0].workload->flops(&cases[0]);
+        double times_larger = tune_work_of(&cases[i]) / tune_work_of(&cases[0]);
         double about_ns = ABOUT_LAUNCHES * times_larger * the_class->after_ns[0];
         if ((double)bm_clock_now(&bm_clock_monotonic) + about_ns > (double)deadline_ns)
             break;

@@ -199,6 +199,15 @@ static void warm_up(struct tune_run *run, struct bm_tune_class *the_class) {
         backend->discard(prepared);
 }
 
+/* Of the time that is left, with those that come after it. */
+static double share_of(const struct tune_run *run, size_t c) {
+    unsigned all = 0;
+    for (size_t i = c; i < run->plan->count; i++)
+        if (i == c || run->plan->classes[i].status == BM_TUNE_PENDING)
+            all += tune_weight(&run->plan->classes[i]);
+    return all > 0 ? (double)tune_weight(&run->plan->classes[c]) / all : 1;
+}
+
 static enum bm_status tune_classes(struct tune_run *run, struct bm_error *error) {
     const size_t count = run->plan->count;
     enum bm_status status = BM_OK;
@@ -212,8 +221,10 @@ static enum bm_status tune_classes(struct tune_run *run, struct bm_error *error)
             continue;
         tune_tell(run, the_class, 0);
         warm_up(run, the_class);
+        if (seconds_left(run) <= 0)
+            continue;
         uint64_t now = bm_clock_now(&bm_clock_monotonic);
-        tune_class(run, the_class, now + (uint64_t)(fmax(seconds_left(run), 0) * 1e9) / (count - c));
+        tune_class(run, the_class, now + (uint64_t)(1e9 * seconds_left(run) * share_of(run, c)));
         if (the_class->status == BM_TUNE_IMPROVED)
             status = save(run, the_class, error);
     }

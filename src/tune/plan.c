@@ -5,7 +5,19 @@
 
 #include "tune.h"
 
-enum { SECONDS_PER_CLASS = 5, LEAST_SECONDS = 60 };
+/* A share of the budget for each parameter of a kernel. Beyond ten, most matter little. */
+#define SECONDS_PER_WEIGHT 0.5
+enum { MOST_WEIGHT = 10, LEAST_SECONDS = 60 };
+
+unsigned tune_weight(const struct bm_tune_class *the_class) {
+    size_t count = the_class->workload->tunable_count;
+    return count < MOST_WEIGHT ? (unsigned)count : MOST_WEIGHT;
+}
+
+/* What larger cases have more of, whether they compute or only move. */
+double tune_work_of(const struct bm_case *the_case) {
+    return the_case->workload->flops(the_case) + the_case->workload->bytes(the_case);
+}
 
 const char *bm_tune_status_name(enum bm_tune_status status) {
     static const char *const names[] = {"pending", "improved", "unchanged", "skipped", "failed"};
@@ -47,7 +59,7 @@ static enum bm_status find_classes(const struct bm_tune_item *items, size_t item
 static int compare_work(const void *left, const void *right) {
     const struct bm_case *a = *(const struct bm_case *const *)left,
                          *b = *(const struct bm_case *const *)right;
-    double work_a = a->workload->flops(a), work_b = b->workload->flops(b);
+    double work_a = tune_work_of(a), work_b = tune_work_of(b);
     char key_a[BM_KEY_SIZE], key_b[BM_KEY_SIZE];
     if (work_a != work_b)
         return work_a < work_b ? -1 : 1;
@@ -87,8 +99,10 @@ enum bm_status bm_tune_plan_create(const struct bm_tune_options *options, const 
     for (size_t c = 0; status == BM_OK && c < plan->count; c++)
         pick_cases(items, item_count, &plan->classes[c], distinct);
     free(distinct);
-    plan->budget_s = options->budget_s > 0 ? options->budget_s
-                                           : fmax(LEAST_SECONDS, SECONDS_PER_CLASS * (double)plan->count);
+    plan->budget_s = 0;
+    for (size_t c = 0; c < plan->count; c++)
+        plan->budget_s += SECONDS_PER_WEIGHT * tune_weight(&plan->classes[c]);
+    plan->budget_s = options->budget_s > 0 ? options->budget_s : fmax(LEAST_SECONDS, plan->budget_s);
     if (status == BM_OK && plan->count == 0)
         status = bm_fail(error, BM_INVALID, "the selectors leave nothing to tune");
     if (status != BM_OK)

@@ -22,6 +22,11 @@ void tune_tell(const struct tune_run *run, const struct bm_tune_class *the_class
 /* What a device cannot hold or do is skipped, anything else failed. */
 void tune_give_up(struct bm_tune_class *the_class, enum bm_status status, const char *reason);
 
+/* A class's share of the time: the number of parameters to search, up to ten. */
+unsigned tune_weight(const struct bm_tune_class *the_class);
+/* FLOPs and bytes: an order of cases by size. */
+double tune_work_of(const struct bm_case *the_case);
+
 /* ---- candidates for one case of a class ---- */
 
 enum { TUNE_VARIANTS = 4 };

@@ -1,10 +1,11 @@
 /* Classes of shapes: cases of a class have the same best parameters, near enough.
  *
  * Of a matrix product m decides most: how many rows share a read of the weights. Its classes are narrow where
- * that share changes the kernel, m 2-8, 9-32, 33-128, 129-512, 513+. Where m tokens
- * go to experts, the rows of one expert count. n and k decide how many panels there are to share out and
+ * that share changes the kernel, m 2-8, 9-32, 33-128, 129-512, 513+ (a gemv has none). Where m tokens go to
+ * experts, the rows of one expert count. n and k decide how many panels there are to share out and
  * whether one stays in a cache; powers of four are near enough for both. Attention is told apart by phase,
- * head size and, in decode, by how many query heads share a KV head. */
+ * head size and, in decode, by how many query heads share a KV head; work on rows alone by how many there
+ * are, one among them, and how long. */
 #include "internal.h"
 
 static void append_m(uint64_t m, struct bm_text *text) {
@@ -38,12 +39,15 @@ void bm_case_class(const struct bm_case *c, char shape_class[BM_CLASS_SIZE]) {
         bm_text_append(&text, "%s/d%u", bm_phase_name(c->phase), (unsigned)c->head_dim);
         if (c->phase == BM_PHASE_DECODE && c->kv_heads)
             bm_text_append(&text, "/g%u", (unsigned)(c->heads / c->kv_heads));
-    } else if (!c->workload->is_ceiling && c->n && c->k) {
+    } else if (!c->workload->is_ceiling && c->n) {
         const uint64_t rows = c->experts ? bm_routed_rows(c) : c->m;
         if (c->experts || c->m > 1)
             append_m(rows, &text);
+        else if (!c->k)
+            bm_text_append(&text, "m1/");
         append_range('n', c->n, &text);
-        append_range('k', c->k, &text);
+        if (c->k)
+            append_range('k', c->k, &text);
     }
     bm_string_set(shape_class, BM_CLASS_SIZE, text.failed || !text.data ? "" : text.data);
     bm_text_fini(&text);

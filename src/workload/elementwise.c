@@ -11,8 +11,8 @@
 enum { OUTPUTS, INPUTS, ADDED };
 
 static const struct bm_tunable tunables[] = {
-    {"ROWS", 1, 8, true}, {"STREAMS", 1, 8, true},  {"CHUNK", 1, 4096, false},
-    {"VEC", 1, 16, true}, {"LANES", 1, 1024, true}, {"NONTEMPORAL", 0, 1, false},
+    {"ROWS", 1, 8, true},     {"STREAMS", 1, 8, true},   {"CHUNK", 1, 4096, false},    {"VEC", 1, 16, true},
+    {"LANES", 1, 1024, true}, {"PREFETCH", 0, 8, false}, {"NONTEMPORAL", 0, 1, false},
 };
 
 /* What sets them apart. */
@@ -47,11 +47,15 @@ static void safe_parameters(const struct bm_case *c, const struct bm_target *tar
                             struct bm_parameters *parameters) {
     const bool grouped = target->is_gpu && target->max_group_items >= 64;
     *parameters = (struct bm_parameters){0};
-    bm_parameters_set(parameters, "ROWS", grouped ? 1 : 4);
-    bm_parameters_set(parameters, "STREAMS", grouped || c->dtype->activation == BM_ELEMENT_F32 ? 1 : 2);
+    /* Where there is arithmetic to wait for, several rows are in hand: each is a stream of memory of its own.
+     */
+    const bool light = c->workload == &bm_workload_residual, narrow = c->dtype->activation != BM_ELEMENT_F32;
+    bm_parameters_set(parameters, "ROWS", grouped || light ? 1 : 4);
+    bm_parameters_set(parameters, "STREAMS", grouped ? 1 : light ? 4 : narrow ? 2 : 1);
     bm_parameters_set(parameters, "CHUNK", grouped ? 1 : 1024);
     bm_parameters_set(parameters, "VEC", grouped ? 4 : 16);
     bm_parameters_set(parameters, "LANES", grouped ? 64 : 1);
+    bm_parameters_set(parameters, "PREFETCH", !grouped && !light);
     bm_parameters_set(parameters, "NONTEMPORAL", !grouped && !c->hot);
 }
 
@@ -81,11 +85,10 @@ static enum bm_status plan_elementwise(const struct bm_case *c, const struct bm_
     bm_plan_begin(plan, "elementwise.cl", lanes > 1 ? "group_chunks" : "item_chunks", "f32_vector",
                   &parameters);
     bm_rows_define(plan, element, c->n);
-    const uint64_t vec = (uint64_t)bm_parameters_get(&plan->defines, "VEC", 1);
-    const uint64_t streams =
-        bm_power_of_two_divisor(c->n / vec, (uint64_t)bm_parameters_get(&parameters, "STREAMS", 1));
+    bm_rows_limit_streams(plan, c->n);
+    const uint64_t width = (uint64_t)(bm_parameters_get(&plan->defines, "VEC", 1) *
+                                      bm_parameters_get(&plan->defines, "STREAMS", 1));
     const uint64_t rows = bm_power_of_two_divisor(c->m, (uint64_t)bm_parameters_get(&parameters, "ROWS", 1));
-    bm_parameters_set(&plan->defines, "STREAMS", (int64_t)streams);
     bm_parameters_set(&plan->defines, "ROWS", (int64_t)rows);
     bm_plan_rotating_output(plan, "outputs", element, c->m * c->n);
     bm_plan_tensor(plan, "inputs", element, BM_ROLE_COLD,
@@ -94,7 +97,7 @@ static enum bm_status plan_elementwise(const struct bm_case *c, const struct bm_
         bm_plan_tensor(plan, "added", element, BM_ROLE_COLD, c->m * c->n);
     struct bm_launch *launch = bm_plan_launch(plan, name, 2);
     launch->local[0] = lanes;
-    launch->global[0] = bm_ceil_div(c->n, chunk * lanes * streams * vec) * lanes;
+    launch->global[0] = bm_ceil_div(c->n, chunk * lanes * width) * lanes;
     launch->global[1] = c->m / rows;
     for (unsigned t = OUTPUTS; t < plan->tensor_count; t++)
         bm_launch_tensor(launch, plan, t);

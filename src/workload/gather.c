@@ -14,7 +14,7 @@
 enum { OUTPUTS, INPUTS };
 
 static const struct bm_tunable tunables[] = {
-    {"CHUNK", 1, 4096, false}, {"VEC", 1, 16, true}, {"LANES", 1, 1024, true}, {"NONTEMPORAL", 0, 1, false}};
+    {"ROWS", 1, 256, true}, {"VEC", 1, 16, true}, {"LANES", 1, 1024, true}, {"NONTEMPORAL", 0, 1, false}};
 
 static double no_flops(const struct bm_case *c) {
     (void)c;
@@ -25,7 +25,7 @@ static void safe_parameters(const struct bm_case *c, const struct bm_target *tar
                             struct bm_parameters *parameters) {
     const bool grouped = target->is_gpu && target->max_group_items >= 128;
     *parameters = (struct bm_parameters){0};
-    bm_parameters_set(parameters, "CHUNK", grouped ? 1 : 1024);
+    bm_parameters_set(parameters, "ROWS", grouped ? 1 : c->workload == &bm_workload_embedding ? 4 : 16);
     bm_parameters_set(parameters, "VEC", grouped ? 4 : 16);
     bm_parameters_set(parameters, "LANES", grouped ? 128 : 1);
     bm_parameters_set(parameters, "NONTEMPORAL", !grouped && !c->hot);
@@ -33,7 +33,7 @@ static void safe_parameters(const struct bm_case *c, const struct bm_target *tar
 
 /* What both plans begin with. */
 static enum bm_status begin(const struct bm_case *c, const struct bm_target *target,
-                            const struct bm_parameters *given, struct bm_plan *plan, uint64_t *chunk,
+                            const struct bm_parameters *given, struct bm_plan *plan, uint64_t *rows,
                             uint64_t *lanes, struct bm_error *error) {
     const char *name = c->workload->name;
     struct bm_parameters safe, parameters;
@@ -49,10 +49,10 @@ static enum bm_status begin(const struct bm_case *c, const struct bm_target *tar
     if (status)
         return status;
     *lanes = (uint64_t)bm_parameters_get(&parameters, "LANES", 0);
-    *chunk = (uint64_t)bm_parameters_get(&parameters, "CHUNK", 0) * *lanes;
+    *rows = (uint64_t)bm_parameters_get(&parameters, "ROWS", 0);
     status = bm_tunables_check_group(name, (int64_t)*lanes, target, error);
     if (!status)
-        bm_plan_begin(plan, "gather.cl", *lanes > 1 ? "group_chunks" : "item_chunks", "-", &parameters);
+        bm_plan_begin(plan, "gather.cl", *lanes > 1 ? "group_rows" : "item_rows", "-", &parameters);
     return status;
 }
 
@@ -98,21 +98,22 @@ static uint64_t step_of(const struct bm_case *c) {
 static enum bm_status plan_embedding(const struct bm_case *c, const struct bm_target *target,
                                      const struct bm_parameters *given, struct bm_plan *plan,
                                      struct bm_error *error) {
-    uint64_t chunk, lanes;
-    enum bm_status status = begin(c, target, given, plan, &chunk, &lanes, error);
+    uint64_t rows, lanes;
+    enum bm_status status = begin(c, target, given, plan, &rows, &lanes, error);
     if (status)
         return status;
     const enum bm_element element = c->dtype->activation;
     bm_rows_define(plan, element, c->n);
     bm_plan_rotating_output(plan, "outputs", element, c->m * c->n);
     bm_plan_tensor(plan, "table", element, BM_ROLE_COLD, c->m * c->n);
-    struct bm_launch *launch = bm_plan_launch(plan, "embedding", 2);
+    rows = bm_power_of_two_divisor(c->m, rows < 8 ? rows : 8); /* more than eight streams help nobody */
+    bm_parameters_set(&plan->defines, "ROWS", (int64_t)rows);
+    struct bm_launch *launch = bm_plan_launch(plan, "embedding", 1);
     launch->local[0] = lanes;
-    launch->global[0] =
-        bm_ceil_div(c->n / (uint64_t)bm_parameters_get(&plan->defines, "VEC", 1), chunk) * lanes;
-    launch->global[1] = c->m;
+    launch->global[0] = c->m / rows * lanes;
     bm_launch_tensor(launch, plan, OUTPUTS);
     bm_launch_tensor(launch, plan, INPUTS);
+    bm_launch_uint(launch, c->m);
     bm_launch_uint(launch, c->n);
     bm_launch_uint(launch, step_of(c));
     return finish(plan, target, error);
@@ -204,8 +205,8 @@ static double kv_bytes(const struct bm_case *c) {
 static enum bm_status plan_kv(const struct bm_case *c, const struct bm_target *target,
                               const struct bm_parameters *given, struct bm_plan *plan,
                               struct bm_error *error) {
-    uint64_t chunk, lanes;
-    enum bm_status status = begin(c, target, given, plan, &chunk, &lanes, error);
+    uint64_t rows, lanes;
+    enum bm_status status = begin(c, target, given, plan, &rows, &lanes, error);
     if (status)
         return status;
     bm_rows_define(plan, c->dtype->activation, c->head_dim);
@@ -214,20 +215,18 @@ static enum bm_status plan_kv(const struct bm_case *c, const struct bm_target *t
     bm_parameters_set(&plan->defines, "WRITTEN", c->dtype->kv);
     bm_parameters_set(&plan->defines, "HEAD_DIM", c->head_dim);
     bm_parameters_set(&plan->defines, "V_DIM", c->v_dim);
-    const uint64_t vectors = (uint64_t)c->tokens * (c->head_dim + c->v_dim) /
-                             (uint64_t)bm_parameters_get(&plan->defines, "VEC", 1);
     bm_plan_rotating_output(plan, "cache", c->dtype->kv, lines_of(c) * (c->head_dim + c->v_dim));
     bm_plan_tensor(plan, "inputs", c->dtype->activation, BM_ROLE_COLD,
                    (uint64_t)c->batch * c->tokens * width_of(c));
-    struct bm_launch *launch = bm_plan_launch(plan, "kv_write", 3);
+    struct bm_launch *launch = bm_plan_launch(plan, "kv_write", 2);
     launch->local[0] = lanes;
-    launch->global[0] = bm_ceil_div(vectors, chunk) * lanes;
-    launch->global[1] = c->kv_heads;
-    launch->global[2] = c->batch;
+    launch->global[0] = bm_ceil_div(c->tokens, rows) * lanes;
+    launch->global[1] = c->batch;
     bm_launch_tensor(launch, plan, OUTPUTS);
     bm_launch_tensor(launch, plan, INPUTS);
     bm_launch_uint(launch, c->tokens);
     bm_launch_uint(launch, c->heads);
+    bm_launch_uint(launch, c->kv_heads);
     return finish(plan, target, error);
 }
 

@@ -110,11 +110,14 @@ void bm_rows_shape(const struct bm_case *c, struct bm_text *text); /* "m512n4096
 static inline double bm_rows_element(const struct bm_case *c) {
     return bm_element_bytes_each(c->dtype->activation);
 }
-/* Sets the defines STORED (enum bm_element) and VEC, the latter lowered to what divides `n`. */
+/* Sets the defines FORMAT (enum bm_element) and VEC, the latter lowered to what divides `n`. */
 void bm_rows_define(struct bm_plan *plan, enum bm_element stored, uint64_t n);
 
 /* Lowers VEC of the defines to a power of two that divides `length` too. */
 void bm_rows_limit_vec(struct bm_plan *plan, uint64_t length);
+
+/* Lowers STREAMS likewise, so that STREAMS x VEC divides n. */
+void bm_rows_limit_streams(struct bm_plan *plan, uint64_t n);
 
 /* Checks of outputs [m, n]: all of them where that is cheap, else a run of every row. */
 struct bm_row_run {

@@ -22,9 +22,15 @@ void bm_rows_limit_vec(struct bm_plan *plan, uint64_t length) {
     bm_parameters_set(&plan->defines, "VEC", (int64_t)bm_power_of_two_divisor(length, wanted));
 }
 
+void bm_rows_limit_streams(struct bm_plan *plan, uint64_t n) {
+    const uint64_t vec = (uint64_t)bm_parameters_get(&plan->defines, "VEC", 1);
+    const uint64_t wanted = (uint64_t)bm_parameters_get(&plan->defines, "STREAMS", 1);
+    bm_parameters_set(&plan->defines, "STREAMS", (int64_t)bm_power_of_two_divisor(n / vec, wanted));
+}
+
 void bm_rows_define(struct bm_plan *plan, enum bm_element stored, uint64_t n) {
     bm_rows_limit_vec(plan, n);
-    bm_parameters_set(&plan->defines, "STORED", stored);
+    bm_parameters_set(&plan->defines, "FORMAT", stored);
 }
 
 /* All of them up to 4 Mi outputs. */

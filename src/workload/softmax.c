@@ -11,8 +11,9 @@
 
 enum { OUTPUTS, INPUTS, PARTS };
 
-static const struct bm_tunable tunables[] = {
-    {"CHUNK", 1, 4096, false}, {"VEC", 1, 16, true}, {"LANES", 1, 1024, true}, {"NONTEMPORAL", 0, 1, false}};
+static const struct bm_tunable tunables[] = {{"CHUNK", 1, 4096, false}, {"STREAMS", 1, 8, true},
+                                             {"WHOLE", 0, 1, false},    {"VEC", 1, 16, true},
+                                             {"LANES", 1, 1024, true},  {"NONTEMPORAL", 0, 1, false}};
 
 static double flops(const struct bm_case *c) {
     return 4.0 * (double)c->m * (double)c->n;
@@ -30,9 +31,11 @@ static void safe_parameters(const struct bm_case *c, const struct bm_target *tar
                             struct bm_parameters *parameters) {
     const bool grouped = target->is_gpu && target->max_group_items >= 256 && target->local_bytes >= 2048;
     *parameters = (struct bm_parameters){0};
-    bm_parameters_set(parameters, "CHUNK", grouped ? 4 : 256);
+    bm_parameters_set(parameters, "CHUNK", grouped ? 4 : 64);
+    bm_parameters_set(parameters, "STREAMS", grouped ? 1 : 4);
     bm_parameters_set(parameters, "VEC", grouped ? 4 : 16);
     bm_parameters_set(parameters, "LANES", grouped ? 256 : 1);
+    bm_parameters_set(parameters, "WHOLE", c->m >= UINT64_C(4) * target->compute_units);
     bm_parameters_set(parameters, "NONTEMPORAL", !grouped && !c->hot);
 }
 
@@ -54,31 +57,46 @@ static enum bm_status plan_softmax(const struct bm_case *c, const struct bm_targ
         return status;
     const uint64_t chunk = (uint64_t)bm_parameters_get(&parameters, "CHUNK", 0);
     const uint64_t lanes = (uint64_t)bm_parameters_get(&parameters, "LANES", 0);
+    const bool whole = bm_parameters_get(&parameters, "WHOLE", 0) != 0;
     status = bm_tunables_check_group("softmax", (int64_t)lanes, target, error);
     if (!status && lanes > 1)
         status = bm_tunables_check_local("softmax", lanes * sizeof(float), target, error);
     if (status)
         return status;
 
-    bm_plan_begin(plan, "softmax.cl", lanes > 1 ? "group_parts" : "item_parts", "f32_vector", &parameters);
+    bm_plan_begin(plan, "softmax.cl",
+                  whole       ? (lanes > 1 ? "group_rows" : "item_rows")
+                  : lanes > 1 ? "group_parts"
+                              : "item_parts",
+                  "f32_vector", &parameters);
     bm_rows_define(plan, c->dtype->activation, c->n);
-    const uint64_t vec = (uint64_t)bm_parameters_get(&plan->defines, "VEC", 1);
-    const uint64_t parts = bm_ceil_div(c->n, chunk * lanes * vec);
+    bm_rows_limit_streams(plan, c->n);
+    const uint64_t width = (uint64_t)(bm_parameters_get(&plan->defines, "VEC", 1) *
+                                      bm_parameters_get(&plan->defines, "STREAMS", 1));
+    const uint64_t parts = bm_ceil_div(c->n, chunk * lanes * width);
     bm_plan_rotating_output(plan, "outputs", BM_ELEMENT_F32, c->m * c->n);
     bm_plan_tensor(plan, "inputs", c->dtype->activation, BM_ROLE_COLD, c->m * c->n);
-    bm_plan_tensor(plan, "parts", BM_ELEMENT_F32, BM_ROLE_SCRATCH, c->m * parts * 2);
-    struct bm_launch *reduce = bm_plan_launch(plan, "softmax_parts", 2);
-    bm_launch_tensor(reduce, plan, INPUTS);
-    bm_launch_tensor(reduce, plan, PARTS);
-    struct bm_launch *finish = bm_plan_launch(plan, "softmax", 2);
-    for (unsigned t = OUTPUTS; t <= PARTS; t++)
-        bm_launch_tensor(finish, plan, t);
+    if (whole) {
+        struct bm_launch *launch = bm_plan_launch(plan, "softmax_rows", 1);
+        launch->global[0] = c->m * lanes;
+        bm_launch_tensor(launch, plan, OUTPUTS);
+        bm_launch_tensor(launch, plan, INPUTS);
+    } else {
+        bm_plan_tensor(plan, "parts", BM_ELEMENT_F32, BM_ROLE_SCRATCH, c->m * parts * 2);
+        struct bm_launch *reduce = bm_plan_launch(plan, "softmax_parts", 2);
+        bm_launch_tensor(reduce, plan, INPUTS);
+        bm_launch_tensor(reduce, plan, PARTS);
+        struct bm_launch *finish = bm_plan_launch(plan, "softmax", 2);
+        for (unsigned t = OUTPUTS; t <= PARTS; t++)
+            bm_launch_tensor(finish, plan, t);
+        for (unsigned l = 0; l < plan->launch_count; l++) {
+            plan->launches[l].global[0] = parts * lanes;
+            plan->launches[l].global[1] = c->m;
+        }
+    }
     for (unsigned l = 0; l < plan->launch_count; l++) {
-        struct bm_launch *launch = &plan->launches[l];
-        launch->local[0] = lanes;
-        launch->global[0] = parts * lanes;
-        launch->global[1] = c->m;
-        bm_launch_uint(launch, c->n);
+        plan->launches[l].local[0] = lanes;
+        bm_launch_uint(&plan->launches[l], c->n);
     }
     status = bm_plan_fits(plan, target, error);
     if (status)

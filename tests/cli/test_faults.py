@@ -135,7 +135,9 @@ class Disguised(ProgramTest):
         (device,) = document["devices"]
         self.assertEqual((device["id"], device["kind"], device["pci"], device["hardware"]), (gpu["id"], "gpu", GPU["pci"], gpu["id"]))
         self.assertEqual({row["device"] for row in document["results"]}, {gpu["id"]})
-        self.assertEqual({row["verification"]["status"] for row in document["results"]}, {"passed"})
+        # PoCL has no matrix units, whatever its name: their ceilings are skipped.
+        run = [row for row in document["results"] if not ("_matrix" in row["key"] and row["status"] == "skipped")]
+        self.assertEqual({row["verification"]["status"] for row in run}, {"passed"})
         self.assertIn(f"{gpu['id']}: {GPU['device_name']}", result.out)
         plans = {self.benchmark("run", "--dry-run", *TINY, "--device", selector, env=env).out for selector in (gpu["id"], "gpu", "test 9000")}
         self.assertEqual(len(plans), 1)

@@ -150,7 +150,8 @@ class Layer(ProgramTest):
         others = [row for row in rows if row["case"]["workload"] not in ("gemm", "gemv", "attention")]
         for row in others:
             self.assertEqual((row["status"], row["case"]["dtype"]), ("ok", "bf16"), row)
-        ops = {"embedding", "norm", "rope", "kv_write", "act", "top_k", "experts_act", "shared_act", "residual", "softmax"}
+        ops = {"embedding", "norm", "rope", "kv_write", "act", "top_k", "experts_gate_up", "experts_act",
+               "experts_down", "shared_act", "residual", "softmax"}
         for item, phase in zip(document["devices"][0]["summary"], ("prefill", "decode")):
             self.assertEqual({row["case"]["op"] for row in others if row["case"]["phase"] == phase}, ops)
             self.assertLessEqual(ops, set(item["ops"]), "and the summary counts them")

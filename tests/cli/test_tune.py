@@ -12,7 +12,7 @@ from harness import TINY, ProgramTest, layer, main
 
 KERNELS = Path(os.environ["BM_SOURCE_DIR"]) / "kernels"
 SLOW = {"gemm": {"f32": {"GROUPED": 0, "PANEL_N": 16, "TILE_N": 16, "TILE_M": 1, "BLOCK_M": 1, "BLOCK_K": 16, "VEC": 16, "STAGE": 0,
-                         "PREFETCH": 0, "PACK_LANES": 1}}}
+                         "PREFETCH": 0, "PACK_LANES": 1, "MATRIX_UNIT": 0, "BUFFERS": 2}}}
 # Large enough for its parameters to matter, small enough for seconds.
 MODEL = {
     "id": "small", "name": "Small", "layers": 1, "hidden": 512, "heads": 4, "kv_heads": 4, "head_dim": 128, "attention": "mha",
@@ -64,7 +64,8 @@ class Tuning(TuneTest):
         self.assertTrue(improved, result)
         for row in report["classes"]:
             self.assertEqual((row["device"], row["backend"], row["workload"], row["dtype"]), ("cpu0", "opencl/pocl", "gemm", "f32"))
-            self.assertEqual((row["before_from"], row["before"], row["wrong"]), ("shipped", SLOW["gemm"]["f32"], 0))
+            self.assertEqual((row["before_from"], row["wrong"]), ("shipped", 0))
+            self.assertLessEqual(SLOW["gemm"]["f32"].items(), row["before"].items())  # what it leaves out is safe
             if row["status"] != "pending":  # on a busy machine no time may be left for the last one
                 self.assertGreater(row["tried"], 0)
         for row in improved.values():
@@ -83,8 +84,10 @@ class Tuning(TuneTest):
             kernels = self.kernels_of(command)
             self.assertIn("tuned", {kernel["parameters_from"] for kernel in kernels})
             for kernel in kernels:
-                known = [row["after"] for row in improved.values()] if kernel["parameters_from"] == "tuned" else [SLOW["gemm"]["f32"]]
-                self.assertIn(kernel["parameters"], known)
+                if kernel["parameters_from"] == "tuned":
+                    self.assertIn(kernel["parameters"], [row["after"] for row in improved.values()])
+                else:
+                    self.assertLessEqual(SLOW["gemm"]["f32"].items(), kernel["parameters"].items())
 
         # a second search starts from there, and what it does not improve stays
         _, again = self.tune(budget="2")

@@ -91,7 +91,7 @@ Test(saved, a_real_file) {
     struct bm_saved saved;
     struct bm_error error = {0};
     char path[512];
-    snprintf(path, sizeof path, "%s/results/reference/amd-epyc-zen5-2core-vm.json", getenv("BM_SOURCE_DIR"));
+    snprintf(path, sizeof path, "%s/tests/data/recorded-run.json", getenv("BM_SOURCE_DIR"));
     cr_assert_eq(bm_saved_load(path, &options, &saved, &error), BM_OK, "%s", error.message);
     json_t *json = json_load_file(path, 0, NULL);
     cr_assert_not_null(json);

@@ -68,18 +68,22 @@ Test(tune_plan, many_cases_are_stood_for_by_some) {
         cr_expect_lt(plan.classes[0].cases[i - 1].n, plan.classes[0].cases[i].n);
 }
 
-Test(tune_plan, the_budget_grows_with_the_classes) {
-    struct bm_tune_item items[20];
+Test(tune_plan, the_budget_grows_with_the_classes_and_their_parameters) {
+    struct bm_tune_item items[40];
+    const double of_gemv = 0.5 * (double)bm_workload_find("gemv")->tunable_count;
     for (size_t i = 0; i < BM_COUNT_OF(items); i++)
         items[i] = item(i, "gemv", "f16", 1, 4096, 4096);
     create(items, 1, 0);
     cr_expect_eq(plan.budget_s, 60);
-    create(items, 12, 0);
-    cr_expect_eq(plan.budget_s, 60);
-    create(items, 20, 0);
-    cr_expect_eq(plan.budget_s, 100);
-    create(items, 20, 7.5);
+    create(items, 40, 0);
+    cr_expect_eq(plan.budget_s, 40 * of_gemv);
+    create(items, 40, 7.5);
     cr_expect_eq(plan.budget_s, 7.5);
+    for (size_t i = 0; i < BM_COUNT_OF(items); i++)
+        items[i] = item(i, "gemm", "f16", 128, 4096, 4096);
+    cr_assert_geq(items[0].the_case.workload->tunable_count, 10);
+    create(items, 40, 0);
+    cr_expect_eq(plan.budget_s, 40 * 5);
 }
 
 Test(tune_plan, ceilings_choose_for_themselves) {

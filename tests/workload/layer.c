@@ -50,47 +50,51 @@ static void run_rows(const char *const *workloads, size_t workload_count, const 
 static void run_norm(bool small) {
     static const char *const workloads[] = {"rmsnorm", "layernorm"};
     static const struct tuning tunings[] = {{false, false, ""},
-                                            {true, false, "VEC=4 BLOCKS=2"},
-                                            {false, false, "ROWS=4 BLOCKS=3 NONTEMPORAL=0"},
+                                            {true, false, "VEC=4 ROWS=2 STREAMS=2 PREFETCH=0"},
+                                            {false, false, "ROWS=3 STREAMS=8 NONTEMPORAL=0 PREFETCH=2"},
                                             {true, true, "VEC=4 LANES=8 ROWS=2"},
                                             {false, true, ""},
-                                            {false, true, "VEC=1 LANES=64 BLOCKS=2 NONTEMPORAL=1"}};
+                                            {false, true, "VEC=1 LANES=64 ROWS=2 STREAMS=2 NONTEMPORAL=1"}};
     run_rows(workloads, BM_COUNT_OF(workloads), tunings, BM_COUNT_OF(tunings), small);
 }
 
 static void run_elementwise(bool small) {
     static const char *const workloads[] = {"swiglu", "gelu", "residual"};
-    static const struct tuning tunings[] = {{false, false, ""},
-                                            {true, false, "VEC=4 CHUNK=2 STREAMS=2 ROWS=1"},
-                                            {false, false, "CHUNK=3 STREAMS=4 ROWS=2 NONTEMPORAL=0"},
-                                            {true, true, "VEC=4 LANES=4"},
-                                            {false, true, ""},
-                                            {false, true, "VEC=2 LANES=32 STREAMS=2 CHUNK=3 ROWS=2"}};
+    static const struct tuning tunings[] = {
+        {false, false, ""},
+        {true, false, "VEC=4 CHUNK=2 STREAMS=2 ROWS=1 PREFETCH=0"},
+        {false, false, "CHUNK=3 STREAMS=4 ROWS=2 NONTEMPORAL=0 PREFETCH=1"},
+        {true, true, "VEC=4 LANES=4"},
+        {false, true, ""},
+        {false, true, "VEC=2 LANES=32 STREAMS=2 CHUNK=3 ROWS=2"}};
     run_rows(workloads, BM_COUNT_OF(workloads), tunings, BM_COUNT_OF(tunings), small);
 }
 
 static void run_softmax(bool small) {
     static const char *const workloads[] = {"softmax"};
     static const struct tuning tunings[] = {{false, false, ""},
-                                            {true, false, "VEC=4 CHUNK=2"},
-                                            {false, false, "CHUNK=7 VEC=8 NONTEMPORAL=0"},
+                                            {true, false, "VEC=4 CHUNK=2 STREAMS=2"},
+                                            {false, false, "CHUNK=7 VEC=8 STREAMS=1 NONTEMPORAL=0"},
                                             {true, true, "VEC=4 LANES=4 CHUNK=1"},
                                             {false, true, ""},
-                                            {false, true, "VEC=1 LANES=128 CHUNK=3"}};
+                                            {false, true, "VEC=1 LANES=128 CHUNK=3"},
+                                            {true, false, "VEC=4 CHUNK=1 STREAMS=1 WHOLE=1"},
+                                            {true, true, "VEC=2 LANES=4 CHUNK=2 WHOLE=1"}};
     run_rows(workloads, BM_COUNT_OF(workloads), tunings, BM_COUNT_OF(tunings), small);
     for (size_t f = 0; f < BM_COUNT_OF(formats) && !small; f++) {
         const struct bm_case c = rows("softmax", formats[f], 2, 128256); /* a vocabulary */
         trial_run(&c, &tunings[0], NULL);
         trial_run(&c, &tunings[4], NULL);
+        trial_run(&c, &(struct tuning){false, false, "WHOLE=1"}, NULL);
     }
 }
 
 static void run_embedding(bool small) {
     static const char *const workloads[] = {"embedding"};
     static const struct tuning tunings[] = {{false, false, ""},
-                                            {true, false, "VEC=4 CHUNK=1"},
+                                            {true, false, "VEC=4 ROWS=2"},
                                             {true, true, "VEC=4 LANES=4"},
-                                            {false, true, "VEC=1 LANES=64 CHUNK=3 NONTEMPORAL=1"}};
+                                            {false, true, "VEC=1 LANES=64 ROWS=8 NONTEMPORAL=1"}};
     run_rows(workloads, BM_COUNT_OF(workloads), tunings, BM_COUNT_OF(tunings), small);
 }
 
@@ -106,6 +110,13 @@ static void run_heads(bool small) {
                                             {true, true, "VEC=2 LANES=4"},
                                             {false, true, ""},
                                             {false, true, "VEC=1 LANES=32 CHUNK=2 NONTEMPORAL=1"}};
+    static const struct tuning kv_tunings[BM_COUNT_OF(tunings)] = {
+        {false, false, ""},
+        {true, false, "VEC=4 ROWS=2"},
+        {false, false, "VEC=8 ROWS=1 NONTEMPORAL=0"},
+        {true, true, "VEC=2 LANES=4"},
+        {false, true, ""},
+        {false, true, "VEC=1 LANES=32 ROWS=4"}};
     const uint32_t(*table)[6] = small ? tiny : shapes;
     const size_t count = small ? BM_COUNT_OF(tiny) : BM_COUNT_OF(shapes);
 
@@ -113,7 +124,7 @@ static void run_heads(bool small) {
         for (size_t t = 0; t < BM_COUNT_OF(tunings); t++)
             for (size_t s = 0; s < count && (!small || tunings[t].small); s++) {
                 struct bm_case c = heads("kv_write", formats[f], table[s]);
-                trial_run(&c, &tunings[t], NULL);
+                trial_run(&c, &kv_tunings[t], NULL);
                 c.workload = bm_workload_find("rope");
                 c.heads = c.heads + c.kv_heads;
                 trial_run(&c, &tunings[t], NULL);

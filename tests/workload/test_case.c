@@ -82,6 +82,11 @@ Test(shape_class, of_matrix_products) {
     assert_class(gemm("f16", UINT64_C(1) << 28, UINT64_C(1) << 28, UINT64_C(1) << 28),
                  "m513+/n268435456k268435456");
     assert_class(gemm("f16", 1, 128256, 4096), "n65536k4096");
+    struct bm_case norm = gemm("f16", 2, 4096, 0);
+    norm.workload = bm_workload_find("rmsnorm");
+    assert_class(norm, "m2-8/n4096");
+    norm.m = 1;
+    assert_class(norm, "m1/n4096");
 }
 
 Test(shape_class, of_attention_and_ceilings) {
