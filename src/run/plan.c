@@ -343,7 +343,8 @@ enum bm_status bm_run_plan_create(const struct bm_run_options *options, const st
                                       .suite = suite_name};
             if (!device->endpoints[e]->usable)
                 continue;
-            status = add_ceilings(&planner, device, !suite.judging_ceilings, error);
+            if (suite.ceilings != BM_CEILINGS_NONE)
+                status = add_ceilings(&planner, device, suite.ceilings == BM_CEILINGS_ALL, error);
             if (status == BM_OK && selects_endpoint(options, device->endpoints[e]))
                 status = add_suite(&planner, &suite, error);
         }
