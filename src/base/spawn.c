@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+/* The child's descriptors; this process's own are none of this module's business. */
+enum { CHILD_INPUT = 0, CHILD_OUTPUT = 1, CHILD_ERRORS = 2 };
 enum { POLL_NS = 2000000, GRACE_NS = 2000000000 };
 
 static void pause_briefly(void) {
@@ -41,10 +43,10 @@ static enum bm_status start(const struct bm_spawn *spawn, pid_t *child, struct b
         return bm_fail_native(error, BM_NO_MEMORY, code, "posix_spawn", "%s: %s", spawn->words[0],
                               strerror(code));
     }
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, flags, 0666);
+    posix_spawn_file_actions_addopen(&actions, CHILD_INPUT, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, CHILD_OUTPUT, output, flags, 0666);
     if (spawn->errors != NULL)
-        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, spawn->errors, flags, 0666);
+        posix_spawn_file_actions_addopen(&actions, CHILD_ERRORS, spawn->errors, flags, 0666);
     posix_spawnattr_setflags(&attributes,
                              POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     posix_spawnattr_setpgroup(&attributes, 0);
