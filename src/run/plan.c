@@ -292,7 +292,7 @@ static enum bm_status add_ceilings(struct planner *planner, const struct bm_devi
     const char *pipes[RUN_PIPES];
     struct bm_ceiling_wish wish = {.sizes = ceiling_sizes(planner->inventory, device, endpoint),
                                    .inner = planner->options->hot,
-                                   .all = !suite->judging_ceilings,
+                                   .all = suite->ceilings == BM_CEILINGS_ALL,
                                    .writing = has_writing(planner->options, suite),
                                    .alone = !has_other_ceilings(device, endpoint),
                                    .pipes = pipes};
@@ -434,7 +434,7 @@ enum bm_status bm_run_plan_create(const struct bm_run_options *options, const st
                                       .suite = suite_name};
             if (!device->endpoints[e]->usable)
                 continue;
-            if (!device->endpoints[e]->only_rows)
+            if (!device->endpoints[e]->only_rows && suite.ceilings != BM_CEILINGS_NONE)
                 status = add_ceilings(&planner, device, &suite, error);
             if (status == BM_OK && !device->endpoints[e]->only_ceilings &&
                 selects_endpoint(options, device->endpoints[e]))
