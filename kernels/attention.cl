@@ -92,7 +92,6 @@
 #else
 #define VECTOR(type)       JOIN(type, VEC)
 #define CONVERT(type, v)   JOIN(JOIN(convert_, type), VEC)(v)
-#define LOAD_HALVES(p)     JOIN(vloada_half, VEC)(0, p)
 #define STORE_HALVES(v, p) JOIN(vstorea_half, VEC)(v, 0, p)
 #define VLOAD(p)           JOIN(vload, VEC)(0, p)
 #define VSTORE(v, p)       JOIN(vstore, VEC)(v, 0, p)
@@ -113,6 +112,18 @@
 typedef VECTOR(float) floatv;
 typedef VECTOR(int) intv;
 typedef VECTOR(uint) uintv;
+#if VEC > 1
+/* PoCL's vloada_half16 converts halves of the vector and joins them: three instructions where one does it. */
+#if defined(__clang__) && defined(__x86_64__) && defined(__has_builtin)
+#if __has_builtin(__builtin_convertvector)
+typedef half halfv __attribute__((ext_vector_type(VEC)));
+#define LOAD_HALVES(p) __builtin_convertvector(*(global const halfv *)(p), floatv)
+#endif
+#endif
+#ifndef LOAD_HALVES
+#define LOAD_HALVES(p) JOIN(vloada_half, VEC)(0, p)
+#endif
+#endif
 
 #pragma OPENCL FP_CONTRACT ON
 
@@ -533,8 +544,8 @@ attention_decode(global const stored *restrict queries, CACHE global float *rest
                 for (uint j = 0; j < count; j++) {
                     global const cached *from = values + (ulong)(block + j) * V_DIM + c * VEC;
                     floatv value[V_TILE];
-                    if (row == 0) /* every column tile calls for its own lines */
-                        call_ahead(from, V_TILE * VEC * sizeof(cached));
+                    if (row == 0 && c == 0) /* whole rows, so that memory sees one stream */
+                        call_ahead(from, V_DIM * sizeof(cached));
 #pragma unroll
                     for (uint v = 0; v < V_TILE; v++)
                         value[v] = LOAD_CACHED(from + v * VEC);
