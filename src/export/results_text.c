@@ -63,8 +63,8 @@ static enum bm_status append_ceilings(const struct bm_results *results,
         const struct bm_results_ceiling *ceiling = &device->ceilings[i];
         char name[64], about[128], rate[BM_QUANTITY_SIZE], width[BM_QUANTITY_SIZE], burst[BM_QUANTITY_SIZE],
             steady[BM_QUANTITY_SIZE];
-        snprintf(name, sizeof name, "%s%s%s", ceiling->resource, ceiling->pipe[0] != '\0' ? " " : "",
-                 ceiling->pipe);
+        snprintf(name, sizeof name, "%s%s%s%s%s", ceiling->resource, ceiling->pipe[0] != '\0' ? " " : "",
+                 ceiling->pipe, ceiling->part[0] != '\0' ? ", " : "", ceiling->part);
         bm_quantity_number(rate, ceiling->value);
         bm_quantity_number(burst, ceiling->burst);
         bm_quantity_number(steady, ceiling->steady > 0 ? ceiling->steady : (double)NAN);

@@ -91,9 +91,12 @@ bool bm_run_calibrate(const struct bm_backend *backend, struct bm_session *sessi
     struct bm_parameters candidates[BM_RUN_CANDIDATES];
     struct race race = {.backend = backend, .left_ns = budget_s * 1e9 / BUDGET_SHARE};
     const struct bm_workload *workload = the_case->workload;
-    if (workload->candidates == NULL || budget_s < LEAST_BUDGET_S)
+    if (budget_s < LEAST_BUDGET_S)
         return false;
-    race.count = workload->candidates(the_case, backend->target(session), candidates, BM_RUN_CANDIDATES);
+    if (backend->candidates != NULL)
+        race.count = backend->candidates(session, the_case, candidates, BM_RUN_CANDIDATES);
+    else if (workload->candidates != NULL)
+        race.count = workload->candidates(the_case, backend->target(session), candidates, BM_RUN_CANDIDATES);
     race.count = race.count < BM_RUN_CANDIDATES ? race.count : BM_RUN_CANDIDATES;
     for (size_t i = 0; i < race.count; i++) {
         race.trials[i] = (struct trial){.parameters = &candidates[i], .launches = 1};

@@ -80,6 +80,10 @@ enum bm_status bm_run_fill_rows(struct bm_run *run, struct bm_error *error) BM_C
 /* Fills the devices' ceilings from the rows, then the rows' utilization, then the summaries. */
 enum bm_status bm_run_fill_ceilings(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
 void bm_run_fill_utilization(struct bm_run *run);
+/* What a reader takes an interval for is the next run's median: those of rows and ceilings are widened, in
+ * logarithms, by what differs between runs (BM_BETWEEN_RUNS), after rows were judged by this run's ceilings.
+ */
+void bm_run_widen_intervals(struct bm_run *run);
 enum bm_status bm_run_fill_summaries(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
 /* Warms up and times every verified item, and once more what turns out implausible. */
 enum bm_status bm_run_time(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;

@@ -29,6 +29,7 @@ Test(ceilings, every_op_is_a_resource) {
         {"fma", "i32_vector", "fma", "i32_vector", "GOP/s"},
         {"fma", "i8_dot", "fma", "i8_dot", "GOP/s"},
         {"fma", "i8_matrix", "fma", "i8_matrix", "GOP/s"},
+        {"fma", "bf16_dot", "fma", "bf16_dot", "GFLOP/s"},
         {"launch", "empty", "launch_latency", "", "us"},
         {"transfer", "to_device", "transfer_to_device", "", "GB/s"},
         {"transfer", "from_device", "transfer_from_device", "", "GB/s"},
@@ -47,6 +48,24 @@ Test(ceilings, every_op_is_a_resource) {
         cr_expect_str_eq(cpu->ceilings[i].unit, rows[i].unit, "%s", rows[i].op);
         cr_expect_gt(cpu->ceilings[i].value, 0);
         expect_unknown(cpu->ceilings[i].steady);
+    }
+}
+
+Test(ceilings, of_a_part_say_which) {
+    struct bm_case read = hand_ceiling("stream", "read", 1 << 20), parts[] = {read, read, read, read, read};
+    static const char *const names[] = {"", "1 thread", "8 threads", "node 2", "small pages"};
+    parts[1].threads = 1;
+    parts[2].threads = 8;
+    parts[3].node = 3;
+    parts[4].small_pages = true;
+    for (size_t i = 0; i < BM_COUNT_OF(parts); i++)
+        hand_time(hand_add(HAND_POCL, &parts[i]), 1000, 0);
+    hand_fill();
+    const struct bm_results_device *cpu = &hand.results.devices[HAND_CPU];
+    cr_assert_eq(cpu->ceiling_count, BM_COUNT_OF(parts));
+    for (size_t i = 0; i < BM_COUNT_OF(parts); i++) {
+        cr_expect_str_eq(cpu->ceilings[i].resource, "memory_read");
+        cr_expect_str_eq(cpu->ceilings[i].part, names[i]);
     }
 }
 
