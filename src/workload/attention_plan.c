@@ -31,17 +31,17 @@ void bm_attention_safe_parameters(const struct bm_case *c, const struct bm_targe
     *parameters = (struct bm_parameters){0};
     bm_parameters_set(parameters, "VEC", grouped ? 4 : 16);
     bm_parameters_set(parameters, "ROW_TILE", grouped ? 4 : !is_decode(c) ? 8 : alone ? 1 : 4);
-    bm_parameters_set(parameters, "COLUMN_TILE", grouped ? 1 : !is_decode(c) ? 2 : alone ? 8 : 4);
+    bm_parameters_set(parameters, "COLUMN_TILE", grouped ? 1 : !is_decode(c) ? 2 : 8);
     bm_parameters_set(parameters, "QUERY_TILE", grouped || target->is_gpu ? 8 : 256);
     bm_parameters_set(parameters, "KEY_TILE", grouped || target->is_gpu ? 16 : 256);
     bm_parameters_set(parameters, "LANES", grouped ? 32 : 1);
     bm_parameters_set(parameters, "LANES_D", grouped ? 32 : 1);
     bm_parameters_set(parameters, "DECODE_ROWS", 8);
-    bm_parameters_set(parameters, "DECODE_KEY_TILE", grouped || target->is_gpu ? 16 : 64);
+    bm_parameters_set(parameters, "DECODE_KEY_TILE", grouped || target->is_gpu || !alone ? 16 : 32);
     bm_parameters_set(parameters, "DECODE_LANES", grouped ? 32 : 1);
     bm_parameters_set(parameters, "DECODE_LANES_D", grouped ? 32 : 1);
     bm_parameters_set(parameters, "DECODE_GROUPS", 8);
-    bm_parameters_set(parameters, "PREFETCH", target->is_gpu ? 0 : 2048);
+    bm_parameters_set(parameters, "PREFETCH", target->is_gpu ? 0 : 4096);
 }
 
 /* How one group works. */

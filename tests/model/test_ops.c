@@ -210,7 +210,6 @@ Test(ops, multi_head_latent_attention) {
     expect_rows("kv_a_norm", 61, "rmsnorm", 256, 512);
     expect_heads("rope", 61, "rope", 129, 0, 64, 0);
     expect_heads("kv_write", 61, "kv_write", 0, 1, 576, 0);
-    expect_attention("attn", 61, 256, 0);
     expect_heads("attn", 61, "attention", 128, 128, 192, 128); /* the latent, expanded for every head */
     expect_matmul("attn_out", 61, "gemm", 256, 7168, 128 * 128);
     expect_matmul("ffn_gate_up", 3, "gemm", 256, 2 * 18432, 7168);
