@@ -15,6 +15,8 @@ static const struct option selectors[] = {
     {"phase", "NAME", "prefill or decode", OPTION_WORDS, &settings.run.phases},
     {"dtype", "NAME", "a number format of `benchmark workloads`: f32, int4af16, ...", OPTION_WORDS,
      &settings.run.dtypes},
+    {"kv", "f16|int8", "KV cache of a decode step; default: as the number format says", OPTION_WORDS,
+     &settings.run.kvs},
     {"batch", "N", "sequences at once", OPTION_NUMBERS, &settings.run.batches},
     {"tokens", "N", "prompt tokens of a prefill", OPTION_NUMBERS, &settings.run.tokens},
     {"context", "N", "tokens in the KV cache of a decode step", OPTION_NUMBERS, &settings.run.contexts},
