@@ -42,7 +42,9 @@ struct bm_endpoint {
 /* What ceilings a run wants. */
 struct bm_ceiling_wish {
     struct bm_ceiling_sizes sizes;
-    bool inner, all;          /* as of bm_ceiling_cases_sized */
+    bool inner, all;          /* as of bm_ceiling_cases_sized; inner: rows are judged by caches */
+    bool writing;             /* rows are judged by the rate of copies */
+    bool alone;               /* no other backend of the device has ceilings */
     const char *const *pipes; /* that may serve the run's contracts, NULL-terminated */
 };
 

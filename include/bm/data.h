@@ -114,7 +114,11 @@ struct bm_suite {
     char name[BM_ID_SIZE], description[160];
     double budget_s;          /* default of --budget */
     double target_half_width; /* of a row's 95 % interval, relative; 0: the sampler's default */
-    int judging_ceilings;     /* 1: only the ceilings that judge its rows are measured; 0: all */
+    enum bm_suite_ceilings {
+        BM_CEILINGS_ALL,
+        BM_CEILINGS_JUDGING, /* only those that judge its rows */
+        BM_CEILINGS_NONE,    /* its rows are compared with one another, not with limits */
+    } ceilings;
     struct bm_suite_entry entries[16];
     unsigned entry_count;
 };

@@ -93,7 +93,7 @@ static const struct option compare_options[] = {
     {"sort", "KEY", "suite (default), key, speedup, roofline, utilization or time", OPTION_TEXT,
      &settings.sort},
     {"only", "changed", "only rows whose interval excludes no change", OPTION_TEXT, &settings.only},
-    {"format", "FORMAT", "text (default) or json", OPTION_TEXT, &settings.format},
+    {"format", "FORMAT", "text (default), json, markdown or csv", OPTION_TEXT, &settings.format},
     {"output", "FILE|-", "where the report goes; default standard output", OPTION_TEXT, &settings.run.output},
     {0},
 };
@@ -107,7 +107,8 @@ static const struct option check_options[] = {
      &settings.alpha},
     {"fail-on-inconclusive", NULL, "exit 3 where neither a change nor its absence is shown", OPTION_FLAG,
      &settings.fail_on_inconclusive},
-    {"format", "FORMAT", "text (default) or json", OPTION_TEXT, &settings.format},
+    {"format", "FORMAT", "text (default), json, markdown, csv, junit, github, ...: see the README",
+     OPTION_TEXT, &settings.format},
     {"output", "FILE|-", "where the report goes; default standard output", OPTION_TEXT, &settings.run.output},
     {0},
 };

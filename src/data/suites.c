@@ -108,7 +108,8 @@ static enum bm_status read_entry(const struct bm_json *at, void *field, struct b
 }
 
 static const struct bm_json_field entry_item = {.kind = BM_JSON_CUSTOM, .read = read_entry};
-static const char *const ceiling_words[] = {"all", "judging", NULL};
+static const char *const ceiling_words[] = {
+    [BM_CEILINGS_ALL] = "all", [BM_CEILINGS_JUDGING] = "judging", [BM_CEILINGS_NONE] = "none", NULL};
 static const struct bm_json_field suite_fields[] = {
     {.key = "name", .kind = BM_JSON_ID, .required = true, .offset = SUITE(name), .size = BM_ID_SIZE},
     {.key = "description",
@@ -127,7 +128,7 @@ static const struct bm_json_field suite_fields[] = {
      .offset = SUITE(target_half_width),
      .minimum = 0.001,
      .maximum = 0.2},
-    {.key = "ceilings", .kind = BM_JSON_WORD, .offset = SUITE(judging_ceilings), .words = ceiling_words},
+    {.key = "ceilings", .kind = BM_JSON_WORD, .offset = SUITE(ceilings), .words = ceiling_words},
     {.key = "entries",
      .kind = BM_JSON_LIST,
      .required = true,

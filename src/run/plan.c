@@ -290,6 +290,26 @@ static void collect_pipes(const struct bm_run_options *options, const struct bm_
     pipes[used] = NULL;
 }
 
+/* Whether the suite, or --workload, has work that writes about as much as it reads. */
+static bool has_writing(const struct bm_run_options *options, const struct bm_suite *suite) {
+    const struct bm_workload *workload;
+    for (size_t w = 0; (workload = bm_workload_get(w)) != NULL; w++)
+        for (unsigned e = 0; workload->written != NULL && e < suite->entry_count; e++) {
+            const struct planner planner = {.options = options, .axes = &suite->entries[e]};
+            if (selects_workload(&planner, workload->name))
+                return true;
+        }
+    return false;
+}
+
+static bool has_other_ceilings(const struct bm_device *device, const struct bm_endpoint *endpoint) {
+    for (unsigned e = 0; e < device->endpoint_count; e++)
+        if (device->endpoints[e] != endpoint && device->endpoints[e]->usable &&
+            !device->endpoints[e]->only_rows)
+            return true;
+    return false;
+}
+
 /* Hot rows are judged by the inner caches too. */
 static enum bm_status add_ceilings(struct planner *planner, const struct bm_device *device,
                                    const struct bm_suite *suite, struct bm_error *error) {
@@ -297,7 +317,9 @@ static enum bm_status add_ceilings(struct planner *planner, const struct bm_devi
     const char *pipes[RUN_PIPES];
     struct bm_ceiling_wish wish = {.sizes = ceiling_sizes(planner->inventory, device, endpoint),
                                    .inner = planner->options->hot,
-                                   .all = !suite->judging_ceilings,
+                                   .all = suite->ceilings == BM_CEILINGS_ALL,
+                                   .writing = has_writing(planner->options, suite),
+                                   .alone = !has_other_ceilings(device, endpoint),
                                    .pipes = pipes};
     struct bm_case cases[BM_MAX_CEILINGS];
     size_t unused, count;
@@ -440,7 +462,7 @@ enum bm_status bm_run_plan_create(const struct bm_run_options *options, const st
                                       .suite = suite_name};
             if (!device->endpoints[e]->usable)
                 continue;
-            if (!device->endpoints[e]->only_rows)
+            if (!device->endpoints[e]->only_rows && suite.ceilings != BM_CEILINGS_NONE)
                 status = add_ceilings(&planner, device, &suite, error);
             if (status == BM_OK && !device->endpoints[e]->only_ceilings &&
                 selects_endpoint(options, device->endpoints[e]))

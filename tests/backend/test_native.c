@@ -178,6 +178,32 @@ Test(native, parts_of_a_machine_with_two_nodes) {
     endpoint.backend->close(session);
 }
 
+/* Where another backend measures ceilings as well, a short suite needs only those that may judge its rows. */
+Test(native, leaves_out_what_judges_nothing) {
+    static const char *const pipes[] = {"f32_vector", NULL};
+    struct bm_endpoint endpoint = endpoint_of(&here, BM_ISA_ANY);
+    for (int i = 0; i < 8; i++) {
+        const struct bm_ceiling_wish wish = {
+            .sizes = {.cold_bytes = 10 << 20, .llc_bytes = 1 << 20, .compute_units = 1},
+            .inner = (i & 1) != 0,
+            .writing = (i & 2) != 0,
+            .alone = (i & 4) != 0,
+            .pipes = pipes};
+        struct bm_case cases[BM_MAX_CEILINGS];
+        const size_t count = endpoint.backend->ceilings(&endpoint, &wish, cases, BM_MAX_CEILINGS);
+        bool read = false, copy = false, cache = false, fma = false;
+        for (size_t c = 0; c < count; c++) {
+            read |= strcmp(cases[c].op, "read") == 0;
+            copy |= strcmp(cases[c].op, "copy") == 0;
+            cache |= strcmp(cases[c].op, "llc_read") == 0;
+            fma |= strcmp(cases[c].op, "f32_vector") == 0;
+        }
+        cr_expect(read && fma);
+        cr_expect_eq(copy, wish.writing || wish.alone);
+        cr_expect_eq(cache, wish.inner || wish.alone);
+    }
+}
+
 /* A part that is asked for alone has memory too. */
 Test(native, a_part_without_the_whole) {
     struct bm_places places = crowded();

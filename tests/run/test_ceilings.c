@@ -169,12 +169,16 @@ static void begin(void) {
         device.ns[streams] = 9e6;
 }
 
-static int64_t streams_kept(double budget_s) {
+static int64_t streams_kept_of(double budget_s, size_t ceilings) {
     struct bm_case the_case = hand_ceiling("stream", "read", 1 << 24);
     struct bm_parameters best = {0};
-    bool found = bm_run_calibrate(&invented, NULL, &the_case, budget_s, &best);
+    bool found = bm_run_calibrate(&invented, NULL, &the_case, budget_s, ceilings, &best);
     cr_expect_eq(alive, 0, "what was prepared for a trial is discarded");
     return found ? bm_parameters_get(&best, "STREAMS", -1) : 0;
+}
+
+static int64_t streams_kept(double budget_s) {
+    return streams_kept_of(budget_s, 1);
 }
 
 TestSuite(calibrate, .init = begin, .fini = hand_end);
@@ -219,12 +223,28 @@ Test(calibrate, slow_launches_are_tried_once) {
     cr_expect_lt(now_ns, 5e9, "%g s", (double)now_ns / 1e9);
 }
 
+/* Trials of all ceilings together get a tenth of the budget, one of few a fortieth. */
+Test(calibrate, many_ceilings_share_the_time) {
+    uint64_t took[3];
+    const size_t counts[] = {1, 4, 16};
+    for (size_t i = 0; i < 3; i++) {
+        const uint64_t before = now_ns;
+        for (size_t streams = 0; streams < BM_COUNT_OF(device.ns); streams++)
+            device.ns[streams] = 1e8;
+        cr_expect_gt(streams_kept_of(45, counts[i]), 0);
+        took[i] = now_ns - before;
+    }
+    cr_expect_eq(took[0], took[1]);
+    cr_expect_lt(took[2], took[1]);
+    cr_expect_leq(took[2], 9e8 + 45e9 / 160, "a launch of each of the candidates, then its share");
+}
+
 Test(calibrate, nothing_in_a_run_of_seconds_or_without_a_choice) {
     cr_expect_eq(streams_kept(9.9), 0);
     cr_expect_eq(prepared_count, 0);
     struct bm_case launch = hand_ceiling("launch", "empty", 0);
     struct bm_parameters best;
-    cr_expect_not(bm_run_calibrate(&invented, NULL, &launch, 45, &best));
+    cr_expect_not(bm_run_calibrate(&invented, NULL, &launch, 45, 4, &best));
     cr_expect_eq(prepared_count, 0);
 }
 

@@ -198,7 +198,7 @@ Test(plan, backends_do_what_they_are_for) {
 }
 
 static const char *wished[16];
-static bool wished_for_all;
+static struct bm_ceiling_wish last_wish;
 
 static size_t wish_for(const struct bm_endpoint *endpoint, const struct bm_ceiling_wish *wish,
                        struct bm_case *cases, size_t capacity) {
@@ -208,7 +208,7 @@ static size_t wish_for(const struct bm_endpoint *endpoint, const struct bm_ceili
     for (; wish->pipes[pipes] != NULL; pipes++)
         wished[pipes] = wish->pipes[pipes];
     wished[pipes] = NULL;
-    wished_for_all = wish->all;
+    last_wish = *wish;
     cases[0] = (struct bm_case){.workload = bm_workload_find("fma"), .model = "-", .op = "bf16_dot"};
     return 1;
 }
@@ -227,12 +227,18 @@ Test(plan, backends_may_have_ceilings_of_their_own) {
     create();
     cr_expect_eq(count(0, 0, true), 1);
     cr_expect(is_wished("f32_vector") && is_wished("f16_matrix") && !is_wished("i8_dot"));
-    cr_expect_not(wished_for_all);
+    cr_expect_not(last_wish.all || last_wish.inner || last_wish.writing);
+    cr_expect_not(last_wish.alone, "the other endpoint of the device has ceilings");
     options.dtypes = NAMES("bf16", "int8");
     create();
     cr_expect(is_wished("bf16_dot") && is_wished("bf16_matrix") && is_wished("i8_dot") &&
               is_wished("i8_matrix"));
     cr_expect(is_wished("f32_vector") && !is_wished("f16_matrix"));
+    endpoints[1].only_rows = true;
+    options.workloads = NAMES("gemm", "rmsnorm");
+    create();
+    cr_expect(last_wish.alone && last_wish.writing, "norms are judged by copies");
+    endpoints[1].only_rows = false;
     endpoints[0].backend = NULL;
 }
 

@@ -94,6 +94,15 @@ static void add_pipes(struct list *list, const struct bm_endpoint *endpoint,
     }
 }
 
+/* Beside another backend's: only what may judge the rows, so that the budget is theirs. */
+static bool may_judge(const struct bm_ceiling_wish *wish, const struct bm_case *ceiling) {
+    if (wish->all || wish->alone)
+        return true;
+    if (strcmp(ceiling->workload->name, "cache") == 0)
+        return wish->inner;
+    return strcmp(ceiling->op, "copy") != 0 || wish->writing;
+}
+
 size_t bm_native_ceilings(const struct bm_endpoint *endpoint, const struct bm_ceiling_wish *wish,
                           struct bm_case *cases, size_t capacity) {
     struct bm_case common[BM_MAX_CEILINGS];
@@ -104,6 +113,8 @@ size_t bm_native_ceilings(const struct bm_endpoint *endpoint, const struct bm_ce
         const bool stream = strcmp(workload, "stream") == 0;
         if (!stream && strcmp(workload, "cache") != 0 && strcmp(common[i].op, "f32_vector") != 0)
             continue; /* its own list of pipes follows; launches and transfers are a driver's */
+        if (!may_judge(wish, &common[i]))
+            continue;
         add(&list, &common[i]);
         if (wish->all && stream && strcmp(common[i].op, "read") == 0)
             add_parts(&list, endpoint->places, &common[i]);

@@ -39,13 +39,14 @@ void bm_onednn_unmap(struct bm_shared *shared) {
     *shared = (struct bm_shared){0};
 }
 
-/* Pieces of whole bytes whatever the format. */
+/* A large page to each thread in turn: which of them will read it is the library's choice, and another one in
+ * every case, so that every stretch lies on all NUMA nodes alike. */
 void bm_onednn_fill(const struct bm_values *values, uint64_t start, uint64_t count, void *data) {
-    enum { PIECE = 1 << 16 };
-    const uint64_t pieces = (count + PIECE - 1) / PIECE;
-#pragma omp parallel for schedule(static)
+    const uint64_t piece = bm_element_fit(values->element, HUGE_PAGE);
+    const uint64_t pieces = (count + piece - 1) / piece;
+#pragma omp parallel for schedule(static, 1)
     for (uint64_t p = 0; p < pieces; p++) {
-        const uint64_t first = p * PIECE, end = first + PIECE < count ? first + PIECE : count;
+        const uint64_t first = p * piece, end = first + piece < count ? first + piece : count;
         size_t at = (size_t)((start + first) % values->period);
         for (uint64_t i = first; i < end; i++) {
             bm_element_store(values->element, data, i, values->values[at]);
@@ -54,7 +55,6 @@ void bm_onednn_fill(const struct bm_values *values, uint64_t start, uint64_t cou
     }
 }
 
-/* One region more than the cold set: whole slots then cover at least the cold set. */
 enum bm_status bm_onednn_arena_get(struct bm_session *session, enum bm_element element, uint8_t **data,
                                    struct bm_error *error) {
     struct bm_shared *arena = &session->arena[element];
@@ -62,9 +62,9 @@ enum bm_status bm_onednn_arena_get(struct bm_session *session, enum bm_element e
     const bool is_new = arena->data == NULL;
     enum bm_status status = bm_onednn_values_get(session, element, &values, error);
     if (status == BM_OK)
-        status = bm_onednn_map(arena, (size_t)session->cold_bytes, error);
+        status = bm_onednn_map(arena, 0, error);
     if (status == BM_OK && is_new)
-        bm_onednn_fill(values, 0, bm_element_fit(element, session->cold_bytes + arena->largest), arena->data);
+        bm_onednn_fill(values, 0, bm_element_fit(element, arena->largest), arena->data);
     *data = arena->data;
     return status;
 }
@@ -91,6 +91,7 @@ void bm_onednn_memory_fini(struct bm_session *session) {
         bm_values_fini(&session->values[e]);
     }
     bm_onednn_unmap(&session->outputs);
+    bm_onednn_unmap(&session->plain);
     bm_onednn_unmap(&session->scratch);
     bm_onednn_unmap(&session->quantised);
     bm_onednn_unmap(&session->row_scales);

@@ -22,19 +22,23 @@ static enum bm_status execute(struct bm_prepared *prepared, uint64_t slot, struc
     return status;
 }
 
-/* Weights of a slot: the values that follow those of the slots before it, packed. */
+/* Weights of a slot: the values that follow those of the slots before it, packed. Fresh memory for the plain
+ * ones would have to be cleared by the system each time, which takes longer than all else. */
 static enum bm_status pack_slot(struct bm_prepared *prepared, uint64_t slot, struct bm_error *error) {
     struct bm_session *session = prepared->session;
     const struct bm_tensor *weights = &prepared->plan.tensors[BM_WEIGHTS];
     uint8_t *packed = session->arena[weights->element].data + slot * prepared->apart;
-    struct bm_shared plain = {.largest = bm_element_size(weights->element, weights->count)};
-    enum bm_status status = bm_onednn_map(&plain, 0, error);
+    const uint64_t bytes = bm_element_size(weights->element, weights->count);
+    if (session->plain.largest < bytes) {
+        bm_onednn_unmap(&session->plain);
+        session->plain.largest = bytes;
+    }
+    enum bm_status status = bm_onednn_map(&session->plain, 0, error);
     if (status != BM_OK)
         return status;
-    bm_onednn_fill(&session->values[weights->element], slot * weights->count, weights->count, plain.data);
-    status = bm_library_matmul_pack(prepared->matmul, plain.data, packed, error);
-    bm_onednn_unmap(&plain);
-    return status;
+    bm_onednn_fill(&session->values[weights->element], slot * weights->count, weights->count,
+                   session->plain.data);
+    return bm_library_matmul_pack(prepared->matmul, session->plain.data, packed, error);
 }
 
 static void poison(struct bm_session *session, const struct bm_tensor *outputs) {
@@ -77,6 +81,7 @@ enum bm_status bm_onednn_run(struct bm_prepared *prepared, uint64_t launches, st
                              struct bm_error *error) {
     enum bm_status status = BM_OK;
     *block = (struct bm_block){0};
+    bm_onednn_unmap(&prepared->session->plain);
     wake_threads();
     block->start_ns = bm_clock_now(&bm_clock_monotonic);
     for (uint64_t i = 0; status == BM_OK && i < launches; i++) {

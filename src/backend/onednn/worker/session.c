@@ -94,6 +94,12 @@ static uint64_t tensor_bytes(const struct bm_tensor *tensor) {
     return bm_element_size(tensor->element, tensor->count);
 }
 
+/* Whole slots that are the cold set at least. */
+static uint64_t arena_bytes(const struct bm_session *session, const struct bm_library_matmul *matmul) {
+    const uint64_t apart = region_bytes(matmul);
+    return larger((session->cold_bytes + apart - 1) / apart, 1) * apart;
+}
+
 /* Every size of a session, and what becomes of it if a case joins those already reserved. */
 struct need {
     struct bm_shared *shared;
@@ -106,7 +112,7 @@ static size_t list_needs(struct bm_session *session, const struct bm_prepared *c
     const struct bm_plan *plan = &candidate->plan;
     size_t count = 0;
     needs[count++] = (struct need){&session->arena[plan->tensors[BM_WEIGHTS].element],
-                                   region_bytes(candidate->matmul), session->cold_bytes};
+                                   arena_bytes(session, candidate->matmul), 0};
     needs[count++] =
         (struct need){&session->outputs, tensor_bytes(&plan->tensors[BM_OUTPUTS]), 2 * BM_GUARD_BYTES};
     needs[count++] =
@@ -126,8 +132,7 @@ static uint64_t reserved_bytes(const struct bm_session *session) {
     uint64_t total = session->outputs.largest + session->scratch.largest + session->quantised.largest +
                      session->row_scales.largest;
     for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++) {
-        if (session->arena[e].largest > 0)
-            total += session->arena[e].largest + session->cold_bytes;
+        total += session->arena[e].largest;
         for (unsigned t = 0; t < BM_MATMUL_TENSORS; t++)
             total += session->hot[t][e].largest;
     }
@@ -263,9 +268,7 @@ static enum bm_status bind(struct bm_prepared *prepared, struct bm_error *error)
         return status;
     prepared->operands.values[BM_WEIGHTS] = &session->values[element];
     prepared->apart = (size_t)region_bytes(prepared->matmul);
-    prepared->slots = (session->cold_bytes + session->arena[element].largest) / prepared->apart;
-    if (prepared->the_case.hot || prepared->slots == 0)
-        prepared->slots = 1;
+    prepared->slots = prepared->the_case.hot ? 1 : arena_bytes(session, prepared->matmul) / prepared->apart;
     return bm_library_matmul_bind(prepared->matmul, activations, session->outputs.data + BM_GUARD_BYTES,
                                   session->scratch.data, arena, prepared->apart, (size_t)prepared->slots,
                                   error);

@@ -26,8 +26,9 @@ struct bm_session {
      * takes for a slot holds packed weights, of other values than another case packed there. */
     struct bm_shared arena[BM_ELEMENT_COUNT];
     struct bm_shared hot[BM_MATMUL_TENSORS][BM_ELEMENT_COUNT];
-    struct bm_shared outputs;               /* between guard zones */
-    struct bm_shared scratch;               /* the library's */
+    struct bm_shared outputs; /* between guard zones */
+    struct bm_shared plain;   /* weights before they are packed; given back when timing begins */
+    struct bm_shared scratch; /* the library's */
     struct bm_shared quantised, row_scales; /* of int8: activations as the library takes them */
 };
 
@@ -61,7 +62,7 @@ enum bm_status bm_onednn_run(struct bm_prepared *prepared, uint64_t launches, st
 
 enum bm_status bm_onednn_values_get(struct bm_session *session, enum bm_element element,
                                     const struct bm_values **values, struct bm_error *error) BM_CHECK_RESULT;
-/* Fills with values from `start` on; the threads of a later product touch its parts first. */
+/* Fills with values from `start` on; the threads of later products touch its pages first, in turn. */
 void bm_onednn_fill(const struct bm_values *values, uint64_t start, uint64_t count, void *data);
 /* Maps shared memory of its size, once; `extra` bytes more. */
 enum bm_status bm_onednn_map(struct bm_shared *shared, size_t extra, struct bm_error *error) BM_CHECK_RESULT;
