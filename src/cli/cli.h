@@ -26,8 +26,8 @@ enum option_kind {
     OPTION_WORDS,   /* struct bm_names: repeatable, comma-separated */
     OPTION_NUMBERS, /* struct bm_run_numbers: repeatable, comma-separated */
     OPTION_SECONDS, /* double > 0 */
-    OPTION_COUNT,   /* unsigned > 0 */
     OPTION_SEED,    /* uint64_t */
+    OPTION_COUNT,   /* uint32_t > 0 */
     OPTION_CHOICE   /* bool: true for the second of two words, "first|second" in metavar */
 };
 struct option {
@@ -43,8 +43,11 @@ struct settings {
     char **commands[2];        /* of ab: what stands after -- and after --vs; NULL: not given */
     struct bm_names maps, prices, baselines;
     const char *format, *sort, *only, *margin, *alpha, *folder;
-    unsigned rounds;
+    uint32_t rounds;
     bool fail_on_inconclusive;
+    struct bm_names isa; /* of the CPU: caps, and the cores and threads to use */
+    const char *cores;
+    uint32_t threads;
     bool dry_run, quiet, help;
 };
 extern struct settings settings;

@@ -15,9 +15,18 @@ static const struct option selectors[] = {
     {"phase", "NAME", "prefill or decode", OPTION_WORDS, &settings.run.phases},
     {"dtype", "NAME", "a number format of `benchmark workloads`: f32, int4af16, ...", OPTION_WORDS,
      &settings.run.dtypes},
+    {"kv", "f16|int8", "KV cache of a decode step; default: as the number format says", OPTION_WORDS,
+     &settings.run.kvs},
     {"batch", "N", "sequences at once", OPTION_NUMBERS, &settings.run.batches},
     {"tokens", "N", "prompt tokens of a prefill", OPTION_NUMBERS, &settings.run.tokens},
     {"context", "N", "tokens in the KV cache of a decode step", OPTION_NUMBERS, &settings.run.contexts},
+    {0},
+};
+static const struct option cpu_options[] = {
+    {"threads", "N", "of a CPU; default one a core, at most a container's share", OPTION_COUNT,
+     &settings.threads},
+    {"cores", "KIND", "performance, efficiency or all; default all", OPTION_TEXT, &settings.cores},
+    {"isa", "CAP", "up to avx2, avx512, vnni, avx512_bf16 or amx; repeatable", OPTION_WORDS, &settings.isa},
     {0},
 };
 static const struct option run_options[] = {
@@ -119,8 +128,8 @@ static const struct option ab_options[] = {
     {0},
 };
 
-static const struct option *const run_groups[] = {run_options, selectors, NULL};
-static const struct option *const verify_groups[] = {verify_options, selectors, NULL};
+static const struct option *const run_groups[] = {run_options, selectors, cpu_options, NULL};
+static const struct option *const verify_groups[] = {verify_options, selectors, cpu_options, NULL};
 static const struct option *const tune_groups[] = {tune_options, selectors, NULL};
 static const struct option *const ab_groups[] = {ab_options, NULL};
 static const struct option *const check_groups[] = {check_options, NULL};

@@ -3,13 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    MAX_OPTIONS = 48,
-    MAX_NUMBER = 1 << 24,
-    MAX_SECONDS = 7 * 24 * 3600,
-    MAX_WORDS = 256,
-    MAX_COUNT = 1000
-};
+enum { MAX_OPTIONS = 48, MAX_NUMBER = 1 << 24, MAX_SECONDS = 7 * 24 * 3600, MAX_WORDS = 256 };
 
 static const struct option *find(const struct command *command, const char *name, size_t length) {
     for (size_t g = 0; command->options[g] != NULL; g++)
@@ -105,9 +99,9 @@ static enum bm_status assign(const struct option *option, const char *value, str
         return bm_parse_double(value, 0.001, MAX_SECONDS, option->target, error);
     case OPTION_COUNT: {
         uint64_t count;
-        enum bm_status status = bm_parse_u64(value, 1, MAX_COUNT, &count, error);
+        enum bm_status status = bm_parse_u64(value, 1, MAX_NUMBER, &count, error);
         if (status == BM_OK)
-            *(unsigned *)option->target = (unsigned)count;
+            *(uint32_t *)option->target = (uint32_t)count;
         return status;
     }
     case OPTION_SEED:
@@ -189,12 +183,14 @@ enum bm_status options_parse(const struct command *command, char **words, struct
 }
 
 void options_free(void) {
+    bm_names_fini(&settings.isa);
     bm_names_fini(&settings.run.devices);
     bm_names_fini(&settings.run.backends);
     bm_names_fini(&settings.run.models);
     bm_names_fini(&settings.run.workloads);
     bm_names_fini(&settings.run.phases);
     bm_names_fini(&settings.run.dtypes);
+    bm_names_fini(&settings.run.kvs);
     bm_names_fini(&settings.files);
     bm_names_fini(&settings.maps);
     bm_names_fini(&settings.prices);
