@@ -36,5 +36,9 @@ void bm_pass_experts(struct bm_pass *pass, const char *name, uint64_t count, uin
                      uint64_t k, bool row_per_pair);
 /* Attention over `length` tokens a sequence: new ones in prefill, cached ones in decode. */
 void bm_pass_attention(struct bm_pass *pass, const char *name, uint64_t count, uint32_t length);
+/* Decode over the latents that all heads share. */
+void bm_pass_latent_attention(struct bm_pass *pass, const char *name, uint64_t count);
+/* [k, n] of every head, for its own row of each sequence: grouped products of which none is left out. */
+void bm_pass_heads(struct bm_pass *pass, const char *name, uint64_t count, uint64_t n, uint64_t k);
 
 #endif
