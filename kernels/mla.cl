@@ -45,7 +45,7 @@
 #ifndef STAGE /* 1: a block as f32 beside the work-items; 0: from the cache at every use */
 #define STAGE 0
 #endif
-#ifndef AHEAD /* of the next block, in every 4 steps: lines called for; vectors staged where one work-item does */
+#ifndef AHEAD /* of the next block, in every 4 steps: lines called for; vectors staged, at least 1 */
 #define AHEAD 2
 #endif
 #ifndef PREFETCH /* bytes before what is staged that are called for, where the compiler can; 0: nothing */
@@ -156,20 +156,20 @@ struct ahead {
     float *to;
 #endif
 };
-#ifdef __clang__
+#if defined(__clang__) && (STAGED ? PREFETCH : AHEAD)
 #define CALL_FOR(p) __builtin_prefetch((const void *)(ulong)(p), 0, 2)
 #else
 #define CALL_FOR(p)
 #endif
 #if STAGED && LANES == 1
 #define GO_AHEAD(ahead)                                                                                      \
-    _Pragma("unroll") for (uint i_ = 0; i_ < AHEAD; i_++) if ((ahead)->next < (ahead)->end) {                \
+    _Pragma("unroll") for (uint i_ = 0; i_ < (AHEAD ? AHEAD : 1); i_++) if ((ahead)->next < (ahead)->end) {  \
         CALL_FOR((global const char *)(ahead)->next + PREFETCH);                                             \
         VSTORE(LOAD_CACHED((ahead)->next), (ahead)->to);                                                     \
         (ahead)->next += VEC;                                                                                \
         (ahead)->to += VEC;                                                                                  \
     }
-#elif LANES == 1
+#elif LANES == 1 && AHEAD
 #define GO_AHEAD(ahead)                                                                                      \
     _Pragma("unroll") for (uint i_ = 0; i_ < AHEAD; i_++) {                                                  \
         CALL_FOR((ahead)->next);                                                                             \

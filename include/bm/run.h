@@ -20,7 +20,7 @@ struct bm_run_numbers {
  * rest). */
 struct bm_run_options {
     const char *suite; /* name or path, NULL: "standard" */
-    struct bm_names devices, backends, models, workloads, phases, dtypes;
+    struct bm_names devices, backends, models, workloads, phases, dtypes, kvs; /* kvs: "f16", "int8" */
     struct bm_run_numbers batches, tokens, contexts;
     double budget_s; /* 0: the suite's */
     uint64_t seed;
@@ -62,6 +62,7 @@ struct bm_run_plan {
     size_t use_count, use_capacity;
     char suite[BM_ID_SIZE];
     double budget_s;
+    double target_half_width; /* of a row's 95 % interval, relative */
 };
 
 /* Deterministic: equal options, inventory and data give an equal plan. BM_INVALID names the wrong option or

@@ -15,9 +15,18 @@ static const struct option selectors[] = {
     {"phase", "NAME", "prefill or decode", OPTION_WORDS, &settings.run.phases},
     {"dtype", "NAME", "a number format of `benchmark workloads`: f32, int4af16, ...", OPTION_WORDS,
      &settings.run.dtypes},
+    {"kv", "f16|int8", "KV cache of a decode step; default: as the number format says", OPTION_WORDS,
+     &settings.run.kvs},
     {"batch", "N", "sequences at once", OPTION_NUMBERS, &settings.run.batches},
     {"tokens", "N", "prompt tokens of a prefill", OPTION_NUMBERS, &settings.run.tokens},
     {"context", "N", "tokens in the KV cache of a decode step", OPTION_NUMBERS, &settings.run.contexts},
+    {0},
+};
+static const struct option cpu_options[] = {
+    {"threads", "N", "of a CPU; default one a core, at most a container's share", OPTION_COUNT,
+     &settings.threads},
+    {"cores", "KIND", "performance, efficiency or all; default all", OPTION_TEXT, &settings.cores},
+    {"isa", "CAP", "up to avx2, avx512, vnni, avx512_bf16 or amx; repeatable", OPTION_WORDS, &settings.isa},
     {0},
 };
 static const struct option run_options[] = {
@@ -84,7 +93,7 @@ static const struct option compare_options[] = {
     {"sort", "KEY", "suite (default), key, speedup, roofline, utilization or time", OPTION_TEXT,
      &settings.sort},
     {"only", "changed", "only rows whose interval excludes no change", OPTION_TEXT, &settings.only},
-    {"format", "FORMAT", "text (default) or json", OPTION_TEXT, &settings.format},
+    {"format", "FORMAT", "text (default), json, markdown or csv", OPTION_TEXT, &settings.format},
     {"output", "FILE|-", "where the report goes; default standard output", OPTION_TEXT, &settings.run.output},
     {0},
 };
@@ -98,13 +107,14 @@ static const struct option check_options[] = {
      &settings.alpha},
     {"fail-on-inconclusive", NULL, "exit 3 where neither a change nor its absence is shown", OPTION_FLAG,
      &settings.fail_on_inconclusive},
-    {"format", "FORMAT", "text (default) or json", OPTION_TEXT, &settings.format},
+    {"format", "FORMAT", "text (default), json, markdown, csv, junit, github, ...: see the README",
+     OPTION_TEXT, &settings.format},
     {"output", "FILE|-", "where the report goes; default standard output", OPTION_TEXT, &settings.run.output},
     {0},
 };
 
-static const struct option *const run_groups[] = {run_options, selectors, NULL};
-static const struct option *const verify_groups[] = {verify_options, selectors, NULL};
+static const struct option *const run_groups[] = {run_options, selectors, cpu_options, NULL};
+static const struct option *const verify_groups[] = {verify_options, selectors, cpu_options, NULL};
 static const struct option *const tune_groups[] = {tune_options, selectors, NULL};
 static const struct option *const check_groups[] = {check_options, NULL};
 static const struct option *const compare_groups[] = {compare_options, selectors, NULL};

@@ -46,57 +46,86 @@ static bool is_bimodal(const double *logs, size_t n) {
     return found;
 }
 
-static bool drifts(const double *logs, size_t n) {
+/* A trend of less than p, and a first and a last third that differ by more than `step`. */
+static bool goes_one_way(const double *logs, size_t n, double p, double step) {
     struct bm_trend trend;
     size_t third = n / 3;
-    if (bm_stats_trend(logs, n, &trend, NULL) != BM_OK || trend.p >= 0.001)
+    if (third == 0 || bm_stats_trend(logs, n, &trend, NULL) != BM_OK || trend.p >= p)
         return false;
-    return fabs(bm_stats_median(logs, third) - bm_stats_median(logs + n - third, third)) > 0.03;
+    return fabs(bm_stats_median(logs, third) - bm_stats_median(logs + n - third, third)) > step;
 }
 
 static unsigned shape_flags(const double *logs, size_t n) {
-    unsigned flags = 0;
+    unsigned flags = goes_one_way(logs, n, 0.01, 0.01) ? BM_FLAG_NOT_STEADY : 0;
     double quartiles = bm_stats_percentile(logs, n, 0.75) - bm_stats_percentile(logs, n, 0.25);
     if (quartiles / 2 > 0.10)
         flags |= BM_FLAG_UNSTABLE;
     if (n < 16) /* fewer rounds cannot tell these from noise */
         return flags;
-    if (drifts(logs, n))
+    if (goes_one_way(logs, n, 0.001, 0.03))
         flags |= BM_FLAG_DRIFT;
     if (is_bimodal(logs, n))
         flags |= BM_FLAG_BIMODAL;
     return flags;
 }
 
-void bm_series_estimate(const struct bm_series *series, unsigned without, struct bm_estimate *estimate) {
-    double nan = (double)NAN, *logs = bm_alloc(series->count, sizeof *logs), *times = NULL;
-    size_t n = 0;
+void bm_estimate_of(const double *times, size_t n, struct bm_estimate *estimate) {
+    double nan = (double)NAN, *logs = bm_alloc(n, sizeof *logs);
     *estimate = (struct bm_estimate){
         .median_ns = nan, .min_ns = nan, .p5_ns = nan, .p95_ns = nan, .mad_ns = nan, .half_width = nan};
     estimate->interval = (struct bm_interval){nan, nan, nan};
-    times = bm_alloc(series->count, sizeof *times);
-    for (size_t i = 0; logs != NULL && times != NULL && i < series->count; i++) {
-        if ((series->rounds[i].flags & without) != 0)
-            continue;
-        times[n] = (double)series->rounds[i].ns / (double)series->rounds[i].launches;
-        logs[n] = log(times[n]);
-        n++;
+    if (logs == NULL || n == 0) {
+        free(logs);
+        return;
     }
-    if (n > 0) {
-        struct bm_interval interval = bm_stats_median_interval_serial(logs, n, 0.95);
-        /* All through the logarithm, so that equal times stay equal in the last digit. */
-        *estimate = (struct bm_estimate){
-            .rounds = n,
-            .median_ns = exp(bm_stats_median(logs, n)),
-            .min_ns = exp(bm_stats_percentile(logs, n, 0)),
-            .p5_ns = exp(bm_stats_percentile(logs, n, 0.05)),
-            .p95_ns = exp(bm_stats_percentile(logs, n, 0.95)),
-            .mad_ns = bm_stats_mad(times, n),
-            .interval = {exp(interval.low), exp(interval.high), interval.confidence},
-            .half_width = (interval.high - interval.low) / 2,
-            .flags = shape_flags(logs, n),
-        };
-    }
+    for (size_t i = 0; i < n; i++)
+        logs[i] = log(times[i]);
+    struct bm_interval interval = bm_stats_median_interval_serial(logs, n, 0.95);
+    /* All through the logarithm, so that equal times stay equal in the last digit. */
+    *estimate = (struct bm_estimate){
+        .rounds = n,
+        .median_ns = exp(bm_stats_median(logs, n)),
+        .min_ns = exp(bm_stats_percentile(logs, n, 0)),
+        .p5_ns = exp(bm_stats_percentile(logs, n, 0.05)),
+        .p95_ns = exp(bm_stats_percentile(logs, n, 0.95)),
+        .mad_ns = bm_stats_mad(times, n),
+        .interval = {exp(interval.low), exp(interval.high), interval.confidence},
+        .half_width = (interval.high - interval.low) / 2,
+        .flags = shape_flags(logs, n),
+    };
     free(logs);
+}
+
+void bm_series_estimate(const struct bm_series *series, unsigned without, struct bm_estimate *estimate) {
+    double *times = bm_alloc(series->count, sizeof *times);
+    size_t n = 0;
+    for (size_t i = 0; times != NULL && i < series->count; i++)
+        if ((series->rounds[i].flags & without) == 0)
+            times[n++] = (double)series->rounds[i].ns / (double)series->rounds[i].launches;
+    bm_estimate_of(times, n, estimate);
     free(times);
+}
+
+/* Fewer rounds than the first look wants are no estimate. */
+enum { LEAST_CLEAN = 8 };
+
+unsigned bm_series_flags(const struct bm_series *series) {
+    struct bm_estimate all, clean;
+    unsigned flags = series->flags;
+    bm_series_estimate(series, 0, &all);
+    bm_series_estimate(series, BM_FLAG_CONTAMINATED, &clean);
+    /* What foreign work did to single rounds has its own flag: the shape is that of the others. */
+    const bool enough = clean.rounds >= LEAST_CLEAN;
+    const unsigned shape = enough ? clean.flags : all.flags;
+    for (unsigned bit = 1; bit <= BM_FLAG_LAST; bit <<= 1) {
+        size_t with = 0;
+        for (size_t i = 0; i < series->count; i++)
+            with += (series->rounds[i].flags & bit) != 0;
+        flags |= 4 * with > series->count ? bit : 0;
+    }
+    if (enough && fabs(log(all.median_ns / clean.median_ns)) <= 0.01)
+        flags &= ~(unsigned)BM_FLAG_CONTAMINATED;
+    if (series->count >= LEAST_CLEAN && (shape & BM_FLAG_NOT_STEADY) == 0)
+        flags &= ~(unsigned)BM_FLAG_NOT_STEADY;
+    return flags | (shape & ~(unsigned)BM_FLAG_NOT_STEADY);
 }

@@ -96,6 +96,10 @@ uint64_t bm_sample(uint64_t seed, uint64_t index, uint64_t bound);
 enum bm_status bm_check_begin(struct bm_check *check, uint64_t index, uint64_t count,
                               struct bm_error *error) BM_CHECK_RESULT;
 
+/* From the seeds in check->expected, first lane check->first, to what steps of `depth` products each make of
+ * them (see fma_dot.c). */
+void bm_fma_expect_dot(unsigned depth, uint64_t steps, struct bm_check *check);
+
 /* ---- routing ---- */
 
 /* Rows that an expert which occurs has on average, rounded up, as if all were alike. */
@@ -148,17 +152,33 @@ double bm_matmul_scale(const struct bm_case *c);
  * int8 x int8 is exact but for the quantising: where x / scale lies within its rounding of a half, a device
  * may round the other way, which changes the output by max |x| / 127 = 0.04 of one term; two such flips. */
 double bm_matmul_tolerance(const struct bm_case *c);
+/* The plain plan of a valid case and its checks (see matmul_plain.c). */
+void bm_matmul_plain(const struct bm_case *c, struct bm_plan *plan);
+uint64_t bm_matmul_plain_check_count(const struct bm_case *c);
+enum bm_status bm_matmul_plain_check(const struct bm_case *c, const struct bm_operands *operands,
+                                     uint64_t seed, uint64_t index, struct bm_check *check,
+                                     struct bm_error *error) BM_CHECK_RESULT;
 
 /* ---- attention: a plan's tensors and layout, shared by its three files ---- */
 
-enum { BM_ATTENTION_Q, BM_ATTENTION_K, BM_ATTENTION_V, BM_ATTENTION_OUT, BM_ATTENTION_PARTIALS };
+enum {
+    BM_ATTENTION_Q,
+    BM_ATTENTION_K,
+    BM_ATTENTION_V,
+    BM_ATTENTION_OUT,
+    BM_ATTENTION_K_SCALES, /* of an int8 cache */
+    BM_ATTENTION_V_SCALES
+};
 static inline uint64_t bm_attention_context(const struct bm_case *c) {
     return c->phase == BM_PHASE_DECODE ? c->context : (uint64_t)c->context + c->tokens;
 }
 static inline uint64_t bm_attention_tokens(const struct bm_case *c) {
     return c->phase == BM_PHASE_DECODE ? 1 : c->tokens;
 }
-enum { BM_ATTENTION_TUNABLES = 12 };
+/* Values of I8 are 32 x: the scores of such keys are divided by that, as a softmax over normal scores is
+ * asked for. */
+enum { BM_ATTENTION_I8_UNIT = 32 };
+enum { BM_ATTENTION_TUNABLES = 13 };
 extern const struct bm_tunable bm_attention_tunables[BM_ATTENTION_TUNABLES];
 void bm_attention_safe_parameters(const struct bm_case *c, const struct bm_target *target,
                                   struct bm_parameters *parameters);

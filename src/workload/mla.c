@@ -20,7 +20,7 @@ static const struct bm_tunable tunables[] = {
     {"VEC", 1, 16, true},         {"HEAD_TILE", 1, 128, false}, {"KEY_TILE", 1, 1024, false},
     {"KEY_STEP", 1, 24, false},   {"ROW_VECTORS", 1, 8, false}, {"ROW_TILE", 1, 16, true},
     {"COLUMN_TILE", 1, 8, false}, {"LANES", 1, 1024, true},     {"SLICES", 1, 32, true},
-    {"STAGE", 0, 1, false},       {"AHEAD", 1, 8, false},       {"PREFETCH", 0, 65536, false},
+    {"STAGE", 0, 1, false},       {"AHEAD", 0, 8, false},       {"PREFETCH", 0, 65536, false},
     {"GROUPS", 1, 64, false},
 };
 
@@ -46,7 +46,7 @@ static enum bm_status validate(const struct bm_case *c, struct bm_error *error) 
 static void shape(const struct bm_case *c, struct bm_text *text) {
     bm_text_append(text, "b%uh%ud%udv%uc%u", c->batch, c->heads, c->head_dim, c->v_dim, c->context);
     if (c->dtype)
-        bm_text_append(text, "/kv%s", bm_element_name(c->dtype->kv));
+        bm_text_append(text, "/kv%s", bm_kv_name(bm_case_kv(c)));
 }
 
 static double flops(const struct bm_case *c) {
@@ -57,14 +57,14 @@ static double flops(const struct bm_case *c) {
 static double bytes(const struct bm_case *c) {
     const double io = (double)c->heads * ((double)c->head_dim * bm_element_bytes_each(c->dtype->activation) +
                                           (double)c->v_dim * bm_element_bytes_each(c->dtype->output));
-    const double row = (double)c->head_dim * bm_element_bytes_each(c->dtype->kv);
+    const double row = (double)c->head_dim * bm_element_bytes_each(bm_case_kv(c));
     return (double)c->batch * ((double)c->context * row + io);
 }
 
 static void safe_parameters(const struct bm_case *c, const struct bm_target *target,
                             struct bm_parameters *parameters) {
     const bool grouped = target->is_gpu && target->max_group_items >= 128 && target->local_bytes >= 32768;
-    const bool narrow = c->dtype->kv != BM_ELEMENT_F32; /* staged */
+    const bool narrow = bm_case_kv(c) != BM_ELEMENT_F32; /* staged */
     *parameters = (struct bm_parameters){0};
     bm_parameters_set(parameters, "VEC", grouped ? 4 : 16);
     bm_parameters_set(parameters, "HEAD_TILE", grouped ? 8 : 64);
@@ -189,6 +189,9 @@ static enum bm_status plan_mla(const struct bm_case *c, const struct bm_target *
     enum bm_status status = validate(c, error);
     if (!status)
         status = bm_dtype_check_plain("mla", c->dtype, BM_ELEMENT_F16, error);
+    if (!status && bm_case_kv(c) > BM_ELEMENT_F16)
+        status =
+            bm_fail(error, BM_UNSUPPORTED, "mla has no kernel for a cache of %s", bm_kv_name(bm_case_kv(c)));
     if (status)
         return status;
     safe_parameters(c, target, &safe);
@@ -203,10 +206,10 @@ static enum bm_status plan_mla(const struct bm_case *c, const struct bm_target *
     bm_parameters_set(&plan->defines, "K_DIM", c->head_dim);
     bm_parameters_set(&plan->defines, "V_DIM", c->v_dim);
     bm_parameters_set(&plan->defines, "STORED_F16", c->dtype->activation == BM_ELEMENT_F16);
-    bm_parameters_set(&plan->defines, "KV_F16", c->dtype->kv == BM_ELEMENT_F16);
+    bm_parameters_set(&plan->defines, "KV_F16", bm_case_kv(c) == BM_ELEMENT_F16);
     bm_plan_tensor(plan, "queries", c->dtype->activation, BM_ROLE_HOT,
                    (uint64_t)c->batch * c->heads * c->head_dim);
-    bm_plan_tensor(plan, "cache", c->dtype->kv, BM_ROLE_COLD, (uint64_t)c->batch * c->context * c->head_dim);
+    bm_plan_tensor(plan, "cache", bm_case_kv(c), BM_ROLE_COLD, (uint64_t)c->batch * c->context * c->head_dim);
     bm_plan_tensor(plan, "outputs", c->dtype->output, BM_ROLE_OUTPUT,
                    (uint64_t)c->batch * c->heads * c->v_dim);
     add_launches(c, target, &l, plan);

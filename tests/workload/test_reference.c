@@ -107,9 +107,24 @@ static double *gemv_by_force(const struct bm_case *c, const struct bm_plan *plan
     return out;
 }
 
+static double *plain_by_force(const struct bm_case *c) {
+    double *out = calloc(c->m * c->n, sizeof(*out)), *x = activations_of(c);
+    const uint64_t group = c->dtype->scale_group < c->k ? c->dtype->scale_group : c->k;
+    for (uint64_t m = 0; m < c->m; m++)
+        for (uint64_t n = 0; n < c->n; n++)
+            for (uint64_t k = 0; k < c->k; k++) {
+                double weight = element(0, n * c->k + k);
+                if (group > 0)
+                    weight *= element(3, n * ((c->k + group - 1) / group) + k / group);
+                out[m * c->n + n] += x[m * c->k + k] * weight;
+            }
+    free(x);
+    return out;
+}
+
 /* softmax without tricks: exp of the scores themselves */
 static double *attention_by_force(const struct bm_case *c) {
-    const bool decode = c->phase == BM_PHASE_DECODE;
+    const bool decode = c->phase == BM_PHASE_DECODE, int8 = c->kv == BM_KV_INT8;
     const uint64_t tokens = decode ? 1 : c->tokens, context = decode ? c->context : c->context + c->tokens;
     double *out = calloc((size_t)(c->batch * tokens * c->heads * c->v_dim), sizeof(*out));
     for (uint64_t b = 0; b < c->batch; b++)
@@ -119,16 +134,19 @@ static double *attention_by_force(const struct bm_case *c) {
                                row = (b * tokens + t) * c->heads + h;
                 double total = 0;
                 for (uint64_t j = 0; j < context; j++) {
-                    if (!decode && j > c->context + t)
+                    if (!decode && (j > c->context + t || (c->window && j + c->window <= c->context + t)))
                         continue;
                     double score = 0;
+                    const double key_scale = int8 ? element(4, kv * context + j) / 32 : 1;
+                    const double value_scale = int8 ? element(5, kv * context + j) : 1;
                     for (uint64_t d = 0; d < c->head_dim; d++)
                         score += element(0, row * c->head_dim + d) *
                                  element(1, (kv * context + j) * c->head_dim + d);
-                    const double weight = exp(score / sqrt(c->head_dim));
+                    const double weight = exp(score * key_scale / sqrt(c->head_dim));
                     total += weight;
                     for (uint64_t d = 0; d < c->v_dim; d++)
-                        out[row * c->v_dim + d] += weight * element(2, (kv * context + j) * c->v_dim + d);
+                        out[row * c->v_dim + d] +=
+                            weight * value_scale * element(2, (kv * context + j) * c->v_dim + d);
                 }
                 for (uint64_t d = 0; d < c->v_dim; d++)
                     out[row * c->v_dim + d] /= total;
@@ -177,6 +195,44 @@ static void plan_with(const struct bm_case *c, bool is_gpu, const char *name, in
 }
 
 static const char *const formats[] = {"f32", "int8", "int8af32", "int4af16"};
+
+/* Dense tensors in every format; something is checked in every 8 x 64 outputs, all columns of short vectors.
+ */
+Test(reference, matmul_in_plain_plans) {
+    static const uint64_t shapes[][3] = {{1, 1, 1},    {1, 37, 101}, {1, 200, 64}, {2, 1, 1},
+                                         {9, 130, 33}, {16, 64, 96}, {25, 100, 40}};
+    make_values();
+    for (size_t d = 0; bm_dtype_get(d) != NULL; d++)
+        for (size_t s = 0; s < BM_COUNT_OF(shapes); s++) {
+            const uint64_t *shape = shapes[s];
+            const struct bm_case c = {.workload = bm_workload_find(shape[0] > 1 ? "gemm" : "gemv"),
+                                      .phase = BM_PHASE_PREFILL,
+                                      .dtype = bm_dtype_get(d),
+                                      .m = shape[0],
+                                      .n = shape[1],
+                                      .k = shape[2]};
+            struct bm_plan plan;
+            unsigned char *touched = calloc(c.m * c.n, 1);
+            cr_assert_eq(c.workload->plain(&c, &plan, NULL), BM_OK);
+            cr_expect(plan.plain && plan.launch_count == 0);
+            cr_expect_eq(plan.tensors[0].count, c.n * c.k);
+            cr_expect_eq(plan.tensor_count, c.dtype->scale_group ? 4 : 3);
+            double *truth = plain_by_force(&c);
+            compare(&c, &plan, truth, c.m * c.n, 5, touched);
+            for (uint64_t m = 0; m < c.m; m += 8)
+                for (uint64_t n = 0; n < c.n; n += 64) {
+                    unsigned found = 0;
+                    for (uint64_t i = m; i < c.m && i < m + 8; i++)
+                        for (uint64_t j = n; j < c.n && j < n + 64; j++)
+                            found += touched[i * c.n + j];
+                    cr_expect_geq(found, c.m == 1       ? (c.n - n < 64 ? c.n - n : 64)
+                                         : c.n - n < 16 ? c.n - n
+                                                        : 1);
+                }
+            free(truth);
+            free(touched);
+        }
+}
 
 Test(reference, gemm) {
     static const uint64_t shapes[][3] = {{2, 1, 1}, {3, 5, 7}, {13, 37, 101}, {25, 100, 64}, {40, 130, 33}};
@@ -411,6 +467,33 @@ Test(reference, attention) {
          .v_dim = 6,
          .tokens = 13,
          .context = 40},
+        {.phase = BM_PHASE_PREFILL,
+         .batch = 2,
+         .heads = 2,
+         .kv_heads = 1,
+         .head_dim = 4,
+         .v_dim = 6,
+         .tokens = 23,
+         .context = 10,
+         .window = 7},
+        {.phase = BM_PHASE_PREFILL,
+         .batch = 1,
+         .heads = 2,
+         .kv_heads = 2,
+         .head_dim = 6,
+         .v_dim = 5,
+         .tokens = 19,
+         .context = 3,
+         .kv = BM_KV_INT8},
+        {.phase = BM_PHASE_DECODE,
+         .batch = 2,
+         .heads = 6,
+         .kv_heads = 3,
+         .head_dim = 7,
+         .v_dim = 9,
+         .tokens = 1,
+         .context = 57,
+         .kv = BM_KV_INT8},
         {.phase = BM_PHASE_DECODE,
          .batch = 3,
          .heads = 6,
@@ -440,7 +523,7 @@ Test(reference, attention) {
         double *truth = attention_by_force(&c);
         unsigned char *touched = calloc((size_t)(rows * c.v_dim), 1);
         compare(&c, &plan, truth, rows * c.v_dim, 99, touched);
-        const uint64_t tile = decode ? 1 : (uint64_t)bm_parameters_get(&plan.parameters, "QUERY_TILE", 0);
+        const uint64_t tile = decode ? 1 : (uint64_t)bm_parameters_get(&plan.defines, "ROW_TILE", 0);
         for (uint64_t b = 0; b < c.batch; b++)
             for (uint64_t h = 0; h < c.heads; h++)
                 for (uint64_t t0 = 0; t0 < tokens; t0 += tile) {
