@@ -189,6 +189,25 @@ INLINE floatv exp2_of(const floatv x) {
     return x < -125.0f ? (floatv)0.0f : AS_FLOATS(AS_INTS(p) + (AS_INTS(shifted) << 23));
 }
 
+#if VEC == 1
+#define ZIP_LOW(a, b)  (a)
+#define ZIP_HIGH(a, b) (b)
+#elif VEC == 2
+#define ZIP_LOW(a, b)  (float2)(a.x, b.x)
+#define ZIP_HIGH(a, b) (float2)(a.y, b.y)
+#elif VEC == 4
+#define ZIP_LOW(a, b)  (float4)(a.x, b.x, a.y, b.y)
+#define ZIP_HIGH(a, b) (float4)(a.z, b.z, a.w, b.w)
+#elif VEC == 8
+#define ZIP_LOW(a, b)  (float8)(a.s0, b.s0, a.s1, b.s1, a.s2, b.s2, a.s3, b.s3)
+#define ZIP_HIGH(a, b) (float8)(a.s4, b.s4, a.s5, b.s5, a.s6, b.s6, a.s7, b.s7)
+#else
+#define ZIP_LOW(a, b)                                                                                        \
+    (float16)(a.s0, b.s0, a.s1, b.s1, a.s2, b.s2, a.s3, b.s3, a.s4, b.s4, a.s5, b.s5, a.s6, b.s6, a.s7, b.s7)
+#define ZIP_HIGH(a, b)                                                                                       \
+    (float16)(a.s8, b.s8, a.s9, b.s9, a.sa, b.sa, a.sb, b.sb, a.sc, b.sc, a.sd, b.sd, a.se, b.se, a.sf, b.sf)
+#endif
+
 INLINE float maximum_of(const floatv v) {
 #if VEC == 1
     return v;
@@ -229,6 +248,16 @@ INLINE float4 sums_of(const floatv a, const floatv b, const floatv c, const floa
 #endif
 }
 
+/* The sums over the lanes of VEC vectors, lane by lane: neighbours in the tree are zipped and added. */
+INLINE floatv sums_of_all(floatv v[VEC]) {
+#pragma unroll
+    for (uint pairs = VEC / 2; pairs > 0; pairs /= 2)
+#pragma unroll
+        for (uint r = 0; r < pairs; r++)
+            v[r] = ZIP_LOW(v[r], v[r + pairs]) + ZIP_HIGH(v[r], v[r + pairs]);
+    return v[0];
+}
+
 INLINE float sum_of(const floatv v) {
     return sums_of(v, v, v, v).x;
 }
@@ -266,25 +295,6 @@ INLINE void load_query(floatv *query, global const stored *from, const float sca
 }
 
 /* ---- prefill ---- */
-
-#if VEC == 1
-#define ZIP_LOW(a, b)  (a)
-#define ZIP_HIGH(a, b) (b)
-#elif VEC == 2
-#define ZIP_LOW(a, b)  (float2)(a.x, b.x)
-#define ZIP_HIGH(a, b) (float2)(a.y, b.y)
-#elif VEC == 4
-#define ZIP_LOW(a, b)  (float4)(a.x, b.x, a.y, b.y)
-#define ZIP_HIGH(a, b) (float4)(a.z, b.z, a.w, b.w)
-#elif VEC == 8
-#define ZIP_LOW(a, b)  (float8)(a.s0, b.s0, a.s1, b.s1, a.s2, b.s2, a.s3, b.s3)
-#define ZIP_HIGH(a, b) (float8)(a.s4, b.s4, a.s5, b.s5, a.s6, b.s6, a.s7, b.s7)
-#else
-#define ZIP_LOW(a, b)                                                                                        \
-    (float16)(a.s0, b.s0, a.s1, b.s1, a.s2, b.s2, a.s3, b.s3, a.s4, b.s4, a.s5, b.s5, a.s6, b.s6, a.s7, b.s7)
-#define ZIP_HIGH(a, b)                                                                                       \
-    (float16)(a.s8, b.s8, a.s9, b.s9, a.sa, b.sa, a.sb, b.sb, a.sc, b.sc, a.sd, b.sd, a.se, b.se, a.sf, b.sf)
-#endif
 
 /* Each round moves the first bit of (row, column) to the end. */
 INLINE void transpose(floatv row[VEC]) {
@@ -513,13 +523,22 @@ attention_decode(global const stored *restrict queries, CACHE global float *rest
                 for (uint j = 0; j < KEY_STEP; j++)
                     ((float *)&scales)[j] = key_scale[min(block + key + j, end - 1)];
 #endif
+                float4 sums[ROW_TILE];
+#if VEC == 16 && ROW_TILE % 4 == 0
+#pragma unroll
+                for (uint r = 0; r < ROW_TILE; r += 4)
+                    vstore16(sums_of_all(tile[r]), 0, (float *)(sums + r));
+#else
+#pragma unroll
+                for (uint r = 0; r < ROW_TILE; r++)
+                    sums[r] = sums_of(tile[r][0], tile[r][1], tile[r][2], tile[r][3]);
+#endif
 #pragma unroll
                 for (uint r = 0; r < ROW_TILE; r++) {
-                    float4 sums = sums_of(tile[r][0], tile[r][1], tile[r][2], tile[r][3]);
 #if CACHED == I8
-                    sums *= scales;
+                    sums[r] *= scales;
 #endif
-                    vstore4(sums, 0, (float *)(score + (row + r) * KEY_VECTORS) + key);
+                    vstore4(sums[r], 0, (float *)(score + (row + r) * KEY_VECTORS) + key);
                 }
             }
         }

@@ -37,7 +37,7 @@ void bm_attention_safe_parameters(const struct bm_case *c, const struct bm_targe
     bm_parameters_set(parameters, "LANES", grouped ? 32 : 1);
     bm_parameters_set(parameters, "LANES_D", grouped ? 32 : 1);
     bm_parameters_set(parameters, "DECODE_ROWS", 8);
-    bm_parameters_set(parameters, "DECODE_KEY_TILE", grouped || target->is_gpu || !alone ? 16 : 32);
+    bm_parameters_set(parameters, "DECODE_KEY_TILE", grouped || target->is_gpu ? 16 : 32);
     bm_parameters_set(parameters, "DECODE_LANES", grouped ? 32 : 1);
     bm_parameters_set(parameters, "DECODE_LANES_D", grouped ? 32 : 1);
     bm_parameters_set(parameters, "DECODE_GROUPS", 8);
