@@ -104,6 +104,13 @@ class Selectors(PlanTest):
         self.assertEqual(self.parts(4, "--dtype", "f16"), {"f16"})
         self.assertEqual(self.keys("--dtype", "f16,f16"), self.keys("--dtype", "f16"))
 
+    def test_kv(self):
+        def caches(*words):
+            return {key.rsplit("/", 1)[1] for key in self.keys("--phase", "decode", "--workload", "attention", "--dtype", "f16", *words)}
+        self.assertEqual(caches(), {"kvf16"})
+        self.assertEqual(caches("--kv", "int8"), {"kvint8"})
+        self.assertEqual(caches("--kv", "f16,int8"), {"kvf16", "kvint8"})
+
     def test_workload(self):
         self.assertEqual(self.parts(0, "--workload", "attention"), {"attention"})
         self.assertEqual(self.parts(0, "--workload", "gemm,gemv"), {"gemm", "gemv"})
