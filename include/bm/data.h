@@ -33,8 +33,10 @@ struct bm_model {
     uint32_t mamba_state, mamba_heads, mamba_head_dim, mamba_groups, mamba_chunk, mamba_conv;
     uint32_t kv_shared_layers; /* cross-layer attention: this many layers share one KV cache; 0 and 1: none */
     uint32_t sliding_window;   /* tokens, in every second layer; 0: none */
+    bool qk_norm;              /* heads of queries and keys are normalised */
+    char biases[48];           /* of which projections: "", "all", "qkv", "qkvo+experts+router" */
     bool shapes_verified;      /* every shape field was read in a named source */
-    double parameters, active_parameters;
+    double parameters, active_parameters; /* as published, 0: unknown */
     char source[320], note[1024];
 };
 

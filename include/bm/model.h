@@ -33,4 +33,34 @@ enum bm_status bm_model_ops(const struct bm_model *model, const struct bm_reques
                             struct bm_op ops[BM_MAX_OPS], size_t *count,
                             struct bm_error *error) BM_CHECK_RESULT;
 
+/* ---- what a model weighs ---- */
+
+/* Which parameters vendors call active differs: those that one token multiplies with, alone, with the output
+ * head, or with head and embedding. */
+enum bm_active { BM_ACTIVE_CORE, BM_ACTIVE_HEAD, BM_ACTIVE_ALL };
+enum { BM_ACTIVE_COUNT = BM_ACTIVE_ALL + 1 };
+/* "core", "core + head", "core + head + embedding" */
+const char *bm_active_name(enum bm_active convention);
+
+struct bm_model_size {
+    double parameters;
+    double active[BM_ACTIVE_COUNT]; /* by each convention; tied embeddings count once */
+    enum bm_active convention;      /* the closest to the published figure; ALL where there is none */
+    double kv_elements; /* cached for a token, summed over the layers that keep a cache of their own */
+};
+/* Counted from the shapes, norms and biases included. */
+void bm_model_size(const struct bm_model *model, struct bm_model_size *size);
+/* Weights as the ops of bm_model_ops read them: matrices in the format of the weights with their scales, the
+ * embedding, norms and biases in that of the activations. Tied embeddings exist twice where these differ. */
+double bm_model_weight_bytes(const struct bm_model *model, const struct bm_dtype *dtype);
+/* What one sequence of `tokens` keeps: keys and values (windowed layers at most their window) in the format
+ * of the cache, and the state of Mamba layers: f32, with conv - 1 inputs of the convolution. */
+double bm_model_cache_bytes(const struct bm_model *model, const struct bm_dtype *dtype, uint64_t tokens);
+
+/* One of `count` devices that share every layer (tensor parallel): heads, KV heads (at least one each), FFN
+ * and expert widths, Mamba heads and the vocabulary divided, latents and routers whole. BM_INVALID names the
+ * size that does not divide. */
+enum bm_status bm_model_shard(const struct bm_model *model, uint32_t count, struct bm_model *shard,
+                              struct bm_error *error) BM_CHECK_RESULT;
+
 #endif
