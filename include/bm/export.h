@@ -75,6 +75,11 @@ enum bm_status bm_export_devices(const struct bm_inventory *inventory, bool json
 enum bm_status bm_export_plan(const struct bm_run_plan *plan, const struct bm_inventory *inventory, bool json,
                               const struct bm_export_options *options, struct bm_text *text,
                               struct bm_error *error) BM_CHECK_RESULT;
+/* PARAMS and ACTIVE are counted from the shapes, COUNTS says by which convention (the closest to the
+ * published figure); KV/TOKEN is of an f16 cache. */
+enum bm_status bm_export_model_list(const struct bm_model *models, size_t count, bool json,
+                                    const struct bm_export_options *options, struct bm_text *text,
+                                    struct bm_error *error) BM_CHECK_RESULT;
 enum bm_status bm_export_models(bool json, const struct bm_export_options *options, struct bm_text *text,
                                 struct bm_error *error) BM_CHECK_RESULT;
 enum bm_status bm_export_suites(bool json, const struct bm_export_options *options, struct bm_text *text,

@@ -10,10 +10,11 @@
 
 #define BM_GATE_ALPHA       0.05
 #define BM_GATE_EQUIVALENCE 0.03 /* `unchanged` is shown inside +-3 % */
-#define BM_GATE_MARGIN      0.01 /* least change that counts; up to BM_GATE_EQUIVALENCE where runs scatter more \
-                                  */
-#define BM_GATE_POWER   0.8      /* chance of being found that a detectable change has */
-#define BM_GATE_HISTORY 5        /* runs from which on the spread is theirs, not BM_COMPARE_BETWEEN_RUNS */
+#define BM_GATE_MARGIN                                                                                       \
+    0.01                    /* least change that counts; up to BM_GATE_EQUIVALENCE where runs scatter more   \
+                             */
+#define BM_GATE_POWER   0.8 /* chance of being found that a detectable change has */
+#define BM_GATE_HISTORY 5   /* runs from which on the spread is theirs, not BM_COMPARE_BETWEEN_RUNS */
 
 enum bm_verdict {
     BM_VERDICT_REGRESSED,

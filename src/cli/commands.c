@@ -142,7 +142,8 @@ static const struct command devices_command = {"devices",       "what is here, a
                                                "[options]",     listing_groups,
                                                command_devices, false};
 static const struct command models_command = {
-    "models", "the models whose shapes are known", "[options]", listing_groups, command_models, false};
+    "models", "the models whose shapes are known", "[options] [ID|FILE...]", listing_groups, command_models,
+    true};
 static const struct command workloads_command = {"workloads",       "the kinds of work that are measured",
                                                  "[options]",       listing_groups,
                                                  command_workloads, false};

@@ -1,6 +1,7 @@
 /* models.c - bench/models: the shapes of language models, with how far each is known. */
 #include "bm/data.h"
 
+#include "hugging_face.h"
 #include "json_reader.h"
 
 #include <limits.h>
@@ -298,6 +299,11 @@ static enum bm_status read_model(const char *path, struct bm_model *model, struc
     if (status != BM_OK)
         return status;
     struct bm_json root = {.file = path, .value = value};
+    if (bm_hugging_face_is(value)) {
+        status = bm_hugging_face_read(&root, model, error);
+        json_decref(value);
+        return status;
+    }
     status = bm_json_read(&root, model_fields, BM_COUNT_OF(model_fields), &file, error);
     if (status == BM_OK)
         status = check_attention(&root, &file.model, error);

@@ -187,6 +187,25 @@ class Listings(ProgramTest):
             for name in model["id"], *model["aliases"]:
                 self.benchmark("run", "--dry-run", *TINY, "--model", name)
 
+    def test_models_by_name_and_by_file(self):
+        (self.folder / "Some-Llama").mkdir(exist_ok=True)
+        config = {"architectures": ["LlamaForCausalLM"], "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2,
+                  "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 100, "max_position_embeddings": 256}
+        path = self.write("Some-Llama/config.json", config)
+        models = json.loads(self.benchmark("models", "deepseek-r1", "./tiny.json", path, "--format", "json").out)["models"]
+        self.assertEqual([model["id"] for model in models], ["deepseek-v3", "tiny", "some-llama"])
+        # by hand: 2 layers of 64 x (64 + 2 x 32) + 64 x 64 + 3 x 64 x 128, 5 norms, embedding and head
+        self.assertEqual(models[2]["parameters"], 2 * (64 * 128 + 64 * 64 + 3 * 64 * 128) + 5 * 64 + 2 * 100 * 64)
+        self.assertEqual(models[2]["kv_bytes_per_token"], 2 * 2 * 2 * 2 * 16)
+        self.assertIsNone(models[2]["published_parameters"])
+        self.assertIn("qkv/f32/m16n128k64", self.benchmark("run", "--dry-run", *TINY, "--model", path).out)
+        for key, value, says in (("num_hidden_layers", 0, "$.num_hidden_layers: must be a whole number from 1 to 1000 (is 0)"),
+                                 ("num_key_value_heads", 3, "must divide"), ("hidden_size", 2**63 - 1, "to 1048576"),
+                                 ("architectures", ["BertModel"], "'BertModel' is none of the families that are understood: llama")):
+            self.write("Some-Llama/config.json", {**config, key: value})
+            for words in ("models", path), ("run", "--dry-run", "--model", path):
+                self.refused(*words, says=("Some-Llama/config.json: $.", says))
+
     def test_suites(self):
         suites, _ = self.listing("suites")
         self.assertEqual([suite["name"] for suite in suites], ["quick", "standard", "full"])
