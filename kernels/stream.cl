@@ -22,6 +22,9 @@
 #ifndef LANES
 #define LANES 1
 #endif
+#ifndef PREFETCH /* bytes ahead of each stream that stream_read calls for; 0: nothing */
+#define PREFETCH 0
+#endif
 #ifndef NONTEMPORAL /* 1: stores that do not read the line they write first */
 #define NONTEMPORAL 0
 #endif
@@ -96,8 +99,12 @@ stream_read(global const float *restrict source, const ulong source_offset, glob
 #pragma unroll 4
             for (uint i = lane; i < SPAN; i += LANES)
 #pragma unroll
-                for (uint s = 0; s < STREAMS; s++)
+                for (uint s = 0; s < STREAMS; s++) {
+#if PREFETCH
+                    __builtin_prefetch((const char *)(ulong)&from[STREAM_BLOCK(s) * SPAN + i] + PREFETCH, 0, 3);
+#endif
                     sum[s] += from[STREAM_BLOCK(s) * SPAN + i];
+                }
 #pragma unroll
             for (uint s = 0; s < STREAMS; s++)
                 part[s * LANES + lane] = sum_of(sum[s]);

@@ -31,7 +31,7 @@ enum { SOURCE, RESULT, SECOND_SOURCE }; /* tensors; of write the result alone */
 
 static const struct bm_tunable tunables[] = {
     {"STREAMS", 1, 16, false}, {"VEC", 1, 16, true},         {"LANES", 1, 1024, true},
-    {"CHUNK", 1, 64, false},   {"NONTEMPORAL", 0, 1, false},
+    {"CHUNK", 1, 64, false},   {"NONTEMPORAL", 0, 1, false}, {"PREFETCH", 0, 16384, false},
 };
 
 static const struct kind *find_kind(const char *op) {
@@ -89,6 +89,7 @@ static void safe_parameters(const struct bm_case *c, const struct bm_target *tar
     bm_parameters_set(parameters, "LANES", grouped ? 64 : 1);
     bm_parameters_set(parameters, "CHUNK", 1);
     bm_parameters_set(parameters, "NONTEMPORAL", 0);
+    bm_parameters_set(parameters, "PREFETCH", 0);
 }
 
 /* Which pattern is fastest differs between processors, and from day to day on a shared machine. Stores that
@@ -98,13 +99,23 @@ static size_t candidates(const struct bm_case *c, const struct bm_target *target
                          size_t capacity) {
     enum { WIDTH = BM_COUNT_OF(tunables) };
     static const int64_t cpu_read[][WIDTH] = {
-        {1, 16, 1, 4, 0}, {2, 16, 1, 16, 0}, {4, 16, 1, 8, 0}, {8, 16, 1, 1, 0}, {4, 8, 1, 4, 0}};
-    static const int64_t cpu_write[][WIDTH] = {
-        {1, 16, 1, 4, 0}, {2, 16, 1, 4, 0}, {2, 16, 1, 16, 1}, {4, 16, 1, 8, 1}, {2, 8, 1, 4, 1}};
-    static const int64_t gpu_read[][WIDTH] = {
-        {1, 4, 256, 1, 0}, {2, 4, 256, 1, 0}, {4, 4, 256, 1, 0}, {2, 4, 64, 1, 0}, {4, 1, 256, 1, 0}};
-    static const int64_t gpu_write[][WIDTH] = {
-        {1, 4, 256, 1, 0}, {2, 4, 256, 1, 0}, {2, 4, 64, 1, 0}, {4, 1, 256, 1, 0}, {1, 4, 256, 1, 1}};
+        {1, 16, 1, 4, 0, 0},     {4, 16, 1, 8, 0, 0},    {8, 16, 1, 1, 0, 0}, {2, 16, 1, 16, 0, 2048},
+        {4, 16, 1, 16, 0, 2048}, {8, 16, 1, 8, 0, 1024}, {4, 8, 1, 4, 0, 0}};
+    static const int64_t cpu_write[][WIDTH] = {{1, 16, 1, 4, 0, 0},
+                                               {2, 16, 1, 4, 0, 0},
+                                               {2, 16, 1, 16, 1, 0},
+                                               {4, 16, 1, 8, 1, 0},
+                                               {2, 8, 1, 4, 1, 0}};
+    static const int64_t gpu_read[][WIDTH] = {{1, 4, 256, 1, 0, 0},
+                                              {2, 4, 256, 1, 0, 0},
+                                              {4, 4, 256, 1, 0, 0},
+                                              {2, 4, 64, 1, 0, 0},
+                                              {4, 1, 256, 1, 0, 0}};
+    static const int64_t gpu_write[][WIDTH] = {{1, 4, 256, 1, 0, 0},
+                                               {2, 4, 256, 1, 0, 0},
+                                               {2, 4, 64, 1, 0, 0},
+                                               {4, 1, 256, 1, 0, 0},
+                                               {1, 4, 256, 1, 1, 0}};
     const bool writes = kind_of(c)->writes;
     if (!target->is_gpu)
         return bm_tunables_candidates(tunables, WIDTH, writes ? cpu_write[0] : cpu_read[0],
