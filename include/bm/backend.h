@@ -63,6 +63,7 @@ struct bm_prepared_info {
     const struct bm_parameters *parameters;
     const char *parameters_from; /* "tuned", "shipped" or "safe" */
     uint64_t cold_bytes;         /* rotated over before an address repeats; 0: nothing rotates */
+    unsigned launches;           /* kernels of one execution */
 };
 
 struct bm_backend {

@@ -5,7 +5,8 @@
 #include "bm/data.h"
 #include "bm/workload.h"
 
-/* One forward pass of a request. prefill: batch sequences of `tokens` new tokens on an empty past.
+/* One forward pass of a request. prefill: batch sequences of `tokens` new tokens after `context` earlier ones
+ * (0: none; else a later chunk of a long prompt).
  * decode: one new token for each of batch sequences over `context` tokens in the cache (the new one
  * included). */
 struct bm_request {
@@ -26,8 +27,8 @@ struct bm_op {
 
 /* Every operation of the pass, in execution order, equal shapes of one name merged. The logits (`lm_head`)
  * are taken of the last token of each sequence only. A case has the batch of the request and the tokens of a
- * sequence that the operation sees (1 for lm_head and in decode); its context is 0 but for attention in
- * decode, where windowed layers (`attn_window`) have the window's length. BM_INVALID: a request that the
+ * sequence that the operation sees (1 for lm_head and in decode); its context is 0 but for attention,
+ * where windowed layers (`attn_window`) have the window's length. BM_INVALID: a request that the
  * model cannot serve, above its max_context or with more than 2^44 elements in one matrix. */
 enum bm_status bm_model_ops(const struct bm_model *model, const struct bm_request *request,
                             struct bm_op ops[BM_MAX_OPS], size_t *count,
@@ -58,8 +59,8 @@ double bm_model_weight_bytes(const struct bm_model *model, const struct bm_dtype
 double bm_model_cache_bytes(const struct bm_model *model, const struct bm_dtype *dtype, uint64_t tokens);
 
 /* One of `count` devices that share every layer (tensor parallel): heads, KV heads (at least one each), FFN
- * and expert widths, Mamba heads and the vocabulary divided, latents and routers whole. BM_INVALID names the
- * size that does not divide. */
+ * and expert widths, Mamba heads and the vocabulary divided, latents and routers whole; its id is
+ * "ID-tpCOUNT". BM_INVALID names the size that does not divide. */
 enum bm_status bm_model_shard(const struct bm_model *model, uint32_t count, struct bm_model *shard,
                               struct bm_error *error) BM_CHECK_RESULT;
 

@@ -22,7 +22,9 @@ struct bm_run_options {
     const char *suite; /* name or path, NULL: "standard" */
     struct bm_names devices, backends, models, workloads, phases, dtypes;
     struct bm_run_numbers batches, tokens, contexts;
-    double budget_s; /* 0: the suite's */
+    struct bm_run_numbers pasts;  /* prefill is also planned after so many tokens, beside on none */
+    struct bm_run_numbers counts; /* at most one: the share of one of so many devices is planned */
+    double budget_s;              /* 0: the suite's */
     uint64_t seed;
     bool hot;                   /* --cache hot: the same weights and caches at every launch */
     bool zipf;                  /* --routing zipf: few experts get most tokens; else all alike */

@@ -153,6 +153,7 @@ struct bm_plan {
     unsigned tensor_count;
     struct bm_launch launches[4];
     unsigned launch_count;
+    bool waits; /* the host waits for the end of each execution before it queues the next */
 };
 
 /* What a plan may depend on. Parameters, not vendors, choose the shape of a kernel. */

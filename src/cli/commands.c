@@ -20,6 +20,14 @@ static const struct option selectors[] = {
     {"context", "N", "tokens in the KV cache of a decode step", OPTION_NUMBERS, &settings.run.contexts},
     {0},
 };
+/* Of plans alone. */
+static const struct option plan_options[] = {
+    {"past", "N", "also a prefill after N earlier tokens, a later chunk of a prompt", OPTION_NUMBERS,
+     &settings.run.pasts},
+    {"count", "N", "the share of one of N devices: heads and columns divided", OPTION_NUMBERS,
+     &settings.run.counts},
+    {0},
+};
 static const struct option run_options[] = {
     {"suite", "NAME|FILE", "what to run: `benchmark suites`; default standard", OPTION_TEXT,
      &settings.run.suite},
@@ -103,9 +111,9 @@ static const struct option check_options[] = {
     {0},
 };
 
-static const struct option *const run_groups[] = {run_options, selectors, NULL};
-static const struct option *const verify_groups[] = {verify_options, selectors, NULL};
-static const struct option *const tune_groups[] = {tune_options, selectors, NULL};
+static const struct option *const run_groups[] = {run_options, selectors, plan_options, NULL};
+static const struct option *const verify_groups[] = {verify_options, selectors, plan_options, NULL};
+static const struct option *const tune_groups[] = {tune_options, selectors, plan_options, NULL};
 static const struct option *const check_groups[] = {check_options, NULL};
 static const struct option *const compare_groups[] = {compare_options, selectors, NULL};
 static const struct option *const listing_groups[] = {listing_options, NULL};

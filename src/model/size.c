@@ -1,5 +1,6 @@
 /* size.c - what a model weighs: parameters, weight bytes, cache, and the part of one device among several. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "bm/model.h"
@@ -194,6 +195,16 @@ static enum bm_status divide(const char *id, const char *what, uint32_t *value, 
     return BM_OK;
 }
 
+/* "llama2-70b-tp4": what is measured of it is no measurement of the whole model. */
+static struct bm_model name_shard(const struct bm_model *part, uint32_t count) {
+    struct bm_model named = *part;
+    char suffix[16];
+    snprintf(suffix, sizeof suffix, "-tp%u", count);
+    bm_string_set(named.id, sizeof named.id - strlen(suffix), part->id);
+    strcat(named.id, suffix);
+    return named;
+}
+
 enum bm_status bm_model_shard(const struct bm_model *model, uint32_t count, struct bm_model *shard,
                               struct bm_error *error) {
     struct bm_model part = *model;
@@ -227,7 +238,10 @@ enum bm_status bm_model_shard(const struct bm_model *model, uint32_t count, stru
     else if (model->mamba_groups > 0)
         part.mamba_groups = 1;
     part.vocabulary = (uint32_t)(((uint64_t)model->vocabulary + count - 1) / count); /* the last is padded */
-    if (status == BM_OK)
-        *shard = part;
+    part.parameters = part.active_parameters = 0;
+    if (status == BM_OK && count == 1)
+        *shard = *model;
+    else if (status == BM_OK)
+        *shard = name_shard(&part, count);
     return status;
 }

@@ -138,8 +138,10 @@ static enum bm_status add_phase(struct planner *planner, const struct bm_suite_e
             : axis(&options->contexts, entry->contexts, entry->context_count, &length_count);
     bool suite_lengths = lengths == entry->tokens || lengths == entry->contexts;
     enum bm_status status = BM_OK;
+    const unsigned past_count = phase == BM_PHASE_PREFILL ? options->pasts.count : 0;
     for (unsigned b = 0; status == BM_OK && b < batch_count; b++)
-        for (unsigned l = 0; status == BM_OK && l < length_count; l++) {
+        for (unsigned i = 0; status == BM_OK && i < length_count * (past_count + 1); i++) {
+            const unsigned l = i / (past_count + 1), past = i % (past_count + 1);
             if (suite_lengths && lengths[l] > model->max_context) /* the suite was written for other models */
                 continue;
             struct bm_request request = {.phase = phase,
@@ -148,10 +150,12 @@ static enum bm_status add_phase(struct planner *planner, const struct bm_suite_e
                                          .tokens = 1,
                                          .routing =
                                              planner->options->zipf ? BM_ROUTING_ZIPF : BM_ROUTING_UNIFORM};
-            if (phase == BM_PHASE_PREFILL)
-                request.tokens = lengths[l];
-            else
+            if (phase == BM_PHASE_DECODE)
                 request.context = lengths[l];
+            else
+                request.tokens = lengths[l];
+            if (past > 0)
+                request.context = options->pasts.items[past - 1];
             status = add_request(planner, model, &request, error);
         }
     return status;
@@ -185,6 +189,10 @@ static enum bm_status add_model(struct planner *planner, const struct bm_suite_e
     if (status != BM_OK)
         return bm_fail(error, status, "%s: $.entries[%u].models: %s", planner->suite, planner->entry,
                        wrong.message);
+    if (planner->options->counts.count > 0) {
+        const struct bm_model whole = model;
+        status = bm_model_shard(&whole, planner->options->counts.items[0], &model, error);
+    }
     for (size_t p = 0; status == BM_OK && p < BM_COUNT_OF(phases); p++) {
         bool in_entry = false;
         for (unsigned i = 0; i < entry->phase_count; i++)
@@ -292,6 +300,8 @@ static enum bm_status check_selectors(const struct bm_run_options *options,
         if (bm_dtype_find(options->dtypes.items[i]) == NULL)
             return bm_fail(error, BM_INVALID, "dtype '%s' is unknown: use %s", options->dtypes.items[i],
                            bm_dtype_names());
+    if (options->counts.count > 1)
+        return bm_fail(error, BM_INVALID, "--count: give one number of devices");
     for (size_t i = 0; i < options->models.count; i++) {
         struct bm_model model;
         enum bm_status status = bm_model_load(options->models.items[i], &model, error);

@@ -59,6 +59,7 @@ static void describe_state(const struct bm_run_state *state, struct bm_results_r
         bm_string_set(row->kernel.pipe, sizeof row->kernel.pipe, state->info.pipe);
     row->kernel.parameters_from = state->info.parameters_from;
     row->kernel.parameters = *state->info.parameters;
+    row->kernel.launches = state->info.launches;
 }
 
 static enum bm_status copy_rounds(struct bm_run *run, size_t item, const struct bm_series *series,

@@ -83,6 +83,26 @@ class Plan(PlanTest):
         self.assertEqual(json.loads(self.benchmark("verify", "--dry-run", *TINY, "--format", "json").out)["cases"], self.plan())
 
 
+    def test_a_prompt_in_chunks(self):
+        """A later chunk attends over the earlier ones; all else is the same work."""
+        keys = self.keys("--phase", "prefill", "--dtype", "f16", "--past", "16,32")
+        self.assertEqual([key for key in keys if "attention" in key], [
+            f"attention/tiny/prefill/attn/f16/b1h2kv1d16t16{past}" for past in ("", "c16", "c32")])
+        self.assertEqual(len(keys), len(OPS) + 2)
+        self.refused("run", "--dry-run", *TINY, "--past", "49", says=("--past 49 and --tokens 16", "maximum context, 64"))
+        self.refused("run", "--dry-run", *TINY, "--past", "65", says="--past must be from 1 to")
+        self.assertEqual(self.keys("--phase", "decode", "--past", "16"), self.keys("--phase", "decode"))
+
+    def test_a_share_of_a_model(self):
+        keys = self.keys("--phase", "decode", "--dtype", "f16", "--model", "llama2-7b", "--context", "1024", "--count", "4")
+        self.assertIn("gemv/llama2-7b-tp4/decode/qkv/f16/m1n3072k4096", keys)
+        self.assertIn("gemv/llama2-7b-tp4/decode/attn_out/f16/m1n4096k1024", keys)
+        self.assertIn("gemv/llama2-7b-tp4/decode/ffn_down/f16/m1n4096k2752", keys)
+        self.assertIn("attention/llama2-7b-tp4/decode/attn/f16/b1h8kv8d128c1024/kvf16", keys)
+        self.refused("run", "--dry-run", *TINY, "--count", "3", says="tiny: heads, 2, do not divide among --count 3")
+        self.refused("run", "--dry-run", *TINY, "--count", "1,2", says="--count: give one number of devices")
+
+
 class Selectors(PlanTest):
     def parts(self, index, *words, **options):
         return {key.split("/")[index] for key in self.keys(*words, **options)}

@@ -144,6 +144,7 @@ Test(size, a_shard_has_its_share_of_heads_and_columns) {
     cr_expect(shard.heads == 16 && shard.kv_heads == 2 && shard.intermediate == 7168);
     cr_expect(shard.hidden == 8192 && shard.head_dim == 128 && shard.layers == 80);
     cr_expect_eq(shard.vocabulary, 32064);
+    cr_expect_str_eq(shard.id, "llama3.1-70b-tp4");
     cr_assert_eq(bm_model_shard(&model, 16, &shard, &error), BM_OK, "%s", error.message);
     cr_expect(shard.heads == 4 && shard.kv_heads == 1, "a copy where there are fewer KV heads");
     cr_assert_eq(bm_model_shard(&model, 1, &shard, &error), BM_OK);

@@ -30,6 +30,7 @@ Test(ceilings, every_op_is_a_resource) {
         {"fma", "i8_dot", "fma", "i8_dot", "GOP/s"},
         {"fma", "i8_matrix", "fma", "i8_matrix", "GOP/s"},
         {"launch", "empty", "launch_latency", "", "us"},
+        {"launch", "wait", "wait_latency", "", "us"},
         {"transfer", "to_device", "transfer_to_device", "", "GB/s"},
         {"transfer", "from_device", "transfer_from_device", "", "GB/s"},
     };

@@ -83,10 +83,13 @@ static enum bm_status enqueue_block(struct bm_prepared *prepared, uint64_t launc
                                    i == 0 ? &events->first : NULL, i + 1 == launches ? &events->last : NULL,
                                    error);
         prepared->next_launch++;
-        if (status == BM_OK && !open && (i + 1 == launches || i + 1 == QUEUED_AHEAD)) {
+        const bool waits = prepared->plan.waits;
+        if (status == BM_OK && !open && (i + 1 == launches || i + 1 == QUEUED_AHEAD || waits)) {
             status = open_gate(events, block, error);
             open = true;
         }
+        if (status == BM_OK && waits && (code = clFinish(prepared->session->queue.queue)) != CL_SUCCESS)
+            status = bm_cl_fail(error, code, "clFinish");
     }
     if (!open ||
         status != BM_OK) /* never leave the queue waiting; a second opening is an error of no matter */

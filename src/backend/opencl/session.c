@@ -154,6 +154,7 @@ static void info(const struct bm_prepared *prepared, struct bm_prepared_info *ou
         .pipe = prepared->plan.pipe,
         .parameters = &prepared->plan.parameters,
         .parameters_from = prepared->parameters_from,
+        .launches = prepared->plan.launch_count,
     };
     for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++)
         if (prepared->slots > 1)
