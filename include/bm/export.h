@@ -4,6 +4,7 @@
 
 #include "bm/compare.h"
 #include "bm/device.h"
+#include "bm/estimate.h"
 #include "bm/gate.h"
 #include "bm/results.h"
 #include "bm/run.h"
@@ -47,6 +48,9 @@ struct bm_export_format {
                                        struct bm_error *error);
     enum bm_status (*write_gate)(const struct bm_gate *gate, const struct bm_export_options *options,
                                  struct bm_text *text, struct bm_error *error);
+    enum bm_status (*write_estimate)(const struct bm_serving_report *report,
+                                     const struct bm_export_options *options, struct bm_text *text,
+                                     struct bm_error *error);
 };
 const struct bm_export_format *bm_export_format_get(size_t index);      /* NULL past the end */
 const struct bm_export_format *bm_export_format_find(const char *name); /* NULL: unknown */

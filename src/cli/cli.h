@@ -39,6 +39,8 @@ struct settings {
     struct bm_run_options run; /* of compare: its selectors and output */
     struct bm_names files;     /* words that are no options */
     struct bm_names maps, prices, baselines;
+    struct bm_run_numbers prompts, generated, chunks;
+    const char *tpot, *link;
     const char *format, *sort, *only, *margin, *alpha;
     bool fail_on_inconclusive;
     bool dry_run, quiet, help;

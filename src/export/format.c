@@ -4,8 +4,9 @@
 
 static const struct bm_export_format formats[] = {
     {"text", "tables for the terminal", bm_export_results_text, bm_export_comparison_text,
-     bm_export_gate_text},
-    {"json", "for programs", bm_export_results_json, bm_export_comparison_json, bm_export_gate_json},
+     bm_export_gate_text, bm_export_estimate_text},
+    {"json", "for programs", bm_export_results_json, bm_export_comparison_json, bm_export_gate_json,
+     bm_export_estimate_json},
 };
 
 const struct bm_export_format *bm_export_format_get(size_t index) {
