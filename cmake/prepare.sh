@@ -66,17 +66,31 @@ apt_get() {
         -o Acquire::Retries=2 "$@" </dev/null >>"$log" 2>&1
 }
 
+# Fresh package lists are fetched only when the ones at hand do not serve.
+apt_install() {
+    apt_get install -y --no-install-recommends "$@" && return
+    apt_get update || :
+    apt_get install -y --no-install-recommends "$@"
+}
+
+# Sets as_root to what makes a command root's; fails where there is no way.
+find_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        as_root=
+    elif command -v sudo >/dev/null 2>&1 && sudo -n true </dev/null 2>/dev/null; then
+        as_root='sudo -n'
+    else
+        return 1
+    fi
+}
+
 # install_packages SET...: what is missing of these sets, by apt.
 install_packages() {
     missing=$(missing_packages "$@")
     [ -n "$missing" ] || return 0
     command -v apt-get >/dev/null 2>&1 ||
         die 2 "missing, and there is no apt-get to install them; these are Debian's names: $missing"
-    if [ "$(id -u)" -eq 0 ]; then
-        as_root=
-    elif command -v sudo >/dev/null 2>&1 && sudo -n true </dev/null 2>/dev/null; then
-        as_root='sudo -n'
-    else
+    if ! find_root; then
         say "packages are missing, and this is neither root nor a sudo without password. As root, run:"
         printf 'apt-get install -y --no-install-recommends %s\n' "$missing" >&2
         exit 2
@@ -84,14 +98,28 @@ install_packages() {
     log=$root/build/install.log
     : >"$log"
     say "installing $missing (log: $log)"
-    # Fresh package lists are fetched only when the ones at hand do not serve.
     # shellcheck disable=SC2086 # a list of words
-    apt_get install -y --no-install-recommends $missing && return
-    apt_get update || :
-    # shellcheck disable=SC2086
-    apt_get install -y --no-install-recommends $missing && return
+    apt_install $missing && return
     reason=$(grep -m 1 '^[EW]: Failed to fetch' "$log" || grep '^E: ' "$log" | tail -n 1)
     die 2 "apt-get could not install $missing: ${reason:-no reason given} (log: $log)"
+}
+
+# offer_packages PRESET SET: what is missing of a set that the program can do without, before PRESET is configured
+# for the first time. What cannot be had is left out.
+offer_packages() {
+    [ ! -f "$root/build/$1/build.ninja" ] || return 0
+    missing=$(missing_packages "$2")
+    [ -n "$missing" ] || return 0
+    if ! command -v apt-get >/dev/null 2>&1 || ! find_root; then
+        say "goes without $missing: with it there is more to measure (README, CPUs)"
+        return 0
+    fi
+    log=$root/build/offer.log
+    : >"$log"
+    say "installing $missing (log: $log)"
+    # shellcheck disable=SC2086 # a list of words
+    apt_install $missing && return
+    say "goes without $missing, which apt-get could not install (log: $log)"
 }
 
 # build_preset PRESET: configures when needed, builds what changed, into build/PRESET.

@@ -7,6 +7,14 @@
 #include "bm/topology.h"
 #include "bm/workload.h"
 
+/* Which endpoints a backend is to list. */
+struct bm_backend_options {
+    bool cpus, gpus;
+    const struct bm_places *places; /* of CPUs: one a thread, borrowed while endpoints live; NULL: backends
+                                       with threads of their own list none */
+    enum bm_isa isa;                /* of CPUs: the cap; backends that cannot keep it list none */
+};
+
 /* A device as one backend sees it. Plain data, safe to copy; `handle` belongs to the backend. */
 struct bm_endpoint {
     const struct bm_backend *backend;
@@ -25,6 +33,19 @@ struct bm_endpoint {
     bool has_fp16, has_fp64, has_integer_dot;
     bool has_pci;
     struct bm_pci_address pci;
+    bool fixed_kernels;             /* they have no parameters: nothing to tune */
+    bool only_ceilings, only_rows;  /* what it is asked for; neither: both */
+    enum bm_isa isa;                /* the cap that it keeps */
+    const struct bm_places *places; /* borrowed; NULL: the driver chooses */
+};
+
+/* What ceilings a run wants. */
+struct bm_ceiling_wish {
+    struct bm_ceiling_sizes sizes;
+    bool inner, all;          /* as of bm_ceiling_cases_sized; inner: rows are judged by caches */
+    bool writing;             /* rows are judged by the rate of copies */
+    bool alone;               /* no other backend of the device has ceilings */
+    const char *const *pipes; /* that may serve the run's contracts, NULL-terminated */
 };
 
 /* How one execution compared with the reference. */
@@ -64,6 +85,7 @@ struct bm_prepared_info {
     const char *parameters_from; /* "tuned", "shipped" or "safe" */
     uint64_t cold_bytes;         /* rotated over before an address repeats; 0: nothing rotates */
     unsigned launches;           /* kernels of one execution */
+    unsigned threads;            /* 0: all of the endpoint */
 };
 
 struct bm_backend {
@@ -71,8 +93,8 @@ struct bm_backend {
     const char *summary;
     /* Appends this backend's endpoints to *endpoints (bm_grow'n, *count of *capacity). None is not an error.
      */
-    enum bm_status (*list)(struct bm_endpoint **endpoints, size_t *count, size_t *capacity,
-                           struct bm_error *error);
+    enum bm_status (*list)(const struct bm_backend_options *options, struct bm_endpoint **endpoints,
+                           size_t *count, size_t *capacity, struct bm_error *error);
     void (*release)(struct bm_endpoint *endpoint); /* frees handle */
     enum bm_status (*open)(const struct bm_endpoint *endpoint, const struct bm_session_options *options,
                            struct bm_session **session, struct bm_error *error);
@@ -101,12 +123,21 @@ struct bm_backend {
     enum bm_status (*run)(struct bm_prepared *prepared, uint64_t launches, struct bm_block *block,
                           struct bm_error *error);
     void (*discard)(struct bm_prepared *prepared);
+    /* The ceilings that it measures: writes up to capacity cases, returns how many there are, at most
+     * BM_MAX_CEILINGS. NULL: bm_ceiling_cases_sized. */
+    size_t (*ceilings)(const struct bm_endpoint *endpoint, const struct bm_ceiling_wish *wish,
+                       struct bm_case *cases, size_t capacity);
+    /* As bm_workload.candidates, for kernels of its own. NULL: the workload's. */
+    size_t (*candidates)(const struct bm_session *session, const struct bm_case *the_case,
+                         struct bm_parameters *candidates, size_t capacity);
 };
 
 /* The backends compiled into this program, listed once. NULL past the end. */
 const struct bm_backend *bm_backend_get(size_t index);
-/* Every endpoint of every backend. A backend that fails to list is logged and passed over. */
-enum bm_status bm_endpoints_list(struct bm_endpoint **endpoints, size_t *count,
+/* Every endpoint of every backend: of CPUs once for each cap, or uncapped where there are none. A backend
+ * that fails to list is logged and passed over. */
+enum bm_status bm_endpoints_list(const struct bm_places *places, const enum bm_isa *caps, size_t cap_count,
+                                 struct bm_endpoint **endpoints, size_t *count,
                                  struct bm_error *error) BM_CHECK_RESULT;
 void bm_endpoints_free(struct bm_endpoint *endpoints, size_t count);
 

@@ -114,8 +114,9 @@ struct bm_suite_entry {
 };
 struct bm_suite {
     char name[BM_ID_SIZE], description[160];
-    double budget_s;      /* default of --budget */
-    int judging_ceilings; /* 1: only the ceilings that judge its rows are measured; 0: all */
+    double budget_s;          /* default of --budget */
+    double target_half_width; /* of a row's 95 % interval, relative; 0: the sampler's default */
+    int judging_ceilings;     /* 1: only the ceilings that judge its rows are measured; 0: all */
     struct bm_suite_entry entries[16];
     unsigned entry_count;
 };

@@ -10,7 +10,9 @@
 
 /* One piece of hardware as a user counts it: the CPU, one GPU. */
 struct bm_device {
-    char id[16]; /* "cpu0", "gpu0" */
+    char id[32];       /* "cpu0", "gpu0"; with a cap "cpu0@avx2" */
+    char hardware[16]; /* "cpu0": entries that differ in their cap have the same */
+    enum bm_isa isa;   /* the cap */
     bool is_gpu;
     char name[128]; /* the hardware's: CPU model, GPU name */
     char vendor[96];
@@ -36,10 +38,18 @@ struct bm_inventory {
     struct bm_endpoint *endpoints;
     size_t endpoint_count;
     struct bm_topology *topology;
+    struct bm_places places; /* where CPU backends run; none of a machine that this is not */
     struct bm_datasheets *datasheets;
 };
-/* topology_source as bm_topology_open takes it; NULL: this machine. */
-enum bm_status bm_inventory_open(const char *topology_source, struct bm_inventory *inventory,
+struct bm_inventory_options {
+    const char *topology_source; /* as bm_topology_open takes it; NULL: this machine */
+    enum bm_core_kind cores;
+    unsigned threads;               /* of CPU backends; 0: as bm_topology_places chooses */
+    enum bm_isa caps[BM_ISA_COUNT]; /* the CPU stands in the list once for each, instead of uncapped */
+    unsigned cap_count;
+};
+/* options NULL: this machine, whole. BM_INVALID: a cap that the CPU lacks, more threads than there are. */
+enum bm_status bm_inventory_open(const struct bm_inventory_options *options, struct bm_inventory *inventory,
                                  struct bm_error *error) BM_CHECK_RESULT;
 void bm_inventory_close(struct bm_inventory *inventory);
 /* The join alone, a pure function of its parts, for tests. Fills devices[capacity]; returns how many there
@@ -49,10 +59,11 @@ size_t bm_device_join(const struct bm_machine *machine, const struct bm_endpoint
                       size_t capacity);
 /* The cold set of rotating inputs: 8 x the last-level cache, within what the device can allocate. */
 uint64_t bm_device_cold_bytes(const struct bm_device *device, const struct bm_endpoint *endpoint);
-/* Keeps the host's threads on the NUMA nodes of a device, where they are known; for work on this one alone.
- */
+/* Keeps the host's threads on the NUMA nodes of a device, where they are known, or on the places chosen of a
+ * CPU; for work on this one alone. */
 void bm_device_bind_near(const struct bm_inventory *inventory, const struct bm_device *device);
-/* selector: an id ("cpu0"), a kind ("cpu", "gpu") or a case-insensitive part of the name. */
+/* selector: an id ("cpu0@avx2", or "cpu0" whatever its cap), a kind ("cpu", "gpu") or a case-insensitive part
+ * of the name. */
 bool bm_device_matches(const struct bm_device *device, const char *selector);
 /* selector: "opencl/pocl" or its first word "opencl". */
 bool bm_endpoint_matches(const struct bm_endpoint *endpoint, const char *selector);

@@ -11,13 +11,15 @@
 enum bm_flag {
     /* series: the budget ended before the interval's half-width reached the target */
     BM_FLAG_NOT_CONVERGED = 1 << 0,
-    /* series: warm-up hit its cap while its times still had a trend (Mann-Kendall, p < 0.01) above 1 % */
+    /* series: warm-up hit its cap while its times still had a trend (Mann-Kendall, p < 0.01) above 1 %, and
+     * the rounds have one too (thirds that differ by 1 %) */
     BM_FLAG_NOT_STEADY = 1 << 1,
     /* round: shorter than 1000 x the resolution of the timer that timed it */
     BM_FLAG_RESOLUTION_LIMITED = 1 << 2,
     /* round: device events lie outside [0.75, 1.01] of the host clock's figure, which is used instead */
     BM_FLAG_TIMER_DISAGREES = 1 << 3,
-    /* round: a control (not the benchmark) saw foreign work */
+    /* round: a control (not the benchmark) saw foreign work. Series: and without those rounds fewer than 8
+     * are left, or the median differs by more than 1 % */
     BM_FLAG_CONTAMINATED = 1 << 4,
     /* round: the system says that it limited clock or power */
     BM_FLAG_THROTTLED = 1 << 5,
@@ -35,6 +37,12 @@ const char *bm_flag_name(unsigned bit);
 
 /* ---- what was measured ---- */
 
+/* Relative standard deviation of what one run cannot see of itself: where its pages lie, the level at which
+ * clock and memory stand in these minutes. Medians of runs right after one another differed by this much
+ * beyond their intervals (tests/perf/stability.py, a 2-core virtual machine; compute-bound rows by less,
+ * memory-bound rows by more). */
+#define BM_BETWEEN_RUNS 0.005
+
 /* One visit to a case: a timed block of launches. */
 struct bm_round {
     uint64_t start_ns; /* since the start of the run */
@@ -51,7 +59,7 @@ struct bm_estimate {
     double median_ns, min_ns, p5_ns, p95_ns, mad_ns;
     struct bm_interval interval; /* of the median */
     double half_width;           /* relative: half of log(high / low) */
-    unsigned flags;              /* of the shape: unstable, drift, bimodal */
+    unsigned flags;              /* of the shape: unstable, drift, bimodal, not_steady (a trend of 1 %) */
 };
 
 /* All that is known of one case on one endpoint. */
@@ -71,6 +79,10 @@ struct bm_series {
 void bm_series_fini(struct bm_series *series);
 /* Rounds that carry a flag of `without` are left out: 0 for all, BM_FLAG_CONTAMINATED for the clean ones. */
 void bm_series_estimate(const struct bm_series *series, unsigned without, struct bm_estimate *estimate);
+/* The flags of a series whose rounds are complete, by the rules of enum bm_flag: those set so far (not_steady
+ * only while the rounds bear it out), those of its rounds, and those of its shape, judged without
+ * contaminated rounds where 8 or more are left. */
+unsigned bm_series_flags(const struct bm_series *series);
 
 /* ---- what is injected ---- */
 
@@ -113,11 +125,11 @@ extern const struct bm_sampler_options bm_sampler_defaults;
 uint64_t bm_clock_resolution(const struct bm_clock *clock);
 
 /* Warms every item up, then passes over the unfinished ones in fresh random order. An item is looked at after
- * 8, 12, 16, 24, 32 and 48 visits, and done when its half-width is at most the target, after 48 visits, or
- * when the budget is spent; a contaminated round is kept and taken again at most twice. An item that used up
- * three fair shares of the budget waits for the others. Series may hold rounds of an earlier run (--resume).
- * An item whose work fails is marked and passed over. BM_INTERRUPTED: the observer said stop; the series hold
- * what was measured. monitor and observer may be NULL. */
+ * 8, 12, 16, 24, 32, 48, 64 and 96 visits, and done when its half-width is at most the target, after 96
+ * visits, or when the budget is spent; a contaminated round is kept and taken again at most twice. An item
+ * that used up three fair shares of the budget waits for the others. Series may hold rounds of an earlier run
+ * (--resume). An item whose work fails is marked and passed over. BM_INTERRUPTED: the observer said stop; the
+ * series hold what was measured. monitor and observer may be NULL. */
 enum bm_status bm_sampler_run(const struct bm_sampler_options *options, const struct bm_clock *clock,
                               const struct bm_work *work, const struct bm_monitor *monitor,
                               const struct bm_observer *observer, struct bm_series *series, size_t item_count,

@@ -71,6 +71,7 @@ struct bm_results_settings {
     char suite[256];
     uint64_t seed; /* 0 is a seed */
     double budget_s, target_half_width;
+    double between_runs; /* standard deviation that intervals are widened by, relative */
     bool hot;
     char **command; /* borrowed argv, NULL-terminated */
 };
@@ -85,6 +86,7 @@ struct bm_results_backend {
 struct bm_results_ceiling {
     const char *resource; /* borrowed: "memory_read", "llc_read", "fma", "launch_latency", ... */
     char pipe[24];        /* of fma, "" of the others */
+    char part[24];        /* "1 thread", "node 0", "small pages"; "": the whole device at its best */
     char backend[48];
     unsigned threads;
     double value, low, high;
@@ -111,7 +113,8 @@ struct bm_results_summary {
 };
 
 struct bm_results_device {
-    char id[16], hardware[16], name[128], vendor[96], architecture[64], pci[16], fingerprint[65];
+    char id[32], hardware[16], name[128], vendor[96], architecture[64], pci[16], fingerprint[65];
+    char isa[16]; /* cap, "": none */
     bool is_gpu;
     unsigned compute_units, clock_mhz;
     uint64_t memory_bytes, llc_bytes;
@@ -141,7 +144,7 @@ struct bm_results_time {
 };
 
 struct bm_results_row {
-    char key[160], device[16], backend[48], measured_as[160];
+    char key[160], device[32], backend[48], measured_as[160];
     unsigned threads;
     struct {
         const char *workload, *phase; /* borrowed */

@@ -64,6 +64,7 @@ struct bm_run_plan {
     size_t use_count, use_capacity;
     char suite[BM_ID_SIZE];
     double budget_s;
+    double target_half_width; /* of a row's 95 % interval, relative */
 };
 
 /* Deterministic: equal options, inventory and data give an equal plan. BM_INVALID names the wrong option or

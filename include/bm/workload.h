@@ -90,10 +90,15 @@ struct bm_case {
     bool row_per_pair; /* activations have a row for each (token, expert), not one for each token */
     uint32_t groups, groups_used; /* of experts, and how many may be chosen from; 0: none */
     uint64_t working_set;         /* ceilings: bytes touched by one launch, 0: the default */
-    bool hot;                     /* the same weights or cache at every launch */
+    /* Memory ceilings of CPUs, where not all of the device is asked for; 0 and false: all, best pages. */
+    uint32_t threads; /* so many of its threads, those of one NUMA node first */
+    uint32_t node;    /* 1 + the OS index of a NUMA node: its threads and memory */
+    bool small_pages; /* none that the system makes larger */
+    bool hot;         /* the same weights or cache at every launch */
 };
 #define BM_KEY_SIZE 160
-/* workload/model/phase/op/dtype/shape[/extras][/hot]; the same on every machine and version. */
+/* workload/model/phase/op/dtype/shape[/extras][/hot]; the same on every machine and version. Extras of
+ * ceilings: "threadsN", "nodeN", "small_pages". */
 void bm_case_key(const struct bm_case *the_case, char key[BM_KEY_SIZE]);
 /* The same work whatever model, phase and op it belongs to: such cases share one measurement. */
 bool bm_case_same_work(const struct bm_case *a, const struct bm_case *b);
@@ -154,6 +159,7 @@ struct bm_plan {
     struct bm_launch launches[4];
     unsigned launch_count;
     bool waits; /* the host waits for the end of each execution before it queues the next */
+    bool plain; /* no launches: tensors as the mathematics has them, for a backend with kernels of its own */
 };
 
 /* What a plan may depend on. Parameters, not vendors, choose the shape of a kernel. */
@@ -239,6 +245,10 @@ struct bm_workload {
     enum bm_status (*plan)(const struct bm_case *the_case, const struct bm_target *target,
                            const struct bm_parameters *parameters, struct bm_plan *plan,
                            struct bm_error *error);
+    /* The case for a backend that brings its own kernels: dense row-major tensors, and the same values and
+     * checks as for plan(). What they are stands beside the workload's definition. NULL: there is no such
+     * way. */
+    enum bm_status (*plain)(const struct bm_case *the_case, struct bm_plan *plan, struct bm_error *error);
     /* Writes draw number `draw` of tensor t, a table, which depends on the seed as well. NULL: no tables. */
     enum bm_status (*fill)(const struct bm_case *the_case, const struct bm_plan *plan, unsigned t,
                            uint64_t seed, uint64_t draw, int32_t *table, struct bm_error *error);
@@ -268,6 +278,29 @@ const struct bm_workload *bm_workload_get(size_t index);      /* NULL past the e
  * capacity cases, returns how many there are. bench/tuned has their parameters under the dtype "-". */
 size_t bm_ceiling_cases(uint64_t working_set, struct bm_case *cases, size_t capacity);
 
+/* ---- what a backend's own kernels need to know of ceilings ---- */
+
+/* Elements of `stream` whose sum is one output of "read"; element i of "write" becomes i modulo it. */
+enum { BM_STREAM_BLOCK = 16384 };
+/* "triad": a = b + this x c. */
+#define BM_STREAM_SCALE 3.0
+/* `cache`: sums[g], g < groups, is the sum over passes r of (r + 1) x the sum of part (g + r step) modulo
+ * parts. */
+struct bm_cache_reading {
+    uint64_t part_elements, parts, step, groups, passes;
+};
+void bm_cache_reading(const struct bm_case *the_case, struct bm_cache_reading *reading); /* of a valid case */
+/* `fma`: lanes and steps of a valid case. */
+void bm_fma_size(const struct bm_case *the_case, uint64_t *lanes, uint64_t *steps);
+/* Operands of the dot and matrix pipes of `fma`, as a backend's own kernels take them (see fma_dot.c): row
+ * and column below 16. Left ones are 0 to 4, right ones -3 to 3. */
+static inline int bm_dot_left(unsigned row, unsigned depth) {
+    return (int)((row * 7 + depth * 3) % 5);
+}
+static inline int bm_dot_right(unsigned depth, unsigned column) {
+    return (int)((depth * 5 + column * 11) % 7) - 3;
+}
+
 /* What ceilings are sized by. */
 struct bm_ceiling_sizes {
     uint64_t cold_bytes;                    /* more than any cache holds */
@@ -275,7 +308,7 @@ struct bm_ceiling_sizes {
     unsigned compute_units;
     bool is_gpu; /* its rows may run on a matrix unit, which the vector pipe cannot judge */
 };
-#define BM_MAX_CEILINGS 24
+#define BM_MAX_CEILINGS 48
 /* Those of bm_ceiling_cases and reading from the last-level cache, which judge a run's rows; `inner`: from
  * the caches before it too; `all`: from everything that has a workload, on one device. Writes up to capacity
  * cases, returns how many there are, at most BM_MAX_CEILINGS. */

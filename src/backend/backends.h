@@ -4,6 +4,6 @@
 
 #include "bm/backend.h"
 
-extern const struct bm_backend bm_backend_opencl;
+extern const struct bm_backend bm_backend_opencl, bm_backend_native, bm_backend_onednn;
 
 #endif

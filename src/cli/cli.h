@@ -26,6 +26,7 @@ enum option_kind {
     OPTION_NUMBERS, /* struct bm_run_numbers: repeatable, comma-separated */
     OPTION_SECONDS, /* double > 0 */
     OPTION_SEED,    /* uint64_t */
+    OPTION_COUNT,   /* uint32_t > 0 */
     OPTION_CHOICE   /* bool: true for the second of two words, "first|second" in metavar */
 };
 struct option {
@@ -43,6 +44,9 @@ struct settings {
     const char *tpot, *link;
     const char *format, *sort, *only, *margin, *alpha;
     bool fail_on_inconclusive;
+    struct bm_names isa; /* of the CPU: caps, and the cores and threads to use */
+    const char *cores;
+    uint32_t threads;
     bool dry_run, quiet, help;
 };
 extern struct settings settings;

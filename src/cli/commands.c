@@ -28,6 +28,13 @@ static const struct option plan_options[] = {
      &settings.run.counts},
     {0},
 };
+static const struct option cpu_options[] = {
+    {"threads", "N", "of a CPU; default one a core, at most a container's share", OPTION_COUNT,
+     &settings.threads},
+    {"cores", "KIND", "performance, efficiency or all; default all", OPTION_TEXT, &settings.cores},
+    {"isa", "CAP", "up to avx2, avx512, vnni, avx512_bf16 or amx; repeatable", OPTION_WORDS, &settings.isa},
+    {0},
+};
 static const struct option run_options[] = {
     {"suite", "NAME|FILE", "what to run: `benchmark suites`; default standard", OPTION_TEXT,
      &settings.run.suite},
@@ -135,8 +142,8 @@ static const struct option estimate_options[] = {
     {0},
 };
 
-static const struct option *const run_groups[] = {run_options, selectors, plan_options, NULL};
-static const struct option *const verify_groups[] = {verify_options, selectors, plan_options, NULL};
+static const struct option *const run_groups[] = {run_options, selectors, plan_options, cpu_options, NULL};
+static const struct option *const verify_groups[] = {verify_options, selectors, plan_options, cpu_options, NULL};
 static const struct option *const tune_groups[] = {tune_options, selectors, plan_options, NULL};
 static const struct option *const check_groups[] = {check_options, NULL};
 static const struct option *const compare_groups[] = {compare_options, selectors, NULL};

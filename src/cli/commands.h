@@ -38,4 +38,7 @@ enum bm_status command_write(const struct bm_text *text, struct bm_error *error)
 /* Of what is written: a file is no terminal. */
 struct bm_export_options command_output_options(void);
 
+/* What --threads, --cores and --isa ask for. BM_INVALID names the wrong word. */
+enum bm_status cpu_options_read(struct bm_inventory_options *options, struct bm_error *error) BM_CHECK_RESULT;
+
 #endif

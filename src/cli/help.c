@@ -26,7 +26,9 @@ void help_print_command(const struct command *command) {
     printf("benchmark %s: %s\n\nUsage: benchmark %s %s\n", command->name, command->summary, command->name,
            command->usage);
     for (size_t g = 0; command->options[g] != NULL; g++) {
-        printf("\n%s:\n", g == 0 ? "Options" : "Selectors, repeatable and comma-separated");
+        static const char *const titles[] = {"Options", "Selectors, repeatable and comma-separated",
+                                             "The CPU"};
+        printf("\n%s:\n", titles[g < BM_COUNT_OF(titles) ? g : 0]);
         for (const struct option *option = command->options[g]; option->name != NULL; option++) {
             char left[32];
             snprintf(left, sizeof left, "--%s %s", option->name,

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,17 +14,6 @@ static void occupy_standard_streams(void) {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         if (fcntl(fd, F_GETFD) == -1 && errno == EBADF)
             (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
-}
-
-/* PoCL pins its threads by index; that is right only where the process may use processors 0 to n - 1. */
-static void pin_pocl_threads(void) {
-    cpu_set_t allowed;
-    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
-        return;
-    for (int i = 0; i < CPU_COUNT(&allowed); i++)
-        if (!CPU_ISSET(i, &allowed))
-            return;
-    setenv("POCL_AFFINITY", "1", 0);
 }
 
 static int fail_word(const char *command, const char *word) {
@@ -104,7 +92,6 @@ int main(int argc, char **argv) {
     } else {
         settings.run.command = argv;
         bm_log_set_sink(progress_log, NULL);
-        pin_pocl_threads();
         code = (int)command->execute();
     }
     options_free();

@@ -94,6 +94,13 @@ static enum bm_status assign(const struct option *option, const char *value, str
         return add_list(option, value, error);
     case OPTION_SECONDS:
         return bm_parse_double(value, 0.001, MAX_SECONDS, option->target, error);
+    case OPTION_COUNT: {
+        uint64_t count;
+        enum bm_status status = bm_parse_u64(value, 1, MAX_NUMBER, &count, error);
+        if (status == BM_OK)
+            *(uint32_t *)option->target = (uint32_t)count;
+        return status;
+    }
     case OPTION_SEED:
         return bm_parse_u64(value, 0, INT64_MAX, option->target, error);
     case OPTION_CHOICE:
@@ -148,6 +155,7 @@ enum bm_status options_parse(const struct command *command, char **words, struct
 }
 
 void options_free(void) {
+    bm_names_fini(&settings.isa);
     bm_names_fini(&settings.run.devices);
     bm_names_fini(&settings.run.backends);
     bm_names_fini(&settings.run.models);

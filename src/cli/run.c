@@ -87,8 +87,11 @@ static enum exit_code run_or_verify(void) {
         name_default_output(path, sizeof path);
         settings.run.output = settings.run.resume != NULL ? settings.run.resume : path;
     }
+    struct bm_inventory_options options;
     if (status == BM_OK)
-        status = bm_inventory_open(NULL, &inventory, &error);
+        status = cpu_options_read(&options, &error);
+    if (status == BM_OK)
+        status = bm_inventory_open(&options, &inventory, &error);
     if (status == BM_OK)
         status = bm_run_plan_create(&settings.run, &inventory, &plan, &error);
     if (status == BM_OK && settings.dry_run)

@@ -14,7 +14,8 @@ static enum bm_status plan_tuning(const struct bm_tune_options *options, const s
     struct bm_tune_item *items = bm_alloc(cases.item_count, sizeof *items);
     size_t count = 0;
     for (size_t i = 0; items != NULL && i < cases.item_count; i++)
-        if (!cases.items[i].is_ceiling && cases.items[i].measured_as == i)
+        if (!cases.items[i].is_ceiling && cases.items[i].measured_as == i &&
+            !inventory->devices[cases.items[i].device].endpoints[cases.items[i].endpoint]->fixed_kernels)
             items[count++] = (struct bm_tune_item){.device = cases.items[i].device,
                                                    .endpoint = cases.items[i].endpoint,
                                                    .the_case = cases.items[i].the_case};

@@ -56,6 +56,7 @@ static json_t *settings_json(struct bm_json_writer *writer, const struct bm_resu
     bm_json_put_number(writer, object, "seed", settings->seed);
     bm_json_put_real(writer, object, "budget_s", settings->budget_s);
     bm_json_put_real(writer, object, "target_half_width", settings->target_half_width);
+    bm_json_put_real(writer, object, "between_runs", settings->between_runs);
     bm_json_put_text(writer, object, "cache", settings->hot ? "hot" : "cold");
     bm_json_put(writer, object, "command", command);
     return object;

@@ -57,6 +57,7 @@ static json_t *ceilings_json(struct bm_json_writer *writer, const struct bm_resu
         bm_json_put_text(writer, object, "resource", ceiling->resource);
         bm_json_put_text(writer, object, "pipe", ceiling->pipe);
         bm_json_put_text(writer, object, "backend", ceiling->backend);
+        bm_json_put_text(writer, object, "part", ceiling->part);
         bm_json_put_count(writer, object, "threads", ceiling->threads);
         bm_json_put_real(writer, object, "value", ceiling->value);
         bm_json_put_text(writer, object, "unit", ceiling->unit);
@@ -131,7 +132,7 @@ json_t *bm_results_device_json(struct bm_json_writer *writer, const struct bm_re
     bm_json_put_count(writer, object, "llc_bytes", device->llc_bytes);
     bm_json_put_text(writer, object, "pci", device->pci);
     bm_json_put(writer, object, "numa_nodes", numa);
-    bm_json_put_text(writer, object, "isa", NULL); /* no instruction caps yet: the hardware as it is */
+    bm_json_put_text(writer, object, "isa", device->isa);
     bm_json_put_text(writer, object, "fingerprint", device->fingerprint);
     bm_json_put_flags(writer, object, "flags", device->flags, results->flag_name);
     bm_json_put(writer, object, "datasheet", datasheet_json(writer, device->datasheet));

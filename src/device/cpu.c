@@ -87,9 +87,26 @@ static void keep_larger(struct bm_device *device, const struct bm_endpoint *endp
     }
 }
 
+/* The entry of the same hardware under the endpoint's cap. */
+static struct bm_device *capped(struct bm_join *join, const struct bm_device *whole, enum bm_isa isa) {
+    for (size_t i = 0; i < join->count; i++)
+        if (join->devices[i].isa == isa && strcmp(join->devices[i].hardware, whole->hardware) == 0)
+            return &join->devices[i];
+    const size_t index = (size_t)(whole - join->devices);
+    struct bm_device *device = bm_join_add(join, false);
+    if (device == NULL)
+        return NULL;
+    *device = join->devices[index];
+    device->isa = isa;
+    device->endpoint_count = 0;
+    return device;
+}
+
 static void attach(struct bm_join *join, const struct bm_endpoint *endpoint) {
     struct bm_device *device = find_device(join, endpoint);
     if (device == NULL && (device = bm_join_add(join, false)) == NULL)
+        return;
+    if (endpoint->isa != BM_ISA_ANY && (device = capped(join, device, endpoint->isa)) == NULL)
         return;
     if (bm_device_endpoint(device, endpoint->id) != NULL)
         keep_larger(device, endpoint);
@@ -116,10 +133,10 @@ static void complete(const struct bm_join *join, struct bm_device *device) {
     }
     if (device->name[0] == '\0')
         bm_string_set(device->name, sizeof device->name, "unknown CPU");
-    if (device->endpoint_count == 0)
+    if (!bm_device_runs_rows(device))
         bm_string_set(device->missing, sizeof device->missing,
-                      join->devices[0].endpoint_count > 0 ? "OpenCL shows all packages as one device, cpu0"
-                                                          : "apt-get install pocl-opencl-icd");
+                      bm_device_runs_rows(&join->devices[0]) ? "OpenCL shows all packages as one device, cpu0"
+                                                             : "apt-get install pocl-opencl-icd");
     /* A datasheet tells of a whole package: of a virtual machine's share of one it tells nothing. */
     const struct bm_datasheet_query query = {
         .is_cpu = true, .name = device->name, .compute_units = device->compute_units / device->package_count};
@@ -127,11 +144,24 @@ static void complete(const struct bm_join *join, struct bm_device *device) {
         device->datasheet = bm_datasheets_match(join->sheets, &query);
 }
 
+/* Where caps are asked for, nobody asked for the CPU without one. */
+static void drop_uncapped(struct bm_join *join) {
+    size_t kept = 0;
+    bool any = false;
+    for (size_t i = 0; i < join->count; i++)
+        any |= join->devices[i].isa != BM_ISA_ANY;
+    for (size_t i = 0; any && i < join->count; i++)
+        if (join->devices[i].isa != BM_ISA_ANY)
+            join->devices[kept++] = join->devices[i];
+    join->count = any ? kept : join->count;
+}
+
 void bm_join_cpus(struct bm_join *join) {
     add_devices(join);
     for (size_t i = 0; i < join->endpoint_count; i++)
         if (!join->endpoints[i].is_gpu)
             attach(join, &join->endpoints[i]);
+    drop_uncapped(join);
     for (size_t i = 0; i < join->count; i++)
         complete(join, &join->devices[i]);
 }

@@ -24,6 +24,8 @@ void bm_device_fingerprint(const struct bm_device *device, const struct bm_pci_g
     }
     bm_text_append(&text, "name %s\nunits %u\nmemory %" PRIu64 " GiB\n", device->name, device->compute_units,
                    (device->memory_bytes + gib / 2) / gib);
+    if (device->isa != BM_ISA_ANY)
+        bm_text_append(&text, "isa %s\n", bm_isa_name(device->isa));
     if (gpu != NULL)
         bm_text_append(&text, "pci %04x:%04x\n", gpu->vendor_id, gpu->device_id);
     if (uname(&system) == 0)

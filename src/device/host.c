@@ -13,7 +13,11 @@ uint64_t bm_device_cold_bytes(const struct bm_device *device, const struct bm_en
 
 void bm_device_bind_near(const struct bm_inventory *inventory, const struct bm_device *device) {
     struct bm_error error = {0};
-    if (device->numa_count > 0 &&
-        bm_topology_bind_near(inventory->topology, device->numa, device->numa_count, &error) != BM_OK)
+    enum bm_status status = BM_OK;
+    if (!device->is_gpu && inventory->places.chosen)
+        status = bm_places_bind(&inventory->places, &error);
+    else if (device->numa_count > 0)
+        status = bm_topology_bind_near(inventory->topology, device->numa, device->numa_count, &error);
+    if (status != BM_OK)
         bm_log(BM_LOG_INFO, "host threads are not bound near %s: %s", device->id, error.message);
 }

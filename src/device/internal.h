@@ -17,6 +17,8 @@ struct bm_join {
 struct bm_device *bm_join_add(struct bm_join *join, bool is_gpu);
 /* Gives an endpoint to a device; false where it has no room left (logged). */
 bool bm_device_attach(struct bm_device *device, const struct bm_endpoint *endpoint);
+/* Whether some endpoint does more than measure ceilings. */
+bool bm_device_runs_rows(const struct bm_device *device);
 /* The device's endpoint of this backend, NULL: none. A device has at most one of each. */
 const struct bm_endpoint *bm_device_endpoint(const struct bm_device *device, const char *id);
 

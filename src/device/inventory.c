@@ -3,13 +3,42 @@
 
 #include <stdlib.h>
 
-enum bm_status bm_inventory_open(const char *topology_source, struct bm_inventory *inventory,
+/* A tier above what the CPU has would silently be another one. */
+static enum bm_status check_caps(const struct bm_inventory_options *options, struct bm_error *error) {
+    struct bm_cpu cpu;
+    char tiers[64];
+    bm_cpu_detect(&cpu);
+    bm_cpu_tiers(&cpu, tiers);
+    for (unsigned i = 0; i < options->cap_count; i++)
+        if (!bm_cpu_has(&cpu, options->caps[i]))
+            return bm_fail(error, BM_INVALID, "--isa %s: this CPU has %s%s", bm_isa_name(options->caps[i]),
+                           tiers[0] != '\0' ? "only " : "none of the tiers", tiers);
+    return BM_OK;
+}
+
+/* Threads and their places, where this is the machine that they are on. */
+static enum bm_status choose_places(const struct bm_inventory_options *options,
+                                    struct bm_inventory *inventory, struct bm_error *error) {
+    if (!bm_topology_machine_get(inventory->topology)->is_this_machine)
+        return BM_OK;
+    return bm_topology_places(inventory->topology, options->cores, options->threads, &inventory->places,
+                              error);
+}
+
+enum bm_status bm_inventory_open(const struct bm_inventory_options *options, struct bm_inventory *inventory,
                                  struct bm_error *error) {
+    static const struct bm_inventory_options defaults = {0};
     enum bm_status status;
     *inventory = (struct bm_inventory){0};
-    if ((status = bm_topology_open(topology_source, &inventory->topology, error)) != BM_OK ||
+    if (options == NULL)
+        options = &defaults;
+    if ((status = check_caps(options, error)) != BM_OK ||
+        (status = bm_topology_open(options->topology_source, &inventory->topology, error)) != BM_OK ||
+        (status = choose_places(options, inventory, error)) != BM_OK ||
         (status = bm_datasheets_open(&inventory->datasheets, error)) != BM_OK ||
-        (status = bm_endpoints_list(&inventory->endpoints, &inventory->endpoint_count, error)) != BM_OK)
+        (status = bm_endpoints_list(inventory->places.count > 0 ? &inventory->places : NULL, options->caps,
+                                    options->cap_count, &inventory->endpoints, &inventory->endpoint_count,
+                                    error)) != BM_OK)
         goto out;
     const struct bm_machine *machine = bm_topology_machine_get(inventory->topology);
     size_t capacity = machine->package_count + machine->gpu_count + inventory->endpoint_count;
@@ -32,6 +61,7 @@ void bm_inventory_close(struct bm_inventory *inventory) {
     free(inventory->devices);
     bm_endpoints_free(inventory->endpoints, inventory->endpoint_count);
     bm_datasheets_close(inventory->datasheets);
+    bm_places_fini(&inventory->places);
     bm_topology_close(inventory->topology);
     *inventory = (struct bm_inventory){0};
 }

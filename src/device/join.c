@@ -11,7 +11,16 @@ struct bm_device *bm_join_add(struct bm_join *join, bool is_gpu) {
     }
     struct bm_device *device = &join->devices[join->count++];
     *device = (struct bm_device){.is_gpu = is_gpu, .package_count = 1};
+    if (!is_gpu) /* CPUs come first; GPUs are counted when all are known */
+        snprintf(device->hardware, sizeof device->hardware, "cpu%u", (unsigned)(join->count - 1) % 1000);
     return device;
+}
+
+bool bm_device_runs_rows(const struct bm_device *device) {
+    for (unsigned i = 0; i < device->endpoint_count; i++)
+        if (!device->endpoints[i]->only_ceilings)
+            return true;
+    return false;
 }
 
 bool bm_device_attach(struct bm_device *device, const struct bm_endpoint *endpoint) {
@@ -33,25 +42,32 @@ const struct bm_endpoint *bm_device_endpoint(const struct bm_device *device, con
 
 /* Endpoints that are there but cannot run anything: their reason is what is missing. */
 static void explain_unusable(struct bm_device *device) {
-    for (unsigned i = 0; i < device->endpoint_count; i++)
-        if (device->endpoints[i]->usable)
+    const struct bm_endpoint *first = NULL;
+    for (unsigned i = 0; i < device->endpoint_count; i++) {
+        const struct bm_endpoint *endpoint = device->endpoints[i];
+        if (endpoint->usable && !endpoint->only_ceilings)
             return;
-    if (device->endpoint_count > 0)
-        snprintf(device->missing, sizeof device->missing, "%s cannot be used: %s", device->endpoints[0]->id,
-                 device->endpoints[0]->unusable_reason);
+        if (first == NULL && !endpoint->usable)
+            first = endpoint;
+    }
+    if (first != NULL)
+        snprintf(device->missing, sizeof device->missing, "%s cannot be used: %s", first->id,
+                 first->unusable_reason);
 }
 
 size_t bm_device_join(const struct bm_machine *machine, const struct bm_endpoint *endpoints,
                       size_t endpoint_count, const struct bm_datasheets *sheets, struct bm_device *devices,
                       size_t capacity) {
     struct bm_join join = {machine, endpoints, endpoint_count, sheets, devices, 0, capacity};
-    unsigned numbers[2] = {0};
+    unsigned gpus = 0;
     bm_join_cpus(&join);
     bm_join_gpus(&join);
     for (size_t i = 0; i < join.count; i++) {
         struct bm_device *device = &devices[i];
-        snprintf(device->id, sizeof device->id, "%s%u", device->is_gpu ? "gpu" : "cpu",
-                 numbers[device->is_gpu]++);
+        if (device->is_gpu)
+            snprintf(device->hardware, sizeof device->hardware, "gpu%u", gpus++);
+        snprintf(device->id, sizeof device->id, "%s%s%s", device->hardware,
+                 device->isa != BM_ISA_ANY ? "@" : "", bm_isa_name(device->isa));
         if (device->datasheet != NULL)
             bm_string_set(device->architecture, sizeof device->architecture, device->datasheet->architecture);
         explain_unusable(device);

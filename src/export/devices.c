@@ -76,7 +76,8 @@ static void append_place(const struct bm_device *device, struct bm_text *text) {
         bm_text_append(text, "%s%u", i == 0 ? ", NUMA node " : ",", device->numa[i]);
 }
 
-static void append_device(const struct bm_device *device, struct bm_text *text) {
+static void append_device(const struct bm_device *device, const struct bm_machine *machine,
+                          struct bm_text *text) {
     char memory[BM_QUANTITY_SIZE], cache[BM_QUANTITY_SIZE];
     bm_quantity_bytes(memory, (double)device->memory_bytes);
     bm_quantity_bytes(cache, (double)device->llc_bytes);
@@ -87,6 +88,9 @@ static void append_device(const struct bm_device *device, struct bm_text *text) 
                        device->is_gpu ? "compute units" : "cores", memory, cache);
     else
         bm_text_append(text, "%s", device->vendor[0] != '\0' ? device->vendor : "unknown");
+    if (!device->is_gpu && machine != NULL && machine->performance_cores > 0)
+        bm_text_append(text, ", %u performance and %u efficiency cores", machine->performance_cores,
+                       machine->efficiency_cores);
     append_place(device, text);
     bm_text_append(text, "\n");
     if (device->datasheet != NULL)
@@ -115,7 +119,9 @@ enum bm_status bm_export_devices(const struct bm_inventory *inventory, bool json
     if (json)
         return devices_json(inventory, &host.environment, text, error);
     for (size_t i = 0; i < inventory->count; i++)
-        append_device(&inventory->devices[i], &lines);
+        append_device(&inventory->devices[i],
+                      inventory->topology != NULL ? bm_topology_machine_get(inventory->topology) : NULL,
+                      &lines);
     for (unsigned i = 0; i < host.environment.warning_count; i++)
         bm_text_append(&lines, "%s  %s\n", i == 0 ? "warnings\n" : "", host.environment.warnings[i]);
     for (char *line = lines.data; !lines.failed && line != NULL && *line != '\0';) {

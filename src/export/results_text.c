@@ -15,11 +15,11 @@ static void add_flags(const struct bm_results *results, unsigned flags, const ch
     }
 }
 
-/* A table and what it says beneath itself; consumes both. */
-static enum bm_status render(struct bm_table *table, struct bm_notes *notes,
+/* A table, if it has a row, and what it says beneath itself; consumes both. */
+static enum bm_status render(struct bm_table *table, bool any_row, struct bm_notes *notes,
                              const struct bm_export_options *options, enum bm_status status,
                              struct bm_text *text, struct bm_error *error) {
-    if (status == BM_OK)
+    if (status == BM_OK && any_row)
         status = bm_table_render(table, text, error);
     bm_table_destroy(table);
     enum bm_status noted = bm_notes_append(notes, options->width, text, error);
@@ -63,8 +63,8 @@ static enum bm_status append_ceilings(const struct bm_results *results,
         const struct bm_results_ceiling *ceiling = &device->ceilings[i];
         char name[64], about[128], rate[BM_QUANTITY_SIZE], width[BM_QUANTITY_SIZE], burst[BM_QUANTITY_SIZE],
             steady[BM_QUANTITY_SIZE];
-        snprintf(name, sizeof name, "%s%s%s", ceiling->resource, ceiling->pipe[0] != '\0' ? " " : "",
-                 ceiling->pipe);
+        snprintf(name, sizeof name, "%s%s%s%s%s", ceiling->resource, ceiling->pipe[0] != '\0' ? " " : "",
+                 ceiling->pipe, ceiling->part[0] != '\0' ? ", " : "", ceiling->part);
         bm_quantity_number(rate, ceiling->value);
         bm_quantity_number(burst, ceiling->burst);
         bm_quantity_number(steady, ceiling->steady > 0 ? ceiling->steady : (double)NAN);
@@ -75,7 +75,7 @@ static enum bm_status append_ceilings(const struct bm_results *results,
         const char *cells[] = {name, ceiling->backend, rate, ceiling->unit, width, burst, steady};
         bm_table_add(table, cells);
     }
-    return render(table, &notes, options, status, text, error);
+    return render(table, true, &notes, options, status, text, error);
 }
 
 /* Tokens and context are in the shapes; a row that several contexts share belongs to none of them. */
@@ -116,11 +116,16 @@ static void add_notes(const struct bm_results *results, const struct bm_results_
         add_flags(results, row->flags, about, notes);
 }
 
-static void add_row(const struct bm_results *results, const struct bm_results_row *row,
+/* Returns whether it is in the table: why a row was skipped is said beneath. */
+static bool add_row(const struct bm_results *results, const struct bm_results_row *row,
                     struct bm_table *table, struct bm_notes *notes) {
     char shape[64], time[BM_QUANTITY_SIZE], width[BM_QUANTITY_SIZE], gflops[BM_QUANTITY_SIZE];
     char gbytes[BM_QUANTITY_SIZE], efficiency[BM_QUANTITY_SIZE];
     write_shape(row, shape);
+    notes->rows++;
+    add_notes(results, row, shape, notes);
+    if (row->status == BM_ROW_SKIPPED)
+        return false;
     bm_quantity_time(time, row->time.median);
     write_half_width(width, row->time.median, row->time.low, row->time.high, row->time.confidence);
     bm_quantity_number(gflops, row->gflops);
@@ -133,8 +138,7 @@ static void add_row(const struct bm_results *results, const struct bm_results_ro
         bm_table_add_alarm(table, cells);
     else
         bm_table_add(table, cells);
-    notes->rows++;
-    add_notes(results, row, shape, notes);
+    return true;
 }
 
 static enum bm_status append_rows(const struct bm_results *results, const struct bm_results_device *device,
@@ -149,6 +153,7 @@ static enum bm_status append_rows(const struct bm_results *results, const struct
         const struct bm_results_row *first = &results->rows[i];
         struct bm_table *table;
         struct bm_notes notes = {0};
+        bool any = false;
         if (strcmp(first->device, device->id) != 0 || first->the_case.dtype[0] == '\0') {
             i++; /* another device's, or a ceiling */
             continue;
@@ -156,8 +161,8 @@ static enum bm_status append_rows(const struct bm_results *results, const struct
         append_group_title(first, text);
         status = bm_table_create(columns, BM_COUNT_OF(columns), options, &table, error);
         for (; status == BM_OK && i < results->row_count && same_group(first, &results->rows[i]); i++)
-            add_row(results, &results->rows[i], table, &notes);
-        status = render(table, &notes, options, status, text, error);
+            any |= add_row(results, &results->rows[i], table, &notes);
+        status = render(table, any, &notes, options, status, text, error);
     }
     return status;
 }
@@ -175,6 +180,18 @@ static void add_missing(const struct bm_results_summary *summary, bool with_back
     bm_text_fini(&missing);
 }
 
+/* Of a pass none of whose operations was measured there is nothing to tell. */
+static bool is_known(const struct bm_results_summary *summary) {
+    return isfinite(summary->tokens_per_s);
+}
+
+static bool any_summary(const struct bm_results_device *device) {
+    bool any = false;
+    for (size_t i = 0; i < device->summary_count; i++)
+        any |= is_known(&device->summaries[i]);
+    return any;
+}
+
 /* The backend is told where a device has several. */
 static enum bm_status append_summary(const struct bm_results_device *device,
                                      const struct bm_export_options *options, struct bm_text *text,
@@ -187,13 +204,15 @@ static enum bm_status append_summary(const struct bm_results_device *device,
     const size_t skipped = device->backend_count > 1 ? 0 : 1;
     struct bm_table *table;
     struct bm_notes notes = {0};
-    if (device->summary_count == 0)
+    if (!any_summary(device))
         return BM_OK;
     bm_text_append(text, "\n");
     enum bm_status status =
         bm_table_create(columns + skipped, BM_COUNT_OF(columns) - skipped, options, &table, error);
     for (size_t i = 0; status == BM_OK && i < device->summary_count; i++) {
         const struct bm_results_summary *summary = &device->summaries[i];
+        if (!is_known(summary))
+            continue;
         char batch[16], length[16], rate[BM_QUANTITY_SIZE], efficiency[BM_QUANTITY_SIZE],
             mfu[BM_QUANTITY_SIZE], mbu[BM_QUANTITY_SIZE];
         snprintf(batch, sizeof batch, "%u", summary->batch);
@@ -216,7 +235,7 @@ static enum bm_status append_summary(const struct bm_results_device *device,
         notes.rows++;
         add_missing(summary, skipped == 0, &notes);
     }
-    return render(table, &notes, options, status, text, error);
+    return render(table, true, &notes, options, status, text, error);
 }
 
 /* Name and what is known of the size. */

@@ -10,8 +10,8 @@ const struct bm_sampler_options bm_sampler_defaults = {
 };
 
 /* Looking after every round would stop too early by luck: the interval is valid at few, fixed counts. */
-static const size_t looks[] = {8, 12, 16, 24, 32, 48};
-enum { VISITS_LIMIT = 48, REPEATS_LIMIT = 2, FAIR_SHARES = 3 };
+static const size_t looks[] = {8, 12, 16, 24, 32, 48, 64, 96};
+enum { VISITS_LIMIT = 96, REPEATS_LIMIT = 2, FAIR_SHARES = 3 };
 
 static bool is_look(size_t visits) {
     for (size_t i = 0; i < BM_COUNT_OF(looks); i++)
@@ -111,18 +111,8 @@ static enum bm_status pass_over(struct bm_sampler *sampler, size_t *order, bool 
     return BM_OK;
 }
 
-/* A series carries a flag of its rounds when more than a quarter of them have it: one of many moves no
- * median. */
 static void flag_series(const struct bm_sampler *sampler, struct bm_series *series) {
-    struct bm_estimate estimate;
-    bm_series_estimate(series, 0, &estimate);
-    series->flags |= estimate.flags;
-    for (unsigned bit = 1; bit <= BM_FLAG_LAST; bit <<= 1) {
-        size_t with = 0;
-        for (size_t i = 0; i < series->count; i++)
-            with += (series->rounds[i].flags & bit) != 0;
-        series->flags |= 4 * with > series->count ? bit : 0;
-    }
+    series->flags = bm_series_flags(series);
     if (!series->failed && !is_tight(sampler, series))
         series->flags |= BM_FLAG_NOT_CONVERGED;
 }

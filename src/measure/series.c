@@ -46,22 +46,23 @@ static bool is_bimodal(const double *logs, size_t n) {
     return found;
 }
 
-static bool drifts(const double *logs, size_t n) {
+/* A trend of less than p, and a first and a last third that differ by more than `step`. */
+static bool goes_one_way(const double *logs, size_t n, double p, double step) {
     struct bm_trend trend;
     size_t third = n / 3;
-    if (bm_stats_trend(logs, n, &trend, NULL) != BM_OK || trend.p >= 0.001)
+    if (third == 0 || bm_stats_trend(logs, n, &trend, NULL) != BM_OK || trend.p >= p)
         return false;
-    return fabs(bm_stats_median(logs, third) - bm_stats_median(logs + n - third, third)) > 0.03;
+    return fabs(bm_stats_median(logs, third) - bm_stats_median(logs + n - third, third)) > step;
 }
 
 static unsigned shape_flags(const double *logs, size_t n) {
-    unsigned flags = 0;
+    unsigned flags = goes_one_way(logs, n, 0.01, 0.01) ? BM_FLAG_NOT_STEADY : 0;
     double quartiles = bm_stats_percentile(logs, n, 0.75) - bm_stats_percentile(logs, n, 0.25);
     if (quartiles / 2 > 0.10)
         flags |= BM_FLAG_UNSTABLE;
     if (n < 16) /* fewer rounds cannot tell these from noise */
         return flags;
-    if (drifts(logs, n))
+    if (goes_one_way(logs, n, 0.001, 0.03))
         flags |= BM_FLAG_DRIFT;
     if (is_bimodal(logs, n))
         flags |= BM_FLAG_BIMODAL;
@@ -99,4 +100,28 @@ void bm_series_estimate(const struct bm_series *series, unsigned without, struct
     }
     free(logs);
     free(times);
+}
+
+/* Fewer rounds than the first look wants are no estimate. */
+enum { LEAST_CLEAN = 8 };
+
+unsigned bm_series_flags(const struct bm_series *series) {
+    struct bm_estimate all, clean;
+    unsigned flags = series->flags;
+    bm_series_estimate(series, 0, &all);
+    bm_series_estimate(series, BM_FLAG_CONTAMINATED, &clean);
+    /* What foreign work did to single rounds has its own flag: the shape is that of the others. */
+    const bool enough = clean.rounds >= LEAST_CLEAN;
+    const unsigned shape = enough ? clean.flags : all.flags;
+    for (unsigned bit = 1; bit <= BM_FLAG_LAST; bit <<= 1) {
+        size_t with = 0;
+        for (size_t i = 0; i < series->count; i++)
+            with += (series->rounds[i].flags & bit) != 0;
+        flags |= 4 * with > series->count ? bit : 0;
+    }
+    if (enough && fabs(log(all.median_ns / clean.median_ns)) <= 0.01)
+        flags &= ~(unsigned)BM_FLAG_CONTAMINATED;
+    if (series->count >= LEAST_CLEAN && (shape & BM_FLAG_NOT_STEADY) == 0)
+        flags &= ~(unsigned)BM_FLAG_NOT_STEADY;
+    return flags | (shape & ~(unsigned)BM_FLAG_NOT_STEADY);
 }

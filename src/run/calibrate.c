@@ -2,9 +2,16 @@
 
 #include "run.h"
 
-/* A trial block is as long as one of the measurement. Trials of a ceiling end at a share of the budget, which
- * only launches of hundreds of milliseconds reach. */
-enum { BLOCK_NS = 20000000, ROUNDS = 3, LAUNCHES_MOST = 1 << 20, LEAST_BUDGET_S = 10, BUDGET_SHARE = 40 };
+/* A trial block is as long as one of the measurement. Trials of all ceilings together end at a share of the
+ * budget; a fortieth for each is enough. */
+enum {
+    BLOCK_NS = 20000000,
+    ROUNDS = 3,
+    LAUNCHES_MOST = 1 << 20,
+    LEAST_BUDGET_S = 10,
+    BUDGET_SHARE = 10,
+    FEW = 4
+};
 
 /* One candidate on trial. */
 struct trial {
@@ -87,13 +94,18 @@ static void run_race(struct race *race) {
 }
 
 bool bm_run_calibrate(const struct bm_backend *backend, struct bm_session *session,
-                      const struct bm_case *the_case, double budget_s, struct bm_parameters *best) {
+                      const struct bm_case *the_case, double budget_s, size_t ceilings,
+                      struct bm_parameters *best) {
     struct bm_parameters candidates[BM_RUN_CANDIDATES];
-    struct race race = {.backend = backend, .left_ns = budget_s * 1e9 / BUDGET_SHARE};
+    const double shares = BUDGET_SHARE * (double)(ceilings > FEW ? ceilings : FEW);
+    struct race race = {.backend = backend, .left_ns = budget_s * 1e9 / shares};
     const struct bm_workload *workload = the_case->workload;
-    if (workload->candidates == NULL || budget_s < LEAST_BUDGET_S)
+    if (budget_s < LEAST_BUDGET_S)
         return false;
-    race.count = workload->candidates(the_case, backend->target(session), candidates, BM_RUN_CANDIDATES);
+    if (backend->candidates != NULL)
+        race.count = backend->candidates(session, the_case, candidates, BM_RUN_CANDIDATES);
+    else if (workload->candidates != NULL)
+        race.count = workload->candidates(the_case, backend->target(session), candidates, BM_RUN_CANDIDATES);
     race.count = race.count < BM_RUN_CANDIDATES ? race.count : BM_RUN_CANDIDATES;
     for (size_t i = 0; i < race.count; i++) {
         race.trials[i] = (struct trial){.parameters = &candidates[i], .launches = 1};

@@ -58,7 +58,18 @@ static double in_unit(const struct meaning *meaning, const struct bm_results_row
     return (strcmp(meaning->unit, "GB/s") == 0 ? row->bytes : row->flops) / ns;
 }
 
-static void make_ceiling(const struct bm_results_row *row, const struct meaning *meaning, double steady_ns,
+/* What a ceiling of a part of the device is of. */
+static void name_part(const struct bm_case *the_case, char part[24]) {
+    if (the_case->threads != 0)
+        snprintf(part, 24, "%u thread%s", the_case->threads, the_case->threads > 1 ? "s" : "");
+    else if (the_case->node != 0)
+        snprintf(part, 24, "node %u", the_case->node - 1);
+    else
+        bm_string_set(part, 24, the_case->small_pages ? "small pages" : "");
+}
+
+static void make_ceiling(const struct bm_case *the_case, const struct bm_results_row *row,
+                         const struct meaning *meaning, double steady_ns,
                          struct bm_results_ceiling *ceiling) {
     const double one = in_unit(meaning, row, row->time.low), other = in_unit(meaning, row, row->time.high);
     *ceiling = (struct bm_results_ceiling){
@@ -75,6 +86,7 @@ static void make_ceiling(const struct bm_results_row *row, const struct meaning 
     };
     if (strcmp(meaning->resource, "fma") == 0)
         bm_string_set(ceiling->pipe, sizeof ceiling->pipe, row->the_case.op);
+    name_part(the_case, ceiling->part);
     bm_string_set(ceiling->backend, sizeof ceiling->backend, row->backend);
     describe_how(row, ceiling->how);
 }
@@ -93,7 +105,8 @@ enum bm_status bm_run_fill_ceilings(struct bm_run *run, struct bm_error *error) 
                                         device->ceiling_count + 1, sizeof *device->ceilings, error);
         if (status != BM_OK)
             return status;
-        make_ceiling(row, meaning, run->steady_ns[i], &device->ceilings[device->ceiling_count++]);
+        make_ceiling(&run->plan->items[i].the_case, row, meaning, run->steady_ns[i],
+                     &device->ceilings[device->ceiling_count++]);
     }
     return BM_OK;
 }
@@ -136,7 +149,7 @@ bool bm_run_judges(const struct bm_run *run, size_t ceiling_item, const struct b
     if (!run->plan->items[ceiling_item].is_ceiling || meaning == NULL ||
         strcmp(own->device, row->device) != 0)
         return false;
-    make_ceiling(own, meaning, 0, &ceiling);
+    make_ceiling(&run->plan->items[ceiling_item].the_case, own, meaning, 0, &ceiling);
     bm_run_name_ceiling(&ceiling, name);
     return strcmp(own->the_case.workload, "cache") == 0 ||
            strcmp(name, row->utilization.compute_ceiling) == 0 ||

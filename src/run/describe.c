@@ -26,7 +26,8 @@ static void describe_device(const struct bm_device *device, struct bm_results_de
         .packages = device->package_count,
     };
     bm_string_set(out->id, sizeof out->id, device->id);
-    bm_string_set(out->hardware, sizeof out->hardware, device->id);
+    bm_string_set(out->hardware, sizeof out->hardware, device->hardware);
+    bm_string_set(out->isa, sizeof out->isa, bm_isa_name(device->isa));
     bm_string_set(out->name, sizeof out->name, device->name);
     bm_string_set(out->vendor, sizeof out->vendor, device->vendor);
     bm_string_set(out->architecture, sizeof out->architecture, device->architecture);
@@ -106,11 +107,11 @@ enum bm_status bm_run_start_results(struct bm_run *run, struct bm_error *error) 
     results->flag_name = bm_flag_name;
     bm_run_tool(options->kernels_folder, &results->tool);
     bm_run_describe_host(run, &results->host);
-    results->settings =
-        (struct bm_results_settings){.seed = options->seed,
-                                     .budget_s = run->plan->budget_s,
-                                     .target_half_width = bm_sampler_defaults.target_half_width,
-                                     .hot = options->hot};
+    results->settings = (struct bm_results_settings){.seed = options->seed,
+                                                     .budget_s = run->plan->budget_s,
+                                                     .target_half_width = run->plan->target_half_width,
+                                                     .between_runs = BM_BETWEEN_RUNS,
+                                                     .hot = options->hot};
     bm_string_set(results->settings.suite, sizeof results->settings.suite, run->plan->suite);
     enum bm_status status = copy_command(run, error);
     if (status != BM_OK)

@@ -11,6 +11,8 @@ enum { HOLD_S = 10, BUDGET_SHARE = 6, PIECE_NS = 250000000, LAUNCHES_MOST = 1 <<
 static bool is_held(const struct bm_run *run, size_t item) {
     const struct bm_case *the_case = &run->plan->items[item].the_case;
     const char *workload = the_case->workload->name;
+    if (the_case->threads != 0 || the_case->node != 0 || the_case->small_pages)
+        return false;
     return run->plan->items[item].is_ceiling &&
            ((strcmp(workload, "stream") == 0 && strcmp(the_case->op, "read") == 0) ||
             (strcmp(workload, "fma") == 0 && strcmp(the_case->op, "f32_vector") == 0));

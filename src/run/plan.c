@@ -241,14 +241,77 @@ static struct bm_ceiling_sizes ceiling_sizes(const struct bm_inventory *inventor
     return sizes;
 }
 
+enum { RUN_PIPES = 16 };
+
+static bool wants_dtype(const struct bm_run_options *options, const struct bm_suite *suite,
+                        const char *name) {
+    if (options->dtypes.count > 0)
+        return listed(&options->dtypes, name);
+    for (unsigned e = 0; e < suite->entry_count; e++)
+        for (unsigned d = 0; d < suite->entries[e].dtype_count; d++)
+            if (strcmp(suite->entries[e].dtypes[d], name) == 0)
+                return true;
+    return false;
+}
+
+/* The pipes that may serve the contracts of the suite or of --dtype, each once, NULL-terminated. */
+static void collect_pipes(const struct bm_run_options *options, const struct bm_suite *suite,
+                          const char *pipes[RUN_PIPES]) {
+    size_t used = 0;
+    const struct bm_dtype *dtype;
+    for (size_t d = 0; (dtype = bm_dtype_get(d)) != NULL; d++) {
+        if (!wants_dtype(options, suite, dtype->name))
+            continue;
+        for (const char *const *pipe = dtype->pipes; *pipe != NULL; pipe++) {
+            bool known = used + 1 >= RUN_PIPES;
+            for (size_t i = 0; i < used; i++)
+                known |= strcmp(pipes[i], *pipe) == 0;
+            if (!known)
+                pipes[used++] = *pipe;
+        }
+    }
+    pipes[used] = NULL;
+}
+
+/* Whether the suite, or --workload, has work that writes about as much as it reads. */
+static bool has_writing(const struct bm_run_options *options, const struct bm_suite *suite) {
+    const struct bm_workload *workload;
+    for (size_t w = 0; (workload = bm_workload_get(w)) != NULL; w++)
+        for (unsigned e = 0; workload->written != NULL && e < suite->entry_count; e++) {
+            const struct planner planner = {.options = options, .axes = &suite->entries[e]};
+            if (selects_workload(&planner, workload->name))
+                return true;
+        }
+    return false;
+}
+
+static bool has_other_ceilings(const struct bm_device *device, const struct bm_endpoint *endpoint) {
+    for (unsigned e = 0; e < device->endpoint_count; e++)
+        if (device->endpoints[e] != endpoint && device->endpoints[e]->usable &&
+            !device->endpoints[e]->only_rows)
+            return true;
+    return false;
+}
+
 /* Hot rows are judged by the inner caches too. */
-static enum bm_status add_ceilings(struct planner *planner, const struct bm_device *device, bool all,
-                                   struct bm_error *error) {
-    struct bm_ceiling_sizes sizes =
-        ceiling_sizes(planner->inventory, device, device->endpoints[planner->endpoint]);
+static enum bm_status add_ceilings(struct planner *planner, const struct bm_device *device,
+                                   const struct bm_suite *suite, struct bm_error *error) {
+    const struct bm_endpoint *endpoint = device->endpoints[planner->endpoint];
+    const char *pipes[RUN_PIPES];
+    struct bm_ceiling_wish wish = {.sizes = ceiling_sizes(planner->inventory, device, endpoint),
+                                   .inner = planner->options->hot,
+                                   .all = !suite->judging_ceilings,
+                                   .writing = has_writing(planner->options, suite),
+                                   .alone = !has_other_ceilings(device, endpoint),
+                                   .pipes = pipes};
     struct bm_case cases[BM_MAX_CEILINGS];
-    size_t unused, count = bm_ceiling_cases_sized(&sizes, planner->options->hot, all, cases, BM_MAX_CEILINGS);
+    size_t unused, count;
     enum bm_status status = BM_OK;
+    collect_pipes(planner->options, suite, pipes);
+    if (endpoint->backend != NULL && endpoint->backend->ceilings != NULL)
+        count = endpoint->backend->ceilings(endpoint, &wish, cases, BM_MAX_CEILINGS);
+    else
+        count = bm_ceiling_cases_sized(&wish.sizes, wish.inner, wish.all, cases, BM_MAX_CEILINGS);
     for (size_t i = 0; status == BM_OK && i < count && i < BM_MAX_CEILINGS; i++)
         status = add_item(planner, &cases[i], true, &unused, error);
     return status;
@@ -268,6 +331,23 @@ static bool selects_endpoint(const struct bm_run_options *options, const struct 
     return options->backends.count == 0;
 }
 
+/* Somebody who selects a backend that has ceilings alone wants to see those. */
+static bool wants_ceilings_alone(const struct bm_run_options *options, const struct bm_inventory *inventory) {
+    bool any = false;
+    for (size_t d = 0; d < inventory->count; d++)
+        for (unsigned e = 0;
+             selects_device(options, &inventory->devices[d]) && e < inventory->devices[d].endpoint_count;
+             e++) {
+            const struct bm_endpoint *endpoint = inventory->devices[d].endpoints[e];
+            if (!endpoint->usable || !selects_endpoint(options, endpoint))
+                continue;
+            if (!endpoint->only_ceilings)
+                return false;
+            any = true;
+        }
+    return any && options->backends.count > 0;
+}
+
 /* A selector that selects nothing is a mistake to be told, not an empty run. */
 static enum bm_status check_selectors(const struct bm_run_options *options,
                                       const struct bm_inventory *inventory, struct bm_error *error) {
@@ -283,6 +363,11 @@ static enum bm_status check_selectors(const struct bm_run_options *options,
         bool found = false;
         for (size_t e = 0; e < inventory->endpoint_count; e++)
             found |= bm_endpoint_matches(&inventory->endpoints[e], options->backends.items[i]);
+        const bool capped = inventory->count > 0 && inventory->devices[0].isa != BM_ISA_ANY;
+        if (!found && capped)
+            return bm_fail(error, BM_INVALID,
+                           "no backend matches '%s': under --isa there are native and onednn",
+                           options->backends.items[i]);
         if (!found)
             return bm_fail(error, BM_INVALID, "no backend matches '%s': `benchmark devices` lists them",
                            options->backends.items[i]);
@@ -336,13 +421,19 @@ enum bm_status bm_run_plan_create(const struct bm_run_options *options, const st
         return status;
     bm_string_set(plan->suite, sizeof plan->suite, suite.name);
     plan->budget_s = options->budget_s > 0 ? options->budget_s : suite.budget_s;
+    plan->target_half_width =
+        suite.target_half_width > 0 ? suite.target_half_width : bm_sampler_defaults.target_half_width;
+    bool runs_rows = false;
     for (size_t d = 0; status == BM_OK && d < inventory->count; d++) {
         const struct bm_device *device = &inventory->devices[d];
         if (!selects_device(options, device))
             continue;
         bool selected = false;
-        for (unsigned e = 0; e < device->endpoint_count; e++)
-            selected |= device->endpoints[e]->usable && selects_endpoint(options, device->endpoints[e]);
+        for (unsigned e = 0; e < device->endpoint_count; e++) {
+            bool one = device->endpoints[e]->usable && selects_endpoint(options, device->endpoints[e]);
+            selected |= one;
+            runs_rows |= one && !device->endpoints[e]->only_ceilings;
+        }
         /* Ceilings come from every backend of the hardware, rows from the selected ones. */
         for (unsigned e = 0; status == BM_OK && selected && e < device->endpoint_count; e++) {
             struct planner planner = {.options = options,
@@ -353,14 +444,17 @@ enum bm_status bm_run_plan_create(const struct bm_run_options *options, const st
                                       .suite = suite_name};
             if (!device->endpoints[e]->usable)
                 continue;
-            status = add_ceilings(&planner, device, !suite.judging_ceilings, error);
-            if (status == BM_OK && selects_endpoint(options, device->endpoints[e]))
+            if (!device->endpoints[e]->only_rows)
+                status = add_ceilings(&planner, device, &suite, error);
+            if (status == BM_OK && !device->endpoints[e]->only_ceilings &&
+                selects_endpoint(options, device->endpoints[e]))
                 status = add_suite(&planner, &suite, error);
         }
     }
-    if (status == BM_OK && plan->item_count == 0)
+    const bool ceilings_alone = wants_ceilings_alone(options, inventory);
+    if (status == BM_OK && (plan->item_count == 0 || (!runs_rows && !ceilings_alone)))
         status = bm_fail(error, BM_UNSUPPORTED, "no usable device: `benchmark devices` says what is missing");
-    if (status == BM_OK && plan->request_count == 0)
+    if (status == BM_OK && plan->request_count == 0 && !ceilings_alone)
         status = bm_fail(error, BM_INVALID, "the selectors leave nothing to run of suite '%s'", suite.name);
     if (status != BM_OK)
         bm_run_plan_fini(plan);

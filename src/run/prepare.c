@@ -58,6 +58,13 @@ static enum bm_status count_experts(const struct bm_case *the_case, uint64_t see
     return BM_OK;
 }
 
+static size_t count_ceilings(const struct bm_run_plan *plan) {
+    size_t count = 0;
+    for (size_t i = 0; i < plan->item_count; i++)
+        count += plan->items[i].is_ceiling;
+    return count;
+}
+
 static void prepare_item(struct bm_run *run, size_t i) {
     const struct bm_run_item *item = &run->plan->items[i];
     const struct bm_backend *backend = bm_run_endpoint(run, item)->backend;
@@ -66,7 +73,8 @@ static void prepare_item(struct bm_run *run, size_t i) {
     struct bm_parameters best;
     const struct bm_parameters *parameters = NULL;
     if (item->is_ceiling && !run->options->verify_only &&
-        bm_run_calibrate(backend, session, &item->the_case, run->plan->budget_s, &best))
+        bm_run_calibrate(backend, session, &item->the_case, run->plan->budget_s, count_ceilings(run->plan),
+                         &best))
         parameters = &best;
     enum bm_status status =
         backend->prepare(session, &item->the_case, parameters, &state->prepared, &state->error);

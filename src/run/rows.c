@@ -60,6 +60,8 @@ static void describe_state(const struct bm_run_state *state, struct bm_results_r
     row->kernel.parameters_from = state->info.parameters_from;
     row->kernel.parameters = *state->info.parameters;
     row->kernel.launches = state->info.launches;
+    if (state->info.threads != 0)
+        row->threads = state->info.threads;
 }
 
 static enum bm_status copy_rounds(struct bm_run *run, size_t item, const struct bm_series *series,
@@ -165,4 +167,23 @@ enum bm_status bm_run_fill_rows(struct bm_run *run, struct bm_error *error) {
             return status;
     }
     return BM_OK;
+}
+
+static void widen(double value, double *low, double *high) {
+    const double apart = bm_stats_normal_quantile(0.975) * BM_BETWEEN_RUNS;
+    *low = value * exp(-hypot(log(value / *low), apart));
+    *high = value * exp(hypot(log(*high / value), apart));
+}
+
+void bm_run_widen_intervals(struct bm_run *run) {
+    for (size_t i = 0; i < run->results.row_count; i++) {
+        struct bm_results_row *row = &run->results.rows[i];
+        widen(row->time.median, &row->time.low, &row->time.high);
+        widen(row->time_uncontaminated.median, &row->time_uncontaminated.low, &row->time_uncontaminated.high);
+    }
+    for (size_t d = 0; d < run->results.device_count; d++)
+        for (size_t i = 0; i < run->results.devices[d].ceiling_count; i++) {
+            struct bm_results_ceiling *ceiling = &run->results.devices[d].ceilings[i];
+            widen(ceiling->value, &ceiling->low, &ceiling->high);
+        }
 }

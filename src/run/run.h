@@ -57,9 +57,11 @@ void bm_run_hide_paths(const struct bm_run *run, char *message, size_t size);
 void bm_run_describe_host(const struct bm_run *run, struct bm_results_host *host);
 #define BM_RUN_CANDIDATES 16
 /* Times each candidate of a ceiling's workload briefly, in turn, and writes the fastest. false: there are
- * none, all fail, or trials would take a good part of the budget (below 10 s). */
+ * none, all fail, or trials would take a good part of the budget (below 10 s), of which the trials of all
+ * `ceilings` together get a tenth. */
 bool bm_run_calibrate(const struct bm_backend *backend, struct bm_session *session,
-                      const struct bm_case *the_case, double budget_s, struct bm_parameters *best);
+                      const struct bm_case *the_case, double budget_s, size_t ceilings,
+                      struct bm_parameters *best);
 /* A cache that has a ceiling. */
 struct bm_run_cache {
     const char *resource;        /* "l1_read", "l2_read", "llc_read" */
@@ -80,6 +82,10 @@ enum bm_status bm_run_fill_rows(struct bm_run *run, struct bm_error *error) BM_C
 /* Fills the devices' ceilings from the rows, then the rows' utilization, then the summaries. */
 enum bm_status bm_run_fill_ceilings(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
 void bm_run_fill_utilization(struct bm_run *run);
+/* What a reader takes an interval for is the next run's median: those of rows and ceilings are widened, in
+ * logarithms, by what differs between runs (BM_BETWEEN_RUNS), after rows were judged by this run's ceilings.
+ */
+void bm_run_widen_intervals(struct bm_run *run);
 enum bm_status bm_run_fill_summaries(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
 /* Warms up and times every verified item, and once more what turns out implausible. */
 enum bm_status bm_run_time(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;

@@ -56,6 +56,7 @@ static enum bm_status sample(struct bm_run *run, double budget_s, uint64_t elaps
     struct bm_sampler_options options = bm_sampler_defaults;
     options.seed = run->options->seed;
     options.budget_s = budget_s > 0 ? budget_s : 0;
+    options.target_half_width = run->plan->target_half_width;
     options.elapsed_ns = elapsed_ns;
     options.timer_resolution_ns = timer_resolution(run);
     struct bm_work work = {.run = run_block, .context = run};

@@ -17,6 +17,7 @@ struct bm_topology {
 /* Each fills its part of topology->machine from the loaded hwloc topology. */
 enum bm_status bm_topology_read_packages(struct bm_topology *topology,
                                          struct bm_error *error) BM_CHECK_RESULT;
+void bm_topology_read_kinds(struct bm_topology *topology);
 enum bm_status bm_topology_read_gpus(struct bm_topology *topology, struct bm_error *error) BM_CHECK_RESULT;
 
 /* Writes the OS indices of the NUMA nodes in nodeset, ascending, at most BM_MAX_NUMA; returns how many. */
@@ -28,5 +29,7 @@ void bm_pci_names_fill(struct bm_pci_gpu *gpu, const char *database);
 /* The smallest memory.max of the cgroup named in membership (the text of /proc/self/cgroup) and of its
  * ancestors below root (/sys/fs/cgroup); UINT64_MAX where nothing limits. */
 uint64_t bm_memory_limit(const char *root, const char *membership);
+/* Likewise of cpu.max, in CPUs; 0 where nothing limits. */
+double bm_cpu_limit(const char *root, const char *membership);
 
 #endif

@@ -93,15 +93,17 @@ static void read_caches(struct bm_topology *topology) {
     }
 }
 
-/* A container's share of the memory, where control groups version 2 set one. */
-static uint64_t container_limit(void) {
+/* A container's share of memory and CPUs, where control groups version 2 set one. */
+static void apply_container_limits(struct bm_machine *machine) {
     char *membership = NULL;
     size_t size = 0;
     if (bm_file_read("/proc/self/cgroup", (size_t)64 << 10, &membership, &size, NULL) != BM_OK)
-        return UINT64_MAX;
+        return;
     uint64_t limit = bm_memory_limit("/sys/fs/cgroup", membership);
+    if (limit < machine->memory_bytes)
+        machine->memory_bytes = limit;
+    machine->cpu_limit = bm_cpu_limit("/sys/fs/cgroup", membership);
     free(membership);
-    return limit;
 }
 
 enum bm_status bm_topology_read_packages(struct bm_topology *topology, struct bm_error *error) {
@@ -134,10 +136,9 @@ enum bm_status bm_topology_read_packages(struct bm_topology *topology, struct bm
             if (machine->package_count == 1)
                 topology->packages[0].memory_bytes = physical;
         }
-        uint64_t limit = container_limit();
-        if (limit < machine->memory_bytes)
-            machine->memory_bytes = limit;
+        apply_container_limits(machine);
     }
     read_caches(topology);
+    bm_topology_read_kinds(topology);
     return BM_OK;
 }

@@ -142,6 +142,28 @@ static enum bm_status plan_cache(const struct bm_case *c, const struct bm_target
     return status;
 }
 
+/* The tensors alone: the set, and a sum for each group. */
+static enum bm_status plain_cache(const struct bm_case *c, struct bm_plan *plan, struct bm_error *error) {
+    const struct bm_parameters none = {0};
+    *plan = (struct bm_plan){0};
+    enum bm_status status = validate(c, error);
+    if (status)
+        return status;
+    bm_plan_begin(plan, NULL, "plain", "-", &none);
+    plan->plain = true;
+    bm_plan_tensor(plan, "set", BM_ELEMENT_F32, BM_ROLE_COLD, part_elements(c) * parts_of(c));
+    bm_plan_tensor(plan, "sums", BM_ELEMENT_F32, BM_ROLE_OUTPUT, groups_of(c));
+    return BM_OK;
+}
+
+void bm_cache_reading(const struct bm_case *c, struct bm_cache_reading *reading) {
+    *reading = (struct bm_cache_reading){.part_elements = part_elements(c),
+                                         .parts = parts_of(c),
+                                         .step = step_of(c),
+                                         .groups = groups_of(c),
+                                         .passes = passes_of(c)};
+}
+
 /* All sums are checked, as many at a time as are quickly computed. */
 enum { GROUPS_PER_CHECK = 16 };
 
@@ -206,6 +228,7 @@ const struct bm_workload bm_workload_cache = {
     .safe_parameters = safe_parameters,
     .candidates = candidates,
     .plan = plan_cache,
+    .plain = plain_cache,
     .check_count = check_count,
     .check = check_cache,
     .tolerance = tolerance,

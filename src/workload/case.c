@@ -12,6 +12,12 @@ const char *bm_phase_name(enum bm_phase phase) {
 static void append_work(const struct bm_case *c, struct bm_text *text) {
     bm_text_append(text, "%s/", c->dtype ? c->dtype->name : "-");
     c->workload->shape(c, text);
+    if (c->threads)
+        bm_text_append(text, "/threads%u", c->threads);
+    if (c->node)
+        bm_text_append(text, "/node%u", c->node - 1);
+    if (c->small_pages)
+        bm_text_append(text, "/small_pages");
     if (c->hot)
         bm_text_append(text, "/hot");
 }

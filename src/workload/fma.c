@@ -1,8 +1,9 @@
 /* Arithmetic ceilings, one per pipe: n lanes (0: LANES) repeat a step of one multiply and one add k times (0:
- * STEPS); in i8_dot of four each, on matrix units of 16 (f16, bf16) or 32 (int8).
+ * STEPS); in dot products of several each, on matrix units of 16 (f16, bf16) or 32 (int8).
  *
- * F = 2 n k (i8_dot: 8 n k, matrix units: 32 n k or 64 n k), operations on integers counted like those on
- * reals; B = 8 n: a seed read and a result written. kernels/fma.cl has the steps. */
+ * F = 2 n k (i8_dot: 8 n k, bf16_dot: 4 n k, matrix units: 32 n k or 64 n k), operations on integers counted
+ * like those on reals; B = 8 n: a seed read and a result written. kernels/fma.cl has the steps; those of
+ * plain plans are the same for the vector pipes, and in fma_dot.c for the others. */
 #include <math.h>
 #include <string.h>
 
@@ -36,8 +37,9 @@ enum pipe {
     I8_DOT,
     F16_MATRIX,
     BF16_MATRIX,
-    I8_MATRIX
-}; /* as kernels/fma.cl numbers them */
+    I8_MATRIX,
+    BF16_DOT /* of a backend's own kernels alone */
+};           /* as kernels/fma.cl numbers them */
 /* Sums that a work-item of a matrix unit has, work-items that share one instruction, rows and columns of it.
  */
 enum { MATRIX_VEC = 4, WARP = 32, MATRIX_M = 16, MATRIX_N = 8 };
@@ -54,6 +56,7 @@ static const struct {
     [F16_MATRIX] = {"f16_matrix", 32, {0}},
     [BF16_MATRIX] = {"bf16_matrix", 32, {0}},
     [I8_MATRIX] = {"i8_matrix", 64, {0}},
+    [BF16_DOT] = {"bf16_dot", 4, {0}},
 };
 
 static const struct bm_tunable tunables[] = {
@@ -79,7 +82,7 @@ static enum pipe pipe_of(const struct bm_case *c) {
 }
 
 static bool is_matrix(enum pipe pipe) {
-    return pipe >= F16_MATRIX;
+    return pipe >= F16_MATRIX && pipe <= I8_MATRIX;
 }
 
 static uint64_t lanes_of(const struct bm_case *c) {
@@ -94,7 +97,7 @@ static enum bm_status validate(const struct bm_case *c, struct bm_error *error) 
     if (find_pipe(c->op) == BM_COUNT_OF(pipes))
         return bm_fail(error, BM_INVALID,
                        "fma has no op '%s', only f32_vector, f64_vector, f16_vector, i32_vector, i8_dot, "
-                       "f16_matrix, bf16_matrix and i8_matrix",
+                       "bf16_dot, f16_matrix, bf16_matrix and i8_matrix",
                        c->op);
     if (c->n > BM_DIMENSION_MAX || c->k > STEPS)
         return bm_fail(error, BM_INVALID, "fma: at most %llu lanes and %d steps",
@@ -172,6 +175,8 @@ static size_t candidates(const struct bm_case *c, const struct bm_target *target
 }
 
 static enum bm_status check_target(enum pipe pipe, const struct bm_target *target, struct bm_error *error) {
+    if (pipe == BF16_DOT)
+        return bm_fail(error, BM_UNSUPPORTED, "OpenCL C has no instruction for %s", pipes[pipe].name);
     if (pipe == F64 && !target->has_fp64)
         return bm_fail(error, BM_UNSUPPORTED, "the device has no double precision (cl_khr_fp64)");
     if (pipe == F16 && !target->has_fp16)
@@ -249,6 +254,25 @@ static enum bm_status plan_fma(const struct bm_case *c, const struct bm_target *
     if (status)
         *plan = (struct bm_plan){0};
     return status;
+}
+
+/* The tensors alone. */
+static enum bm_status plain_fma(const struct bm_case *c, struct bm_plan *plan, struct bm_error *error) {
+    const struct bm_parameters none = {0};
+    *plan = (struct bm_plan){0};
+    enum bm_status status = validate(c, error);
+    if (status)
+        return status;
+    bm_plan_begin(plan, NULL, "plain", pipes[pipe_of(c)].name, &none);
+    plan->plain = true;
+    bm_plan_tensor(plan, "seeds", BM_ELEMENT_F32, BM_ROLE_HOT, lanes_of(c));
+    bm_plan_tensor(plan, "results", BM_ELEMENT_F32, BM_ROLE_OUTPUT, lanes_of(c));
+    return BM_OK;
+}
+
+void bm_fma_size(const struct bm_case *c, uint64_t *lanes, uint64_t *steps) {
+    *lanes = lanes_of(c);
+    *steps = steps_of(c);
 }
 
 /* ---- reference: each lane's steps in closed form, or simulated where there is none ---- */
@@ -349,7 +373,9 @@ static enum bm_status check_fma(const struct bm_case *c, const struct bm_plan *p
     check->count = (unsigned)(left < BM_CHECK_OUTPUTS ? left : BM_CHECK_OUTPUTS);
     bm_values_gather(operands->values[SEEDS], operands->start[SEEDS] + check->first, 1, check->count,
                      check->expected);
-    if (is_matrix(pipe_of(c)))
+    if (plan->plain && pipe_of(c) >= I8_DOT)
+        bm_fma_expect_dot((unsigned)pipes[pipe_of(c)].operations / 2, steps_of(c), check);
+    else if (is_matrix(pipe_of(c)))
         expect_matrix(pipe_of(c), check->first, steps_of(c), check);
     else
         expect[pipe_of(c)](steps_of(c), check);
@@ -370,6 +396,7 @@ static double tolerance(const struct bm_case *c) {
     case F16:
     case I32:
     case I8_DOT:
+    case BF16_DOT:
     case F16_MATRIX:
     case BF16_MATRIX:
     case I8_MATRIX:
@@ -390,6 +417,7 @@ const struct bm_workload bm_workload_fma = {
     .safe_parameters = safe_parameters,
     .candidates = candidates,
     .plan = plan_fma,
+    .plain = plain_fma,
     .check_count = check_count,
     .check = check_fma,
     .tolerance = tolerance,

@@ -34,6 +34,25 @@ static double bytes(const struct bm_case *c) {
            m * n * bm_element_bytes_each(c->dtype->output);
 }
 
+static enum bm_status plain(const struct bm_case *c, struct bm_plan *plan, struct bm_error *error) {
+    *plan = (struct bm_plan){0};
+    enum bm_status status = validate(c, error);
+    if (!status)
+        bm_matmul_plain(c, plan);
+    return status;
+}
+
+static uint64_t check_count(const struct bm_case *c, const struct bm_plan *plan) {
+    return plan->plain ? bm_matmul_plain_check_count(c) : bm_gemm_check_count(c, plan);
+}
+
+static enum bm_status check_gemm(const struct bm_case *c, const struct bm_plan *plan,
+                                 const struct bm_operands *operands, uint64_t seed, uint64_t index,
+                                 struct bm_check *check, struct bm_error *error) {
+    return plan->plain ? bm_matmul_plain_check(c, operands, seed, index, check, error)
+                       : bm_gemm_check(c, plan, operands, seed, index, check, error);
+}
+
 const struct bm_workload bm_workload_gemm = {
     .name = "gemm",
     .summary = "matrix times matrix, as in prefill (m >= 2)",
@@ -46,7 +65,8 @@ const struct bm_workload bm_workload_gemm = {
     .tunables = bm_gemm_tunables,
     .tunable_count = BM_GEMM_TUNABLE_COUNT,
     .plan = bm_gemm_plan,
-    .check_count = bm_gemm_check_count,
-    .check = bm_gemm_check,
+    .plain = plain,
+    .check_count = check_count,
+    .check = check_gemm,
     .tolerance = bm_matmul_tolerance,
 };

@@ -147,7 +147,17 @@ static uint64_t groups_of(const struct bm_case *c, const struct bm_plan *plan) {
     return bm_ceil_div(c->n, (uint64_t)bm_parameters_get(&plan->parameters, "ROWS", 1));
 }
 
+static enum bm_status plain(const struct bm_case *c, struct bm_plan *plan, struct bm_error *error) {
+    *plan = (struct bm_plan){0};
+    enum bm_status status = validate(c, error);
+    if (!status)
+        bm_matmul_plain(c, plan);
+    return status;
+}
+
 static uint64_t check_count(const struct bm_case *c, const struct bm_plan *plan) {
+    if (plan->plain)
+        return bm_matmul_plain_check_count(c);
     const uint64_t groups = groups_of(c, plan);
     return groups ? groups : bm_ceil_div(c->n, RUN);
 }
@@ -180,6 +190,8 @@ static double dot_row(const struct bm_case *c, const struct bm_operands *operand
 static enum bm_status check_gemv(const struct bm_case *c, const struct bm_plan *plan,
                                  const struct bm_operands *operands, uint64_t seed, uint64_t index,
                                  struct bm_check *check, struct bm_error *error) {
+    if (plan->plain)
+        return bm_matmul_plain_check(c, operands, seed, index, check, error);
     const uint64_t groups = groups_of(c, plan), stride = stride_of(c);
     enum bm_status status = bm_check_begin(check, index, check_count(c, plan), error);
     if (status)
@@ -218,6 +230,7 @@ const struct bm_workload bm_workload_gemv = {
     .tunables = tunables,
     .tunable_count = BM_COUNT_OF(tunables),
     .plan = plan_gemv,
+    .plain = plain,
     .check_count = check_count,
     .check = check_gemv,
     .tolerance = bm_matmul_tolerance,

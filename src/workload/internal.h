@@ -96,6 +96,10 @@ uint64_t bm_sample(uint64_t seed, uint64_t index, uint64_t bound);
 enum bm_status bm_check_begin(struct bm_check *check, uint64_t index, uint64_t count,
                               struct bm_error *error) BM_CHECK_RESULT;
 
+/* From the seeds in check->expected, first lane check->first, to what steps of `depth` products each make of
+ * them (see fma_dot.c). */
+void bm_fma_expect_dot(unsigned depth, uint64_t steps, struct bm_check *check);
+
 /* ---- routing ---- */
 
 /* Rows that an expert which occurs has on average, rounded up, as if all were alike. */
@@ -148,6 +152,12 @@ double bm_matmul_scale(const struct bm_case *c);
  * int8 x int8 is exact but for the quantising: where x / scale lies within its rounding of a half, a device
  * may round the other way, which changes the output by max |x| / 127 = 0.04 of one term; two such flips. */
 double bm_matmul_tolerance(const struct bm_case *c);
+/* The plain plan of a valid case and its checks (see matmul_plain.c). */
+void bm_matmul_plain(const struct bm_case *c, struct bm_plan *plan);
+uint64_t bm_matmul_plain_check_count(const struct bm_case *c);
+enum bm_status bm_matmul_plain_check(const struct bm_case *c, const struct bm_operands *operands,
+                                     uint64_t seed, uint64_t index, struct bm_check *check,
+                                     struct bm_error *error) BM_CHECK_RESULT;
 
 /* ---- attention: a plan's tensors and layout, shared by its three files ---- */
 

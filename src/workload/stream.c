@@ -10,10 +10,10 @@
 
 #include "internal.h"
 
-enum { BLOCK = 16384, MINIMUM_BYTES = 4096 };
+enum { BLOCK = BM_STREAM_BLOCK, MINIMUM_BYTES = 4096 };
 #define DEFAULT_BYTES (UINT64_C(256) << 20)
 #define MAXIMUM_BYTES (UINT64_C(1) << 44)
-#define SCALE         3.0
+#define SCALE         BM_STREAM_SCALE
 
 /* What sets the kinds of stream apart. */
 struct kind {
@@ -177,6 +177,19 @@ static enum bm_status plan_stream(const struct bm_case *c, const struct bm_targe
     return status;
 }
 
+/* The tensors alone: source(s) cold, then what is written. */
+static enum bm_status plain_stream(const struct bm_case *c, struct bm_plan *plan, struct bm_error *error) {
+    const struct bm_parameters none = {0};
+    *plan = (struct bm_plan){0};
+    enum bm_status status = validate(c, error);
+    if (status)
+        return status;
+    bm_plan_begin(plan, NULL, "plain", kind_of(c)->sources == 2 ? "f32_vector" : "-", &none);
+    plan->plain = true;
+    plan_tensors(c, plan);
+    return BM_OK;
+}
+
 /* Everything is checked: 16 sums or BM_CHECK_OUTPUTS elements at a time. */
 enum { SUMS_PER_CHECK = 16 };
 
@@ -255,6 +268,7 @@ const struct bm_workload bm_workload_stream = {
     .safe_parameters = safe_parameters,
     .candidates = candidates,
     .plan = plan_stream,
+    .plain = plain_stream,
     .check_count = check_count,
     .check = check_stream,
     .tolerance = tolerance,

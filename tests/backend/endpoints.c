@@ -1,23 +1,55 @@
 #include "endpoints.h"
 
+static struct bm_topology *topology;
+static struct bm_places places;
 static struct bm_endpoint *all;
 static size_t count;
+static bool (*wanted)(const struct bm_endpoint *endpoint);
+
+static void begin(bool (*those)(const struct bm_endpoint *)) {
+    struct bm_error error = {0};
+    wanted = those;
+    cr_assert_eq(bm_topology_open(NULL, &topology, &error), BM_OK, "%s", error.message);
+    cr_assert_eq(bm_topology_places(topology, BM_CORES_ALL, 0, &places, &error), BM_OK, "%s", error.message);
+    cr_assert_eq(bm_endpoints_list(&places, NULL, 0, &all, &count, &error), BM_OK, "%s", error.message);
+    cr_assert_not_null(endpoints_get(0), "no usable endpoint among %zu: install pocl-opencl-icd", count);
+}
+
+static bool any(const struct bm_endpoint *endpoint) {
+    return endpoint->usable;
+}
+
+static bool runs_rows(const struct bm_endpoint *endpoint) {
+    return endpoint->usable && !endpoint->only_ceilings;
+}
+
+bool endpoint_compiles(const struct bm_endpoint *endpoint) {
+    return endpoint->usable && strcmp(endpoint->backend->name, "opencl") == 0;
+}
 
 void endpoints_begin(void) {
-    struct bm_error error = {0};
-    cr_assert_eq(bm_endpoints_list(&all, &count, &error), BM_OK, "%s", error.message);
-    cr_assert_not_null(endpoints_get(0), "no usable endpoint among %zu: install pocl-opencl-icd", count);
+    begin(any);
+}
+
+void endpoints_begin_rows(void) {
+    begin(runs_rows);
+}
+
+void endpoints_begin_compiling(void) {
+    begin(endpoint_compiles);
 }
 
 void endpoints_end(void) {
     bm_endpoints_free(all, count);
+    bm_places_fini(&places);
+    bm_topology_close(topology);
     all = NULL;
     count = 0;
 }
 
 const struct bm_endpoint *endpoints_get(size_t index) {
     for (size_t i = 0; i < count; i++)
-        if (all[i].usable && index-- == 0)
+        if (wanted(&all[i]) && index-- == 0)
             return &all[i];
     return NULL;
 }

@@ -11,6 +11,9 @@
 /* Around every test: lists the endpoints; at least one must be usable (PoCL is on every machine that builds
  * this). */
 void endpoints_begin(void);
+void endpoints_begin_rows(void);      /* those that do more than measure ceilings */
+void endpoints_begin_compiling(void); /* those that compile the sources in kernels/ */
+bool endpoint_compiles(const struct bm_endpoint *endpoint);
 void endpoints_end(void);
 /* The usable endpoint number index, NULL past the last. */
 const struct bm_endpoint *endpoints_get(size_t index);

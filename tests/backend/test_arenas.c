@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-TestSuite(arenas, .init = endpoints_begin, .fini = endpoints_end);
+TestSuite(arenas, .init = endpoints_begin_compiling, .fini = endpoints_end);
 
 enum { FIRST = 1001, SECOND = 37, HOT = 77, ALL = FIRST + SECOND + HOT }; /* odd: half bytes are left over */
 static enum bm_element element;

@@ -7,7 +7,7 @@
 
 static void begin(void) {
     fixture_begin();
-    endpoints_begin();
+    endpoints_begin_compiling();
 }
 
 static void end(void) {

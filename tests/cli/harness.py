@@ -67,8 +67,9 @@ class ProgramTest(unittest.TestCase):
 
     @classmethod
     def make_environment(cls):
-        """PoCL alone, whatever drivers the machine has; no terminal's settings."""
+        """PoCL alone, whatever drivers and other backends the machine has; no terminal's settings."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("BM_LAYER_", "OPENCL_LAYERS", "NO_COLOR"))}
+        environment["BENCHMARK_BACKENDS"] = "opencl"
         environment["XDG_CACHE_HOME"] = str(cls.folder / "cache")
         environment["LSAN_OPTIONS"] = f"suppressions={TESTS / 'lsan.supp'}:print_suppressions=0"
         pocl = Path("/etc/OpenCL/vendors/pocl.icd")

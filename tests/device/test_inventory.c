@@ -11,7 +11,8 @@ static struct bm_inventory inventory;
 
 static void open_inventory(const char *source) {
     struct bm_error error = {0};
-    cr_assert_eq(bm_inventory_open(source, &inventory, &error), BM_OK, "%s", error.message);
+    const struct bm_inventory_options options = {.topology_source = source};
+    cr_assert_eq(bm_inventory_open(&options, &inventory, &error), BM_OK, "%s", error.message);
 }
 
 static void open_recorded(void) {
@@ -97,7 +98,8 @@ Test(inventory, without_any_driver_says_what_to_install) {
 Test(inventory, of_a_bad_topology_is_refused) {
     struct bm_error error = {0};
     memset(&inventory, 0x5a, sizeof inventory);
-    cr_assert_eq(bm_inventory_open("xml:/nowhere.xml", &inventory, &error), BM_NOT_FOUND);
+    const struct bm_inventory_options options = {.topology_source = "xml:/nowhere.xml"};
+    cr_assert_eq(bm_inventory_open(&options, &inventory, &error), BM_NOT_FOUND);
     cr_assert(bm_string_contains(error.message, "/nowhere.xml"));
     cr_assert_null(inventory.devices);
     cr_assert_null(inventory.topology);
@@ -111,4 +113,50 @@ Test(inventory, needs_its_datasheets) {
     cr_assert_neq(bm_inventory_open(NULL, &inventory, &error), BM_OK);
     cr_assert(bm_string_contains(error.message, "/nowhere"), "%s", error.message);
     cr_assert_null(inventory.topology);
+}
+
+/* What is used of the CPU is decided before backends are asked. */
+Test(inventory, threads_and_caps_reach_the_backends) {
+    struct bm_error error = {0};
+    struct bm_cpu cpu;
+    bm_cpu_detect(&cpu);
+    struct bm_inventory_options one = {.threads = 1};
+    cr_assert_eq(bm_inventory_open(&one, &inventory, &error), BM_OK, "%s", error.message);
+    cr_expect_eq(inventory.places.count, 1);
+    cr_expect(inventory.places.chosen);
+    for (size_t e = 0; e < inventory.endpoint_count; e++)
+        if (!inventory.endpoints[e].is_gpu)
+            cr_expect_eq(inventory.endpoints[e].compute_units, 1, "%s", inventory.endpoints[e].id);
+    bm_inventory_close(&inventory);
+    cr_expect(inventory.places.items == NULL);
+    if (!cpu.avx2)
+        return;
+    struct bm_inventory_options capped = {.caps = {BM_ISA_AVX2}, .cap_count = 1};
+    cr_assert_eq(bm_inventory_open(&capped, &inventory, &error), BM_OK, "%s", error.message);
+    cr_assert_not_null(device("cpu0@avx2"));
+    cr_expect_null(device("cpu0"));
+    for (unsigned e = 0; e < device("cpu0@avx2")->endpoint_count; e++)
+        cr_expect_eq(device("cpu0@avx2")->endpoints[e]->isa, BM_ISA_AVX2);
+    bm_inventory_close(&inventory);
+}
+
+Test(inventory, what_is_not_there_is_refused) {
+    struct bm_cpu cpu;
+    char tiers[64];
+    bm_cpu_detect(&cpu);
+    bm_cpu_tiers(&cpu, tiers);
+    for (int isa = BM_ISA_ANY + 1; isa < BM_ISA_COUNT; isa++) {
+        struct bm_inventory_options options = {.caps = {(enum bm_isa)isa}, .cap_count = 1};
+        struct bm_error error = {0};
+        if (bm_cpu_has(&cpu, (enum bm_isa)isa))
+            continue;
+        cr_expect_eq(bm_inventory_open(&options, &inventory, &error), BM_INVALID);
+        cr_expect(strstr(error.message, bm_isa_name((enum bm_isa)isa)) != NULL &&
+                      strstr(error.message, tiers) != NULL,
+                  "%s", error.message);
+    }
+    struct bm_inventory_options many = {.threads = 1 << 20};
+    struct bm_error error = {0};
+    cr_expect_eq(bm_inventory_open(&many, &inventory, &error), BM_INVALID);
+    cr_expect_not_null(strstr(error.message, "hardware threads"), "%s", error.message);
 }

@@ -137,6 +137,50 @@ Test(cpu, without_an_endpoint_names_the_package_to_install) {
     cr_assert_str_eq(devices[0].missing, "apt-get install pocl-opencl-icd");
 }
 
+/* Ceilings alone make no device that work can run on. */
+Test(cpu, with_ceilings_alone_names_the_package_to_install) {
+    struct bm_endpoint native = cpu_endpoint("native", "Xeon", 16);
+    struct bm_device devices[CAPACITY];
+    native.only_ceilings = true;
+    cr_assert_eq(join(&xeon, 1, NULL, 0, &native, 1, devices), 1);
+    cr_assert_eq(devices[0].endpoint_count, 1);
+    cr_assert_str_eq(devices[0].missing, "apt-get install pocl-opencl-icd");
+    struct bm_endpoint both[] = {native, cpu_endpoint("onednn", "Xeon", 16)};
+    both[1].usable = false;
+    bm_string_set(both[1].unusable_reason, sizeof both[1].unusable_reason, "no library");
+    cr_assert_eq(join(&xeon, 1, NULL, 0, both, 2, devices), 1);
+    cr_assert_str_eq(devices[0].missing, "onednn cannot be used: no library");
+}
+
+/* Each cap is an entry of its own on the same hardware; without one the CPU is then not in the list. */
+Test(cpu, caps_are_entries_on_the_same_hardware) {
+    struct bm_endpoint endpoints[] = {cpu_endpoint("native", "Xeon", 16), cpu_endpoint("onednn", "Xeon", 16),
+                                      cpu_endpoint("native", "Xeon", 16), cpu_endpoint("onednn", "Xeon", 16),
+                                      gpu_endpoint("opencl/nvidia", nvidia, "Tesla T4", 0x3b)};
+    const struct bm_pci_gpu gpus[] = {pci_gpu(0x3b, 0x10de, 0x1eb8, 0)};
+    struct bm_device devices[CAPACITY];
+    for (size_t i = 0; i < 4; i++)
+        endpoints[i].isa = i < 2 ? BM_ISA_AVX512 : BM_ISA_AVX2;
+    cr_assert_eq(join(&xeon, 1, gpus, 1, endpoints, 5, devices), 3);
+    static const char *const ids[] = {"cpu0@avx512", "cpu0@avx2", "gpu0"};
+    for (size_t i = 0; i < 3; i++)
+        cr_expect_str_eq(devices[i].id, ids[i]);
+    for (size_t i = 0; i < 2; i++) {
+        cr_expect_str_eq(devices[i].hardware, "cpu0");
+        cr_expect_eq(devices[i].isa, endpoints[2 * i].isa);
+        cr_expect_str_eq(devices[i].name, xeon.model);
+        cr_expect_eq(devices[i].compute_units, 16);
+        cr_assert_eq(devices[i].endpoint_count, 2);
+        cr_expect_eq(devices[i].endpoints[0], &endpoints[2 * i]);
+        cr_expect_eq(devices[i].endpoints[1], &endpoints[2 * i + 1]);
+        cr_expect(bm_device_matches(&devices[i], "cpu0") && bm_device_matches(&devices[i], "cpu") &&
+                  bm_device_matches(&devices[i], ids[i]));
+    }
+    cr_expect_not(bm_device_matches(&devices[0], "cpu0@avx2"));
+    cr_expect_not(bm_device_matches(&devices[2], "cpu0"));
+    cr_expect_str_neq(devices[0].fingerprint, devices[1].fingerprint);
+}
+
 Test(cpu, what_the_system_does_not_tell_comes_from_the_driver) {
     const struct bm_package silent = {.cores = 4, .threads = 4};
     struct bm_endpoint endpoint = cpu_endpoint("opencl/pocl", "cortex-a72", 4);

@@ -50,7 +50,6 @@ static const char report[] =
     "OP           SHAPE               TIME  +/- %  GFLOP/s  GB/s  ROOFLINE  BOUND\n"
     "qkv          m128n12288k4096  10.0 ms    1.0      100  10.0     8.1 %  compute\n"
     "attn_out     m128n4096k4096         -      -        -     -         -  -\n"
-    "ffn_down     m128n4096k11008        -      -        -     -         -  -\n"
     "ffn_gate_up  m128n22016k4096  10.0 ms    1.0        -     -         -  -\n"
     "not_converged (qkv m128n12288k4096)\n"
     "unstable (qkv m128n12288k4096)\n"
@@ -70,9 +69,7 @@ static const char report[] =
     "\n"
     "MODEL      PHASE    DTYPE  BATCH  LENGTH  TOKENS/s  ROOFLINE   MFU    MBU\n"
     "llama2-7b  prefill  f16        1     128      12.3      50 %  25 %  4.2 %\n"
-    "llama2-7b  decode   f16        8    1024         -         -     -      -\n"
     "not counted: norm rope ffn_down (llama2-7b prefill f16)\n"
-    "not counted: qkv (llama2-7b decode f16)\n"
     "\n"
     "gpu0: 显卡 X\n"
     "\n"
@@ -137,6 +134,7 @@ Test(report, alarms_are_red) {
 Test(report, backends_are_told_apart) {
     struct bm_results_device *cpu = &results.devices[0];
     cpu->backends[cpu->backend_count++] = cpu->backends[0];
+    cpu->summaries[1].tokens_per_s = 45.6;
     bm_string_set(cpu->backends[1].id, sizeof cpu->backends[1].id, "opencl/intel");
     bm_string_set(cpu->summaries[1].backend, sizeof cpu->summaries[1].backend, "opencl/intel");
     write_report(0, false);
@@ -144,7 +142,7 @@ Test(report, backends_are_told_apart) {
         strstr(text.data,
                "BACKEND       MODEL      PHASE    DTYPE  BATCH  LENGTH  TOKENS/s  ROOFLINE   MFU    MBU\n"
                "opencl/pocl   llama2-7b  prefill  f16        1     128      12.3      50 %  25 %  4.2 %\n"
-               "opencl/intel  llama2-7b  decode   f16        8    1024         -         -     -      -\n"
+               "opencl/intel  llama2-7b  decode   f16        8    1024      45.6         -     -      -\n"
                "not counted: norm rope ffn_down (opencl/pocl llama2-7b prefill f16)\n"),
         "%s", text.data);
 }
@@ -216,4 +214,21 @@ Test(report, formats_are_listed_once) {
     cr_expect_geq(count, 2);
     cr_expect_null(bm_export_format_get(count + 1));
     cr_expect_null(bm_export_format_find("tex"));
+}
+
+/* A way to the device that runs nothing of a model says why, and has no empty table. */
+Test(report, what_was_skipped_whole_has_no_table) {
+    for (size_t i = 0; i < results.row_count; i++)
+        if (results.rows[i].the_case.dtype[0] != '\0') {
+            results.rows[i].status = BM_ROW_SKIPPED;
+            bm_string_set(results.rows[i].reason, sizeof results.rows[i].reason, "no kernel");
+        }
+    for (size_t d = 0; d < results.device_count; d++)
+        for (size_t i = 0; i < results.devices[d].summary_count; i++)
+            results.devices[d].summaries[i].tokens_per_s = (double)NAN;
+    write_report(80, false);
+    cr_expect_not_null(strstr(text.data, "(cpu0, opencl/pocl)\nskipped: no kernel (all)\n"), "%s", text.data);
+    cr_expect_null(strstr(text.data, "OP "), "%s", text.data);
+    cr_expect_null(strstr(text.data, "TOKENS/s"), "%s", text.data);
+    cr_expect_null(strstr(text.data, "not counted"), "%s", text.data);
 }

@@ -44,6 +44,12 @@ for file in "$source"/bench/models/*.json; do
 done
 program "$place/bin/benchmark" suites | grep -q quick || fail "benchmark suites does not list quick"
 
+# The worker of a backend is found where it was installed to, whatever else there is.
+if [ -x "$build/libexec/benchmark/benchmark-onednn" ]; then
+    [ -x "$place/libexec/benchmark/benchmark-onednn" ] || fail "benchmark-onednn was not installed"
+    program BENCHMARK_BACKENDS=onednn "$place/bin/benchmark" devices | grep -q 'onednn, driver oneDNN' || fail "the installed program does not find benchmark-onednn"
+fi
+
 # Through a link, as /usr/local/bin often has it.
 ln -s "$place/bin/benchmark" "$folder/link"
 [ "$(program "$folder/link" models)" = "$models" ] || fail "through a link the models are others"

@@ -79,6 +79,61 @@ Test(flags, contaminated_rounds_are_taken_again_twice_and_kept) {
     sim_free(series, 2);
 }
 
+static struct bm_series series_of(struct bm_round *rounds, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        rounds[i].launches = 1;
+    return (struct bm_series){.rounds = rounds, .count = count};
+}
+
+/* 24 rounds around 1 ms; every third is `worse` times as long and, when a control saw it, tagged. */
+static unsigned flags_of(double worse, bool seen) {
+    struct bm_round rounds[24] = {0};
+    for (unsigned i = 0; i < 24; i++) {
+        rounds[i].ns = 1000000 + i * 7 % 5 * 1000;
+        if (i % 3 == 0) {
+            rounds[i].ns = (uint64_t)((double)rounds[i].ns * worse);
+            rounds[i].flags = seen ? BM_FLAG_CONTAMINATED : 0;
+        }
+    }
+    const struct bm_series series = series_of(rounds, 24);
+    return bm_series_flags(&series);
+}
+
+Test(flags, what_foreign_work_did_is_no_second_level) {
+    cr_expect_eq(flags_of(1.2, false), BM_FLAG_BIMODAL);
+    cr_expect_eq(flags_of(1.2, true), 0, "and a third of the rounds moved no median");
+}
+
+/* Half of the rounds are longer by 20 %: the median is not what it would be alone. */
+Test(flags, contamination_that_moves_the_median_is_said) {
+    struct bm_round rounds[24] = {0};
+    for (unsigned i = 0; i < 24; i++)
+        rounds[i] = (struct bm_round){.ns = i % 2 != 0 ? 1200000 : 1000000,
+                                      .flags = i % 2 != 0 ? BM_FLAG_CONTAMINATED : 0};
+    const struct bm_series moved = series_of(rounds, 24);
+    cr_expect_eq(bm_series_flags(&moved), BM_FLAG_CONTAMINATED);
+    for (unsigned i = 0; i < 24; i++)
+        rounds[i].ns = 1000000;
+    const struct bm_series even = series_of(rounds, 24), few = series_of(rounds, 14);
+    cr_expect_eq(bm_series_flags(&even), 0);
+    cr_expect_eq(bm_series_flags(&few), BM_FLAG_CONTAMINATED, "7 clean rounds are not enough to tell");
+}
+
+/* Warm-up left a trend behind: the rounds after it must have it too. */
+Test(flags, a_warm_up_that_settled_after_all_is_forgiven) {
+    struct bm_round rounds[12] = {0};
+    for (unsigned i = 0; i < 12; i++)
+        rounds[i].ns = 1000000 + i * 7 % 5 * 1000;
+    struct bm_series series = series_of(rounds, 12);
+    series.flags = BM_FLAG_NOT_STEADY;
+    cr_expect_eq(bm_series_flags(&series), 0);
+    for (unsigned i = 0; i < 12; i++)
+        rounds[i].ns = 1000000 - i * 2000;
+    cr_expect_eq(bm_series_flags(&series), BM_FLAG_NOT_STEADY);
+    series.flags = 0;
+    cr_expect_eq(bm_series_flags(&series), 0, "a warm-up that was steady is believed");
+}
+
 Test(flags, the_monitor_is_told_of_passes) {
     struct bm_series series[3] = {0};
     sim_init(&sim, 10);

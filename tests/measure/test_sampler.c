@@ -25,7 +25,7 @@ Test(sampler, quiet_items_converge_to_the_truth) {
 }
 
 Test(sampler, looks_only_at_the_fixed_counts) {
-    static const size_t looks[] = {8, 12, 16, 24, 32, 48};
+    static const size_t looks[] = {8, 12, 16, 24, 32, 48, 64, 96};
     struct bm_sampler_options options = bm_sampler_defaults;
     options.budget_s = 1000;
     for (uint64_t seed = 1; seed <= 40; seed++) {

@@ -29,6 +29,7 @@ Test(ceilings, every_op_is_a_resource) {
         {"fma", "i32_vector", "fma", "i32_vector", "GOP/s"},
         {"fma", "i8_dot", "fma", "i8_dot", "GOP/s"},
         {"fma", "i8_matrix", "fma", "i8_matrix", "GOP/s"},
+        {"fma", "bf16_dot", "fma", "bf16_dot", "GFLOP/s"},
         {"launch", "empty", "launch_latency", "", "us"},
         {"launch", "wait", "wait_latency", "", "us"},
         {"transfer", "to_device", "transfer_to_device", "", "GB/s"},
@@ -48,6 +49,24 @@ Test(ceilings, every_op_is_a_resource) {
         cr_expect_str_eq(cpu->ceilings[i].unit, rows[i].unit, "%s", rows[i].op);
         cr_expect_gt(cpu->ceilings[i].value, 0);
         expect_unknown(cpu->ceilings[i].steady);
+    }
+}
+
+Test(ceilings, of_a_part_say_which) {
+    struct bm_case read = hand_ceiling("stream", "read", 1 << 20), parts[] = {read, read, read, read, read};
+    static const char *const names[] = {"", "1 thread", "8 threads", "node 2", "small pages"};
+    parts[1].threads = 1;
+    parts[2].threads = 8;
+    parts[3].node = 3;
+    parts[4].small_pages = true;
+    for (size_t i = 0; i < BM_COUNT_OF(parts); i++)
+        hand_time(hand_add(HAND_POCL, &parts[i]), 1000, 0);
+    hand_fill();
+    const struct bm_results_device *cpu = &hand.results.devices[HAND_CPU];
+    cr_assert_eq(cpu->ceiling_count, BM_COUNT_OF(parts));
+    for (size_t i = 0; i < BM_COUNT_OF(parts); i++) {
+        cr_expect_str_eq(cpu->ceilings[i].resource, "memory_read");
+        cr_expect_str_eq(cpu->ceilings[i].part, names[i]);
     }
 }
 
@@ -151,12 +170,16 @@ static void begin(void) {
         device.ns[streams] = 9e6;
 }
 
-static int64_t streams_kept(double budget_s) {
+static int64_t streams_kept_of(double budget_s, size_t ceilings) {
     struct bm_case the_case = hand_ceiling("stream", "read", 1 << 24);
     struct bm_parameters best = {0};
-    bool found = bm_run_calibrate(&invented, NULL, &the_case, budget_s, &best);
+    bool found = bm_run_calibrate(&invented, NULL, &the_case, budget_s, ceilings, &best);
     cr_expect_eq(alive, 0, "what was prepared for a trial is discarded");
     return found ? bm_parameters_get(&best, "STREAMS", -1) : 0;
+}
+
+static int64_t streams_kept(double budget_s) {
+    return streams_kept_of(budget_s, 1);
 }
 
 TestSuite(calibrate, .init = begin, .fini = hand_end);
@@ -201,12 +224,28 @@ Test(calibrate, slow_launches_are_tried_once) {
     cr_expect_lt(now_ns, 5e9, "%g s", (double)now_ns / 1e9);
 }
 
+/* Trials of all ceilings together get a tenth of the budget, one of few a fortieth. */
+Test(calibrate, many_ceilings_share_the_time) {
+    uint64_t took[3];
+    const size_t counts[] = {1, 4, 16};
+    for (size_t i = 0; i < 3; i++) {
+        const uint64_t before = now_ns;
+        for (size_t streams = 0; streams < BM_COUNT_OF(device.ns); streams++)
+            device.ns[streams] = 1e8;
+        cr_expect_gt(streams_kept_of(45, counts[i]), 0);
+        took[i] = now_ns - before;
+    }
+    cr_expect_eq(took[0], took[1]);
+    cr_expect_lt(took[2], took[1]);
+    cr_expect_leq(took[2], 9e8 + 45e9 / 160, "a launch of each of the candidates, then its share");
+}
+
 Test(calibrate, nothing_in_a_run_of_seconds_or_without_a_choice) {
     cr_expect_eq(streams_kept(9.9), 0);
     cr_expect_eq(prepared_count, 0);
     struct bm_case launch = hand_ceiling("launch", "empty", 0);
     struct bm_parameters best;
-    cr_expect_not(bm_run_calibrate(&invented, NULL, &launch, 45, &best));
+    cr_expect_not(bm_run_calibrate(&invented, NULL, &launch, 45, 4, &best));
     cr_expect_eq(prepared_count, 0);
 }
 

@@ -179,6 +179,69 @@ Test(plan, backends_are_selected_and_ceilings_kept) {
     cr_expect(count(0, 0, false) > 0 && count(0, 1, false) > 0 && count(1, 0, false) > 0);
 }
 
+/* Some backends have ceilings alone, some rows alone; the former can be asked for by themselves. */
+Test(plan, backends_do_what_they_are_for) {
+    endpoints[0].only_ceilings = true;
+    endpoints[1].only_rows = true;
+    create();
+    cr_expect(count(0, 0, true) == 4 && count(0, 0, false) == 0);
+    cr_expect(count(0, 1, true) == 0 && count(0, 1, false) > 0);
+    options.backends = NAMES("opencl/pocl");
+    create();
+    cr_expect(count(0, 0, true) == 4 && plan.request_count == 0);
+    endpoints[0].only_ceilings = false;
+    options.workloads = NAMES("attention");
+    options.models = NAMES("llama2-7b");
+    options.contexts = (struct bm_run_numbers){.items = {64}, .count = 1};
+    create();
+    endpoints[0].only_ceilings = endpoints[1].only_rows = false;
+}
+
+static const char *wished[16];
+static struct bm_ceiling_wish last_wish;
+
+static size_t wish_for(const struct bm_endpoint *endpoint, const struct bm_ceiling_wish *wish,
+                       struct bm_case *cases, size_t capacity) {
+    size_t pipes = 0;
+    cr_assert_eq(endpoint, &endpoints[0]);
+    cr_assert_gt(capacity, 0);
+    for (; wish->pipes[pipes] != NULL; pipes++)
+        wished[pipes] = wish->pipes[pipes];
+    wished[pipes] = NULL;
+    last_wish = *wish;
+    cases[0] = (struct bm_case){.workload = bm_workload_find("fma"), .model = "-", .op = "bf16_dot"};
+    return 1;
+}
+
+static bool is_wished(const char *pipe) {
+    for (size_t i = 0; wished[i] != NULL; i++)
+        if (strcmp(wished[i], pipe) == 0)
+            return true;
+    return false;
+}
+
+/* A backend with a list of its own is told which pipes may serve the run's contracts. */
+Test(plan, backends_may_have_ceilings_of_their_own) {
+    static const struct bm_backend backend = {.ceilings = wish_for};
+    endpoints[0].backend = &backend;
+    create();
+    cr_expect_eq(count(0, 0, true), 1);
+    cr_expect(is_wished("f32_vector") && is_wished("f16_matrix") && !is_wished("i8_dot"));
+    cr_expect_not(last_wish.all || last_wish.inner || last_wish.writing);
+    cr_expect_not(last_wish.alone, "the other endpoint of the device has ceilings");
+    options.dtypes = NAMES("bf16", "int8");
+    create();
+    cr_expect(is_wished("bf16_dot") && is_wished("bf16_matrix") && is_wished("i8_dot") &&
+              is_wished("i8_matrix"));
+    cr_expect(is_wished("f32_vector") && !is_wished("f16_matrix"));
+    endpoints[1].only_rows = true;
+    options.workloads = NAMES("gemm", "rmsnorm");
+    create();
+    cr_expect(last_wish.alone && last_wish.writing, "norms are judged by copies");
+    endpoints[1].only_rows = false;
+    endpoints[0].backend = NULL;
+}
+
 static void select_one_endpoint(void) {
     static char gpu[] = "gpu0", *word[] = {gpu};
     options.devices = (struct bm_names){.items = word, .count = 1};

@@ -54,7 +54,7 @@ class Machine:
         for name, script in STUBS.items():
             self.stub(name, script)
         rows = [line.split() for line in (SOURCE / "cmake/packages.list").read_text().splitlines()]
-        self.packages = [row[1] for row in rows if row and row[0] in ("run", "test")]
+        self.packages = [row[1] for row in rows if row and row[0] in ("run", "more", "test")]
         self.installed(self.packages)
         self.write("uid", "0")
         self.write("failures", "0")
@@ -77,6 +77,12 @@ class Machine:
 
     def without(self, *packages):
         self.installed([p for p in self.packages if p not in packages])
+
+    def lacks_optional(self):
+        """Without libdnnl-dev, whatever this machine has."""
+        path = self.root / "cmake/packages.list"
+        path.write_text(path.read_text().replace("file:/usr/include/oneapi/dnnl/dnnl.h", "file:/nowhere/dnnl.h"))
+        self.without("libdnnl-dev")
 
     def go(self, script, *options):
         (self.state / "calls").write_text("")
@@ -144,6 +150,30 @@ class Prepare(unittest.TestCase):
         self.assertEqual(self.machine.apt(), [])
         self.machine.go("test")
         self.assertEqual(self.machine.apt(), ["install -y --no-install-recommends libcriterion-dev"])
+
+    def test_what_it_can_do_without_is_offered_once(self):
+        self.machine.lacks_optional()
+        done = self.machine.go("run")
+        self.assertEqual(self.machine.apt(), ["install -y --no-install-recommends libdnnl-dev"])
+        self.assertEqual(done.returncode, 5)
+        self.machine.go("run")
+        self.assertEqual(self.machine.apt(), [], "not again once it is built")
+
+    def test_it_goes_without_what_apt_cannot_get(self):
+        self.machine.lacks_optional()
+        (self.machine.state / "lists").unlink()
+        self.machine.write("offline", "")
+        done = self.machine.go("run")
+        self.assertEqual(done.returncode, 5)
+        self.assertRegex(done.stderr, "run: goes without libdnnl-dev, which apt-get could not install .log: .*offer.log")
+
+    def test_it_goes_without_what_it_may_not_install(self):
+        self.machine.lacks_optional()
+        self.machine.write("uid", "1000")
+        done = self.machine.go("run")
+        self.assertEqual(done.returncode, 5)
+        self.assertIn("run: goes without libdnnl-dev: ", done.stderr)
+        self.assertEqual(self.machine.apt(), [])
 
     def test_lists_are_fetched_when_they_do_not_serve(self):
         (self.machine.state / "lists").unlink()

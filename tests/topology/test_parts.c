@@ -63,12 +63,16 @@ Test(names, already_known_are_kept) {
     cr_assert_str_eq(gpu.name, "mine");
 }
 
-static void write_limit(const char *folder, const char *text) {
+static void write_file(const char *folder, const char *name, const char *text) {
     char path[4096];
     struct bm_error error = {0};
     mkdir(folder, 0755);
-    snprintf(path, sizeof path, "%s/memory.max", folder);
+    snprintf(path, sizeof path, "%s/%s", folder, name);
     cr_assert_eq(bm_file_write_atomic(path, text, strlen(text), &error), BM_OK, "%s", error.message);
+}
+
+static void write_limit(const char *folder, const char *text) {
+    write_file(folder, "memory.max", text);
 }
 
 Test(limit, is_the_least_of_a_control_group_and_its_ancestors) {
@@ -89,6 +93,26 @@ Test(limit, is_the_least_of_a_control_group_and_its_ancestors) {
     write_limit(root, "4096\n");
     cr_assert_eq(bm_memory_limit(root, "0::/\n"), UINT64_C(4096));
     cr_assert_eq(bm_memory_limit(root, "0::/outer/inner\n"), UINT64_C(4096));
+    snprintf(command, sizeof command, "rm -r %s", root);
+    cr_assert_eq(system(command), 0);
+}
+
+Test(limit, of_cpus_is_quota_over_period) {
+    char root[] = "/tmp/bm-cgroup-XXXXXX", outer[64], inner[96], command[128];
+    cr_assert_not_null(mkdtemp(root));
+    snprintf(outer, sizeof outer, "%s/outer", root);
+    snprintf(inner, sizeof inner, "%s/inner", outer);
+    write_file(outer, "cpu.max", "max 100000\n");
+    cr_assert_eq(bm_cpu_limit(root, "0::/outer\n"), 0);
+    write_file(inner, "cpu.max", "250000 100000\n");
+    cr_assert_eq(bm_cpu_limit(root, "0::/outer/inner\n"), 2.5);
+    write_file(outer, "cpu.max", "50000 200000\n");
+    cr_assert_eq(bm_cpu_limit(root, "0::/outer/inner\n"), 0.25, "an ancestor's");
+    write_file(outer, "cpu.max", "50000\n");
+    cr_assert_eq(bm_cpu_limit(root, "0::/outer\n"), 0, "no period, no limit");
+    write_file(outer, "cpu.max", "50000 0\n");
+    cr_assert_eq(bm_cpu_limit(root, "0::/outer\n"), 0);
+    cr_assert_eq(bm_cpu_limit(root, "1:cpu:/outer\n"), 0);
     snprintf(command, sizeof command, "rm -r %s", root);
     cr_assert_eq(system(command), 0);
 }

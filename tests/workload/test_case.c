@@ -141,6 +141,25 @@ Test(key, of_ceilings) {
     cr_assert_eq(cases[0].working_set, 1 << 20);
 }
 
+Test(key, of_parts_of_a_device) {
+    struct bm_case c = {.workload = bm_workload_find("stream"), .model = "-", .op = "read"}, other = c;
+    char key[BM_KEY_SIZE];
+    c.threads = 4;
+    bm_case_key(&c, key);
+    cr_expect_str_eq(key, "stream/-/-/read/-/-/threads4");
+    cr_expect_not(bm_case_same_work(&c, &other));
+    c.threads = 0;
+    c.node = 1;
+    bm_case_key(&c, key);
+    cr_expect_str_eq(key, "stream/-/-/read/-/-/node0");
+    cr_expect_not(bm_case_same_work(&c, &other));
+    c.node = 0;
+    c.small_pages = true;
+    bm_case_key(&c, key);
+    cr_expect_str_eq(key, "stream/-/-/read/-/-/small_pages");
+    cr_expect_not(bm_case_same_work(&c, &other));
+}
+
 Test(key, fits_even_where_every_field_is_long) {
     struct bm_case c = attention("f32", BM_PHASE_DECODE, 4096, 4096, 2048, 1, 1 << 24);
     memset(c.model, 'm', sizeof(c.model) - 1);

@@ -130,7 +130,7 @@ Test(formulas, of_streams_caches_and_pipes) {
         const char *op;
         double operations;
     } pipes[] = {{"f64_vector", 2},  {"f16_vector", 2},   {"i32_vector", 2}, {"i8_dot", 8},
-                 {"f16_matrix", 32}, {"bf16_matrix", 32}, {"i8_matrix", 64}};
+                 {"f16_matrix", 32}, {"bf16_matrix", 32}, {"i8_matrix", 64}, {"bf16_dot", 4}};
     for (size_t i = 0; i < BM_COUNT_OF(pipes); i++) {
         c = ceiling("fma", pipes[i].op);
         c.n = 1000;
@@ -199,6 +199,9 @@ Test(plan, what_makes_no_sense_or_is_not_there) {
     expect_refused(&c, &gpu, &emulated, BM_INVALID, "MATRIX_UNIT 1");
     c = ceiling("fma", "f32_vector");
     expect_refused(&c, &gpu, &emulated, BM_INVALID, "f32_vector");
+    c = ceiling("fma", "bf16_dot");
+    expect_refused(&c, &cpu, NULL, BM_UNSUPPORTED, "no instruction");
+    expect_refused(&c, &gpu, NULL, BM_UNSUPPORTED, "bf16_dot");
 }
 
 Test(plan, a_build_decides_about_dot_products_alone) {
@@ -296,14 +299,13 @@ static double element(unsigned tensor, uint64_t index) {
     return (double)values.values[(operands.start[tensor] + index) % values.period];
 }
 
-static void compare(const struct bm_case *c, const double *truth, uint64_t outputs, double error_allowed) {
+static void compare_plan(const struct bm_case *c, const struct bm_plan *plan, const double *truth,
+                         uint64_t outputs, double error_allowed) {
     static struct bm_check check;
-    struct bm_plan plan;
     uint64_t seen = 0;
-    cr_assert_eq(c->workload->plan(c, &gpu, NULL, &plan, NULL), BM_OK);
-    const uint64_t count = c->workload->check_count(c, &plan);
+    const uint64_t count = c->workload->check_count(c, plan);
     for (uint64_t i = 0; i < count; i++) {
-        cr_assert_eq(c->workload->check(c, &plan, &operands, 5, i, &check, NULL), BM_OK);
+        cr_assert_eq(c->workload->check(c, plan, &operands, 5, i, &check, NULL), BM_OK);
         cr_assert(check.first == seen && check.count > 0 && check.scale > 0);
         for (unsigned j = 0; j < check.count; j++) {
             const double expected = truth[check.first + j];
@@ -314,7 +316,25 @@ static void compare(const struct bm_case *c, const double *truth, uint64_t outpu
         seen += check.count;
     }
     cr_assert_eq(seen, outputs, "everything is checked");
-    cr_assert_eq(c->workload->check(c, &plan, &operands, 5, count, &check, NULL), BM_INTERNAL);
+    cr_assert_eq(c->workload->check(c, plan, &operands, 5, count, &check, NULL), BM_INTERNAL);
+}
+
+static void compare_plain(const struct bm_case *c, const double *truth, uint64_t outputs,
+                          double error_allowed) {
+    struct bm_plan plan;
+    cr_assert_eq(c->workload->plain(c, &plan, NULL), BM_OK);
+    cr_expect(plan.plain && plan.launch_count == 0 && plan.source == NULL);
+    compare_plan(c, &plan, truth, outputs, error_allowed);
+}
+
+/* Whoever runs it, the answer is the same; but for dot products and matrices, which OpenCL's kernels do
+ * otherwise. */
+static void compare(const struct bm_case *c, const double *truth, uint64_t outputs, double error_allowed) {
+    struct bm_plan plan;
+    cr_assert_eq(c->workload->plan(c, &gpu, NULL, &plan, NULL), BM_OK);
+    compare_plan(c, &plan, truth, outputs, error_allowed);
+    if (c->workload->plain != NULL && strcmp(c->op, "i8_dot") != 0 && strstr(c->op, "_matrix") == NULL)
+        compare_plain(c, truth, outputs, error_allowed);
 }
 
 TestSuite(reference, .init = make_operands, .fini = free_operands);
@@ -421,6 +441,40 @@ Test(reference, of_pipes) {
         truth[i] = x >> 8;
     }
     compare(&c, truth, LANES, 0);
+}
+
+/* Dot products and matrices as a processor does them: operand by operand, step by step. */
+Test(reference, of_dot_and_matrix_pipes_in_plain_plans) {
+    static const struct {
+        const char *op;
+        unsigned depth;
+        bool matrix;
+    } pipes[] = {
+        {"i8_dot", 4, false}, {"bf16_dot", 2, false}, {"bf16_matrix", 16, true}, {"i8_matrix", 32, true}};
+    enum { LANES = 3000, STEPS = 13 };
+    static double truth[LANES];
+    for (size_t p = 0; p < BM_COUNT_OF(pipes); p++) {
+        struct bm_case c = ceiling("fma", pipes[p].op);
+        bool moves = false;
+        c.n = LANES;
+        c.k = STEPS;
+        for (unsigned i = 0; i < LANES; i++) {
+            const unsigned row = pipes[p].matrix ? i / 16 % 16 : i % 8,
+                           column = i % (pipes[p].matrix ? 16 : 8);
+            truth[i] = fmin(fmax(rint(element(0, i) * 256), -512), 511);
+            const double start = truth[i];
+            for (int step = 0; step < STEPS; step++)
+                for (unsigned j = 0; j < pipes[p].depth; j++) {
+                    const int left = bm_dot_left(row, j), right = bm_dot_right(j, column);
+                    cr_assert(left >= 0 && left <= 4 && right >= -3 && right <= 3);
+                    truth[i] += left * right;
+                }
+            moves |= truth[i] != start;
+            cr_assert_lt(fabs(truth[i]) * 4096 / STEPS, 1 << 24, "exact in f32 whatever the steps");
+        }
+        cr_expect(moves, "%s: a step that does nothing shows nothing", pipes[p].op);
+        compare_plain(&c, truth, LANES, 0);
+    }
 }
 
 /* Every step adds the product of two matrices to the 16 x 8 sums that a warp's four each make. */

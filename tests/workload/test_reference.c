@@ -107,6 +107,21 @@ static double *gemv_by_force(const struct bm_case *c, const struct bm_plan *plan
     return out;
 }
 
+static double *plain_by_force(const struct bm_case *c) {
+    double *out = calloc(c->m * c->n, sizeof(*out)), *x = activations_of(c);
+    const uint64_t group = c->dtype->scale_group < c->k ? c->dtype->scale_group : c->k;
+    for (uint64_t m = 0; m < c->m; m++)
+        for (uint64_t n = 0; n < c->n; n++)
+            for (uint64_t k = 0; k < c->k; k++) {
+                double weight = element(0, n * c->k + k);
+                if (group > 0)
+                    weight *= element(3, n * ((c->k + group - 1) / group) + k / group);
+                out[m * c->n + n] += x[m * c->k + k] * weight;
+            }
+    free(x);
+    return out;
+}
+
 /* softmax without tricks: exp of the scores themselves */
 static double *attention_by_force(const struct bm_case *c) {
     const bool decode = c->phase == BM_PHASE_DECODE;
@@ -177,6 +192,44 @@ static void plan_with(const struct bm_case *c, bool is_gpu, const char *name, in
 }
 
 static const char *const formats[] = {"f32", "int8", "int8af32", "int4af16"};
+
+/* Dense tensors in every format; something is checked in every 8 x 64 outputs, all columns of short vectors.
+ */
+Test(reference, matmul_in_plain_plans) {
+    static const uint64_t shapes[][3] = {{1, 1, 1},    {1, 37, 101}, {1, 200, 64}, {2, 1, 1},
+                                         {9, 130, 33}, {16, 64, 96}, {25, 100, 40}};
+    make_values();
+    for (size_t d = 0; bm_dtype_get(d) != NULL; d++)
+        for (size_t s = 0; s < BM_COUNT_OF(shapes); s++) {
+            const uint64_t *shape = shapes[s];
+            const struct bm_case c = {.workload = bm_workload_find(shape[0] > 1 ? "gemm" : "gemv"),
+                                      .phase = BM_PHASE_PREFILL,
+                                      .dtype = bm_dtype_get(d),
+                                      .m = shape[0],
+                                      .n = shape[1],
+                                      .k = shape[2]};
+            struct bm_plan plan;
+            unsigned char *touched = calloc(c.m * c.n, 1);
+            cr_assert_eq(c.workload->plain(&c, &plan, NULL), BM_OK);
+            cr_expect(plan.plain && plan.launch_count == 0);
+            cr_expect_eq(plan.tensors[0].count, c.n * c.k);
+            cr_expect_eq(plan.tensor_count, c.dtype->scale_group ? 4 : 3);
+            double *truth = plain_by_force(&c);
+            compare(&c, &plan, truth, c.m * c.n, 5, touched);
+            for (uint64_t m = 0; m < c.m; m += 8)
+                for (uint64_t n = 0; n < c.n; n += 64) {
+                    unsigned found = 0;
+                    for (uint64_t i = m; i < c.m && i < m + 8; i++)
+                        for (uint64_t j = n; j < c.n && j < n + 64; j++)
+                            found += touched[i * c.n + j];
+                    cr_expect_geq(found, c.m == 1       ? (c.n - n < 64 ? c.n - n : 64)
+                                         : c.n - n < 16 ? c.n - n
+                                                        : 1);
+                }
+            free(truth);
+            free(touched);
+        }
+}
 
 Test(reference, gemm) {
     static const uint64_t shapes[][3] = {{2, 1, 1}, {3, 5, 7}, {13, 37, 101}, {25, 100, 64}, {40, 130, 33}};

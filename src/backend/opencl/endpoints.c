@@ -1,3 +1,5 @@
+#include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "backends.h"
@@ -33,11 +35,48 @@ static void describe(const struct bm_cl_device *device, struct bm_endpoint *endp
                                         : "its driver says that it is not available");
 }
 
-enum bm_status bm_opencl_list(struct bm_endpoint **endpoints, size_t *count, size_t *capacity,
-                              struct bm_error *error) {
+/* A driver's compiler for the CPU takes what instructions it finds: it keeps no cap. */
+static size_t keep_wanted(const struct bm_backend_options *options, struct bm_cl_device *devices,
+                          size_t count) {
+    const bool cpus = options->cpus && options->isa == BM_ISA_ANY;
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if ((devices[i].type & CL_DEVICE_TYPE_CPU) != 0 ? cpus : options->gpus)
+            devices[kept++] = devices[i];
+    return kept;
+}
+
+/* PoCL takes its threads from the environment alone, when it is first asked. Chosen places bind this thread,
+ * and with it those that PoCL starts. It pins them by index; that is right only where the process may use
+ * processors 0 to n - 1. */
+static void place_pocl_threads(const struct bm_places *places) {
+    struct bm_error refused = {0};
+    char count[16];
+    cpu_set_t allowed;
+    if (places != NULL && places->chosen) {
+        snprintf(count, sizeof count, "%u", places->count);
+        setenv("POCL_MAX_PTHREAD_COUNT", count, 1);
+        if (bm_places_bind(places, &refused) != BM_OK)
+            bm_log(BM_LOG_WARNING, "%s", refused.message);
+    }
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+        return;
+    for (int i = 0; i < CPU_COUNT(&allowed); i++)
+        if (!CPU_ISSET(i, &allowed))
+            return;
+    setenv("POCL_AFFINITY", "1", 0);
+}
+
+enum bm_status bm_opencl_list(const struct bm_backend_options *options, struct bm_endpoint **endpoints,
+                              size_t *count, size_t *capacity, struct bm_error *error) {
     struct bm_cl_device *devices = NULL;
     size_t device_count = 0, before = *count;
+    if (!options->gpus && options->isa != BM_ISA_ANY)
+        return BM_OK;
+    place_pocl_threads(options->places);
     enum bm_status status = bm_cl_list(&devices, &device_count, error);
+    if (status == BM_OK)
+        device_count = keep_wanted(options, devices, device_count);
     if (status == BM_OK)
         status = bm_grow(endpoints, capacity, *count + device_count, sizeof **endpoints, error);
     for (size_t i = 0; status == BM_OK && i < device_count; i++) {

@@ -111,8 +111,8 @@ static inline uint64_t bm_opencl_hot_start(unsigned t) {
 /* The host's copy of count elements from `start`, packed in the stored format. Caller frees. */
 void *bm_opencl_pack(const struct bm_values *values, uint64_t start, uint64_t count) BM_CHECK_RESULT;
 
-enum bm_status bm_opencl_list(struct bm_endpoint **endpoints, size_t *count, size_t *capacity,
-                              struct bm_error *error);
+enum bm_status bm_opencl_list(const struct bm_backend_options *options, struct bm_endpoint **endpoints,
+                              size_t *count, size_t *capacity, struct bm_error *error);
 void bm_opencl_release(struct bm_endpoint *endpoint);
 enum bm_status bm_opencl_prepare(struct bm_session *session, const struct bm_case *the_case,
                                  const struct bm_parameters *parameters, struct bm_prepared **prepared,
