@@ -1,4 +1,4 @@
-/* bm/base.h - floor 0: errors, text, memory, clocks, random numbers, files, logging.
+/* bm/base.h - floor 0: errors, text, memory, clocks, random numbers, files, processes, logging.
  *
  * Every fallible function returns enum bm_status and takes a struct bm_error last. Outputs are cleared on
  * failure. Nothing in the library prints or exits: only src/cli does. */
@@ -150,6 +150,28 @@ void bm_names_fini(struct bm_names *names);
 /* The program's read-only data (bench/, kernels/): $BENCHMARK_DATA_DIR, else <program's
  * folder>/../share/benchmark. Writes the path of name below it, e.g. "bench/models". */
 enum bm_status bm_data_path(const char *name, char *path, size_t size,
+                            struct bm_error *error) BM_CHECK_RESULT;
+
+/* ---- processes ---- */
+
+struct bm_spawn {
+    const char *const
+        *words; /* argv, NULL-terminated; words[0] is looked for in PATH. No shell is involved */
+    const char *output,
+        *errors;      /* files for its standard output (NULL: dropped) and standard error (NULL: ours) */
+    double timeout_s; /* 0: none */
+    bool (*stop_requested)(void *context); /* asked all the while; may be NULL */
+    void *context;
+};
+struct bm_spawn_end {
+    int exit_code;           /* -1: it did not exit by itself */
+    int signal;              /* that ended it, 0: none */
+    bool timed_out, stopped; /* it was ended because of that, with all that it had started */
+    double seconds;
+};
+/* Runs a program to its end, in a process group of its own and without standard input. BM_NOT_FOUND: there is
+ * no such program; BM_IO: it could not be started. How it ended is no error here. */
+enum bm_status bm_spawn_run(const struct bm_spawn *spawn, struct bm_spawn_end *end,
                             struct bm_error *error) BM_CHECK_RESULT;
 
 /* ---- where a device is plugged in: what topology and drivers both name ---- */

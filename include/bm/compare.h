@@ -127,6 +127,7 @@ struct bm_compare_row {
 };
 struct bm_compare_request {
     char model[64], phase[16], dtype[16];
+    char kv[8]; /* of the cache, "": the dtype's */
     uint32_t batch, tokens, context;
 };
 

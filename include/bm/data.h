@@ -109,6 +109,8 @@ struct bm_suite_entry {
     unsigned dtype_count;
     char workloads[BM_SUITE_AXIS][16]; /* the only ones that are planned; none listed: all */
     unsigned workload_count;
+    char kvs[2][16]; /* of decode: what the KV cache holds, "f16", "int8"; none listed: as the dtype says */
+    unsigned kv_count;
     uint32_t batches[BM_SUITE_AXIS], tokens[BM_SUITE_AXIS], contexts[BM_SUITE_AXIS];
     unsigned batch_count, token_count, context_count;
 };
@@ -116,7 +118,11 @@ struct bm_suite {
     char name[BM_ID_SIZE], description[160];
     double budget_s;          /* default of --budget */
     double target_half_width; /* of a row's 95 % interval, relative; 0: the sampler's default */
-    int judging_ceilings;     /* 1: only the ceilings that judge its rows are measured; 0: all */
+    enum bm_suite_ceilings {
+        BM_CEILINGS_ALL,
+        BM_CEILINGS_JUDGING, /* only those that judge its rows */
+        BM_CEILINGS_NONE,    /* its rows are compared with one another, not with limits */
+    } ceilings;
     struct bm_suite_entry entries[16];
     unsigned entry_count;
 };

@@ -32,6 +32,7 @@ struct bm_serving_options {
     uint32_t count;           /* devices that share the model */
     double link_gbs, link_us; /* between them, each way; 0: unknown, and then only the fit is told */
     enum bm_routing routing;
+    enum bm_kv kv; /* what the cache holds */
     double tpot_limit_ns;
 };
 

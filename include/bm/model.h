@@ -14,6 +14,7 @@ struct bm_request {
     const struct bm_dtype *dtype;
     uint32_t batch, tokens, context;
     enum bm_routing routing; /* of tokens to experts */
+    enum bm_kv kv; /* what a decode step's cache holds; a prefill attends to what it is about to store */
 };
 
 /* An operation as inference engines run it. */
@@ -27,9 +28,10 @@ struct bm_op {
 
 /* Every operation of the pass, in execution order, equal shapes of one name merged. The logits (`lm_head`)
  * are taken of the last token of each sequence only. A case has the batch of the request and the tokens of a
- * sequence that the operation sees (1 for lm_head and in decode); its context is 0 but for attention,
- * where windowed layers (`attn_window`) have the window's length. BM_INVALID: a request that the
- * model cannot serve, above its max_context or with more than 2^44 elements in one matrix. */
+ * sequence that the operation sees (1 for lm_head and in decode); its context is 0 but for attention: the
+ * past in prefill, all keys in decode, where windowed layers (`attn_window`) have the window's length; in
+ * prefill they have a window. BM_INVALID: a request that the model cannot serve, above its max_context or
+ * with more than 2^44 elements in one matrix. */
 enum bm_status bm_model_ops(const struct bm_model *model, const struct bm_request *request,
                             struct bm_op ops[BM_MAX_OPS], size_t *count,
                             struct bm_error *error) BM_CHECK_RESULT;
@@ -56,7 +58,8 @@ void bm_model_size(const struct bm_model *model, struct bm_model_size *size);
 double bm_model_weight_bytes(const struct bm_model *model, const struct bm_dtype *dtype);
 /* What one sequence of `tokens` keeps: keys and values (windowed layers at most their window) in the format
  * of the cache, and the state of Mamba layers: f32, with conv - 1 inputs of the convolution. */
-double bm_model_cache_bytes(const struct bm_model *model, const struct bm_dtype *dtype, uint64_t tokens);
+double bm_model_cache_bytes(const struct bm_model *model, const struct bm_dtype *dtype, enum bm_kv kv,
+                            uint64_t tokens);
 
 /* One of `count` devices that share every layer (tensor parallel): heads, KV heads (at least one each), FFN
  * and expert widths, Mamba heads and the vocabulary divided, latents and routers whole; its id is

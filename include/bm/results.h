@@ -101,6 +101,7 @@ struct bm_results_ceiling {
 #define BM_RESULTS_MAX_OPS 48
 struct bm_results_summary {
     char backend[48], model[BM_ID_SIZE], phase[16], dtype[16];
+    char kv[8]; /* of the cache where another than the dtype's was asked for: "int8"; else "" */
     uint32_t batch, tokens, context;
     double tokens_per_s, mfu, mbu, roofline_efficiency;
     char ops[BM_RESULTS_MAX_OPS][32], missing[BM_RESULTS_MAX_OPS][32];
@@ -152,6 +153,8 @@ struct bm_results_row {
         uint32_t batch, tokens, context;
         uint64_t m, n, k;
         uint32_t heads, kv_heads, head_dim, v_dim, groups, groups_used;
+        const char *kv;  /* borrowed; "int8"; NULL: as the dtype says, or no part of the case */
+        uint32_t window; /* 0: none */
         bool hot;
     } the_case;
     struct {

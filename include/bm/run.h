@@ -20,7 +20,7 @@ struct bm_run_numbers {
  * rest). */
 struct bm_run_options {
     const char *suite; /* name or path, NULL: "standard" */
-    struct bm_names devices, backends, models, workloads, phases, dtypes;
+    struct bm_names devices, backends, models, workloads, phases, dtypes, kvs; /* kvs: "f16", "int8" */
     struct bm_run_numbers batches, tokens, contexts;
     struct bm_run_numbers pasts;  /* prefill is also planned after so many tokens, beside on none */
     struct bm_run_numbers counts; /* at most one: the share of one of so many devices is planned */

@@ -38,6 +38,7 @@ struct bm_saved_name {
 };
 struct bm_saved_summary {
     char backend[48], model[64], phase[16], dtype[16];
+    char kv[8]; /* "": the dtype's */
     uint32_t batch, tokens, context;
     double tokens_per_s, mfu, mbu, roofline_efficiency;
     struct bm_saved_name *ops, *missing;

@@ -70,6 +70,10 @@ const char *bm_phase_name(enum bm_phase phase); /* "-", "prefill", "decode" */
 enum bm_routing { BM_ROUTING_UNIFORM, BM_ROUTING_ZIPF };
 const char *bm_routing_name(enum bm_routing routing); /* "uniform", "zipf" */
 
+/* What a KV cache holds: as the dtype says; or in any case f16, or int8 with an f32 scale for each token and
+ * head of keys and of values (DESIGN "Number formats"). */
+enum bm_kv { BM_KV_DTYPE, BM_KV_F16, BM_KV_INT8 };
+
 /* A workload with every parameter fixed. Axes that a workload lacks are 0. */
 struct bm_case {
     const struct bm_workload *workload;
@@ -83,6 +87,9 @@ struct bm_case {
     uint64_t m, n, k; /* matmul: [m,k] x [k,n]; fma: n lanes, k steps; cache: see src/workload/cache.c;
                          0: the defaults */
     uint32_t heads, kv_heads, head_dim, v_dim; /* attention; head_dim of queries and keys, v_dim of values */
+    enum bm_kv kv;                             /* of attention and kv_write */
+    uint32_t window; /* attention in prefill: keys that a token sees, its own included; 0: all before it. In
+                        decode the context says it */
     /* grouped_gemm: each of m tokens goes to top_k of the experts; of those in groups_used of the groups
      * where that is not 0. */
     uint32_t experts, top_k;
@@ -100,6 +107,10 @@ struct bm_case {
 /* workload/model/phase/op/dtype/shape[/extras][/hot]; the same on every machine and version. Extras of
  * ceilings: "threadsN", "nodeN", "small_pages". */
 void bm_case_key(const struct bm_case *the_case, char key[BM_KEY_SIZE]);
+/* The format of the case's KV cache. */
+enum bm_element bm_case_kv(const struct bm_case *the_case);
+/* As keys and results name it: "f32", "f16", "int8". */
+const char *bm_kv_name(enum bm_element element);
 /* The same work whatever model, phase and op it belongs to: such cases share one measurement. */
 bool bm_case_same_work(const struct bm_case *a, const struct bm_case *b);
 

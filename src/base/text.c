@@ -57,25 +57,30 @@ bool bm_string_contains(const char *text, const char *part) {
     return strcasestr(text, part) != NULL;
 }
 
-/* Levenshtein distance of two short words; words over the limit are "far". */
+static size_t smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+/* Edits from one short word to another, two neighbours swapped counting as one (optimal string alignment:
+ * Damerau, CACM 7 (1964) 171); words over the limit are "far". */
 static size_t distance(const char *a, const char *b) {
     enum { LIMIT = 64 };
-    size_t row[LIMIT + 1], length_a = strlen(a), length_b = strlen(b);
+    size_t rows[3][LIMIT + 1], length_a = strlen(a), length_b = strlen(b);
     if (length_a > LIMIT || length_b > LIMIT)
         return SIZE_MAX;
     for (size_t j = 0; j <= length_b; j++)
-        row[j] = j;
+        rows[0][j] = j;
     for (size_t i = 1; i <= length_a; i++) {
-        size_t diagonal = row[0];
+        size_t *row = rows[i % 3];
+        const size_t *before = rows[(i + 2) % 3], *earlier = rows[(i + 1) % 3];
         row[0] = i;
         for (size_t j = 1; j <= length_b; j++) {
-            size_t substituted = diagonal + (a[i - 1] != b[j - 1]);
-            size_t edited = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            diagonal = row[j];
-            row[j] = substituted < edited ? substituted : edited;
+            row[j] = smaller(before[j - 1] + (a[i - 1] != b[j - 1]), smaller(before[j], row[j - 1]) + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = smaller(row[j], earlier[j - 2] + 1);
         }
     }
-    return row[length_b];
+    return rows[length_a % 3][length_b];
 }
 
 const char *bm_string_nearest(const char *word, const char *const *candidates, size_t count) {

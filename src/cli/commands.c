@@ -15,6 +15,8 @@ static const struct option selectors[] = {
     {"phase", "NAME", "prefill or decode", OPTION_WORDS, &settings.run.phases},
     {"dtype", "NAME", "a number format of `benchmark workloads`: f32, int4af16, ...", OPTION_WORDS,
      &settings.run.dtypes},
+    {"kv", "f16|int8", "KV cache of a decode step; default: as the number format says", OPTION_WORDS,
+     &settings.run.kvs},
     {"batch", "N", "sequences at once", OPTION_NUMBERS, &settings.run.batches},
     {"tokens", "N", "prompt tokens of a prefill", OPTION_NUMBERS, &settings.run.tokens},
     {"context", "N", "tokens in the KV cache of a decode step", OPTION_NUMBERS, &settings.run.contexts},
@@ -99,7 +101,7 @@ static const struct option compare_options[] = {
     {"sort", "KEY", "suite (default), key, speedup, roofline, utilization or time", OPTION_TEXT,
      &settings.sort},
     {"only", "changed", "only rows whose interval excludes no change", OPTION_TEXT, &settings.only},
-    {"format", "FORMAT", "text (default) or json", OPTION_TEXT, &settings.format},
+    {"format", "FORMAT", "text (default), json, markdown or csv", OPTION_TEXT, &settings.format},
     {"output", "FILE|-", "where the report goes; default standard output", OPTION_TEXT, &settings.run.output},
     {0},
 };
@@ -113,7 +115,8 @@ static const struct option check_options[] = {
      &settings.alpha},
     {"fail-on-inconclusive", NULL, "exit 3 where neither a change nor its absence is shown", OPTION_FLAG,
      &settings.fail_on_inconclusive},
-    {"format", "FORMAT", "text (default) or json", OPTION_TEXT, &settings.format},
+    {"format", "FORMAT", "text (default), json, markdown, csv, junit, github, ...: see the README",
+     OPTION_TEXT, &settings.format},
     {"output", "FILE|-", "where the report goes; default standard output", OPTION_TEXT, &settings.run.output},
     {0},
 };
@@ -135,6 +138,8 @@ static const struct option estimate_options[] = {
     {"backend", "NAME", "an id (opencl/pocl) or its first word", OPTION_WORDS, &settings.run.backends},
     {"dtype", "NAME", "a number format of `benchmark workloads`: f32, int4af16, ...", OPTION_WORDS,
      &settings.run.dtypes},
+    {"kv", "f16|int8", "KV cache of a decode step; default: as the number format says", OPTION_WORDS,
+     &settings.run.kvs},
     {"routing", "uniform|zipf", "of tokens to experts; zipf: a few get most; default uniform", OPTION_CHOICE,
      &settings.run.zipf},
     {"format", "FORMAT", "text (default) or json", OPTION_TEXT, &settings.format},
@@ -143,7 +148,8 @@ static const struct option estimate_options[] = {
 };
 
 static const struct option *const run_groups[] = {run_options, selectors, plan_options, cpu_options, NULL};
-static const struct option *const verify_groups[] = {verify_options, selectors, plan_options, cpu_options, NULL};
+static const struct option *const verify_groups[] = {verify_options, selectors, plan_options, cpu_options,
+                                                     NULL};
 static const struct option *const tune_groups[] = {tune_options, selectors, plan_options, NULL};
 static const struct option *const check_groups[] = {check_options, NULL};
 static const struct option *const compare_groups[] = {compare_options, selectors, NULL};

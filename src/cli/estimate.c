@@ -41,6 +41,17 @@ static enum bm_status read_link(const char *word, struct bm_serving_options *opt
     return bm_fail(error, BM_INVALID, "--link: '%.40s' is not GB/s, or GB/s,us, such as 50 or 50,5", word);
 }
 
+static enum bm_status read_kv(struct bm_serving_options *options, struct bm_error *error) {
+    const struct bm_names *given = &settings.run.kvs;
+    const char *word = given->count > 0 ? given->items[0] : "";
+    options->kv = strcmp(word, "f16") == 0 ? BM_KV_F16 : strcmp(word, "int8") == 0 ? BM_KV_INT8 : BM_KV_DTYPE;
+    if (given->count > 1)
+        return bm_fail(error, BM_INVALID, "--kv: give one of f16 and int8");
+    return given->count == 0 || options->kv != BM_KV_DTYPE
+               ? BM_OK
+               : bm_fail(error, BM_INVALID, "--kv: '%.40s' is unknown: use f16 or int8", word);
+}
+
 static enum bm_status read_options(struct bm_serving_options *options, struct bm_error *error) {
     double limit_ms = BM_SERVING_TPOT_LIMIT_MS;
     *options =
@@ -67,6 +78,8 @@ static enum bm_status read_options(struct bm_serving_options *options, struct bm
         status = bm_parse_double(settings.tpot, 1e-3, 1e9, &limit_ms, error);
     if (status == BM_OK && settings.link != NULL)
         status = read_link(settings.link, options, error);
+    if (status == BM_OK)
+        status = read_kv(options, error);
     sort_batches(&settings.run.batches);
     options->batches = settings.run.batches.items;
     options->batch_count = settings.run.batches.count;

@@ -11,7 +11,7 @@ enum exit_code command_end(enum bm_status status, const struct bm_error *error) 
 
 enum bm_status command_wants_json(bool *json, struct bm_error *error) {
     *json = settings.format != NULL && strcmp(settings.format, "json") == 0;
-    if (settings.format != NULL && bm_export_format_find(settings.format) == NULL)
+    if (settings.format != NULL && !*json && strcmp(settings.format, "text") != 0)
         return bm_fail(error, BM_INVALID, "--format: '%.40s' is unknown: use text or json", settings.format);
     return BM_OK;
 }

@@ -162,6 +162,7 @@ void options_free(void) {
     bm_names_fini(&settings.run.workloads);
     bm_names_fini(&settings.run.phases);
     bm_names_fini(&settings.run.dtypes);
+    bm_names_fini(&settings.run.kvs);
     bm_names_fini(&settings.files);
     bm_names_fini(&settings.maps);
     bm_names_fini(&settings.prices);

@@ -27,8 +27,9 @@ static enum bm_status intern_request(struct bm_comparison *comparison, const str
         const struct bm_compare_request *known = &comparison->requests[i];
         *request = i;
         if (strcmp(known->model, saved->model) == 0 && strcmp(known->phase, saved->phase) == 0 &&
-            strcmp(known->dtype, saved->dtype) == 0 && known->batch == saved->batch &&
-            known->tokens == saved->tokens && known->context == saved->context)
+            strcmp(known->dtype, saved->dtype) == 0 && strcmp(known->kv, saved->kv) == 0 &&
+            known->batch == saved->batch && known->tokens == saved->tokens &&
+            known->context == saved->context)
             return BM_OK;
     }
     enum bm_status status = bm_grow(&comparison->requests, &comparison->request_capacity,
@@ -42,6 +43,7 @@ static enum bm_status intern_request(struct bm_comparison *comparison, const str
     bm_string_set(added->model, sizeof added->model, saved->model);
     bm_string_set(added->phase, sizeof added->phase, saved->phase);
     bm_string_set(added->dtype, sizeof added->dtype, saved->dtype);
+    bm_string_set(added->kv, sizeof added->kv, saved->kv);
     return BM_OK;
 }
 

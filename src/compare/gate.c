@@ -118,6 +118,14 @@ static const struct bm_gate_entry *find_elsewhere(const struct bm_gate *gate,
     return found;
 }
 
+/* What a row that is not judged shows. */
+static double typical_ns(const struct bm_gate_sample *samples, size_t count) {
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += samples[i].value;
+    return count > 0 ? exp(sum / (double)count) : unknown;
+}
+
 static struct bm_gate_row *begin_row(struct bm_gate *gate, const struct bm_gate_entry *entry,
                                      enum bm_verdict verdict, const char *why) {
     struct bm_gate_row *row = bm_gate_row_add(gate);
@@ -136,6 +144,8 @@ static struct bm_gate_row *begin_row(struct bm_gate *gate, const struct bm_gate_
     row->new_runs = entry->again_count;
     for (size_t i = 0; i < entry->again_count; i++)
         row->flags |= entry->again[i].flags;
+    row->old_ns = typical_ns(entry->old, entry->old_count);
+    row->new_ns = typical_ns(entry->again, entry->again_count);
     return row;
 }
 

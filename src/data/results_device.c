@@ -100,6 +100,7 @@ static json_t *summaries_json(struct bm_json_writer *writer, const struct bm_res
         bm_json_put_text(writer, object, "model", summary->model);
         bm_json_put_text(writer, object, "phase", summary->phase);
         bm_json_put_text(writer, object, "dtype", summary->dtype);
+        bm_json_put_text(writer, object, "kv", summary->kv);
         bm_json_put_count(writer, object, "batch", summary->batch);
         bm_json_put_count(writer, object, "tokens", summary->tokens);
         bm_json_put_count(writer, object, "context", summary->context);

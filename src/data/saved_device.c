@@ -27,6 +27,7 @@ static const struct bm_stream_field summary_fields[] = {
     NEEDED(TEXT, struct bm_saved_summary, "model", model),
     NEEDED(TEXT, struct bm_saved_summary, "phase", phase),
     NEEDED(TEXT, struct bm_saved_summary, "dtype", dtype),
+    FIELD(TEXT, struct bm_saved_summary, "kv", kv),
     FIELD(COUNT32, struct bm_saved_summary, "batch", batch),
     FIELD(COUNT32, struct bm_saved_summary, "tokens", tokens),
     FIELD(COUNT32, struct bm_saved_summary, "context", context),

@@ -33,6 +33,13 @@ static const struct bm_json_field entry_fields[] = {
      .count_offset = ENTRY(phase_count)},
     AXIS("dtypes", true, dtypes, dtype_count, word_item, 16),
     AXIS("workloads", false, workloads, workload_count, word_item, 16),
+    {.key = "kv",
+     .kind = BM_JSON_LIST,
+     .offset = ENTRY(kvs),
+     .size = 16,
+     .item = &word_item,
+     .capacity = 2,
+     .count_offset = ENTRY(kv_count)},
     AXIS("batches", true, batches, batch_count, batch_item, sizeof(uint32_t)),
     AXIS("tokens", false, tokens, token_count, length_item, sizeof(uint32_t)),
     AXIS("contexts", false, contexts, context_count, length_item, sizeof(uint32_t)),
@@ -85,6 +92,14 @@ static enum bm_status read_entry(const struct bm_json *at, void *field, struct b
             status = bm_json_fail(&phase, error, "must be \"prefill\" or \"decode\" (is \"%s\")",
                                   entry->phases[i]);
     }
+    struct bm_json kvs = bm_json_member(at, "kv");
+    for (unsigned i = 0; i < entry->kv_count && status == BM_OK; i++) {
+        struct bm_json kv = bm_json_element(&kvs, i);
+        if (strcmp(entry->kvs[i], "f16") != 0 && strcmp(entry->kvs[i], "int8") != 0)
+            status = bm_json_fail(&kv, error, "must be \"f16\" or \"int8\" (is \"%s\")", entry->kvs[i]);
+    }
+    if (status == BM_OK && entry->kv_count > 0 && !has_phase(entry, "decode"))
+        status = bm_json_fail(&kvs, error, "is for the phase \"decode\", which $.phases does not list");
     if (status == BM_OK)
         status = check_axis(at, entry, "prefill", "tokens", error);
     if (status == BM_OK)
@@ -93,7 +108,8 @@ static enum bm_status read_entry(const struct bm_json *at, void *field, struct b
 }
 
 static const struct bm_json_field entry_item = {.kind = BM_JSON_CUSTOM, .read = read_entry};
-static const char *const ceiling_words[] = {"all", "judging", NULL};
+static const char *const ceiling_words[] = {
+    [BM_CEILINGS_ALL] = "all", [BM_CEILINGS_JUDGING] = "judging", [BM_CEILINGS_NONE] = "none", NULL};
 static const struct bm_json_field suite_fields[] = {
     {.key = "name", .kind = BM_JSON_ID, .required = true, .offset = SUITE(name), .size = BM_ID_SIZE},
     {.key = "description",
@@ -112,7 +128,7 @@ static const struct bm_json_field suite_fields[] = {
      .offset = SUITE(target_half_width),
      .minimum = 0.001,
      .maximum = 0.2},
-    {.key = "ceilings", .kind = BM_JSON_WORD, .offset = SUITE(judging_ceilings), .words = ceiling_words},
+    {.key = "ceilings", .kind = BM_JSON_WORD, .offset = SUITE(ceilings), .words = ceiling_words},
     {.key = "entries",
      .kind = BM_JSON_LIST,
      .required = true,

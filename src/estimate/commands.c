@@ -46,8 +46,12 @@ static void append_command(const struct bm_serving_options *options, const struc
     bm_text_append(text, "benchmark run --model %s", options->model_name);
     if (options->count > 1)
         bm_text_append(text, " --count %u", options->count);
-    bm_text_append(text, " --device %s --backend %s --dtype %s --phase %s", serving->device, serving->backend,
-                   serving->dtype, bm_phase_name(phase));
+    bm_text_append(text, " --device %s", serving->device);
+    if (strchr(serving->backend, ' ') == NULL) /* of two, each measures what it can */
+        bm_text_append(text, " --backend %s", serving->backend);
+    bm_text_append(text, " --dtype %s --phase %s", serving->dtype, bm_phase_name(phase));
+    if (phase == BM_PHASE_DECODE && options->kv != BM_KV_DTYPE)
+        bm_text_append(text, " --kv %s", options->kv == BM_KV_INT8 ? "int8" : "f16");
     if (options->routing == BM_ROUTING_ZIPF)
         bm_text_append(text, " --routing zipf");
 }

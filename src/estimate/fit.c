@@ -6,19 +6,24 @@ double bm_serving_all_reduce_ns(uint32_t count, double bytes, double gbs, double
     return others == 0 ? 0 : 2 * others / count * bytes / gbs + 2 * others * latency_us * 1000;
 }
 
-static bool holds(const struct bm_model *share, const struct bm_dtype *dtype, uint32_t batch, uint64_t tokens,
-                  double memory_bytes) {
-    return bm_model_weight_bytes(share, dtype) + batch * bm_model_cache_bytes(share, dtype, tokens) <=
+uint64_t bm_serving_tokens(const struct bm_serving_options *options) {
+    return (uint64_t)options->prompt + options->generate - 1;
+}
+
+static bool holds(const struct bm_serving_options *options, const struct bm_model *share,
+                  const struct bm_dtype *dtype, uint32_t batch, double memory_bytes) {
+    return bm_model_weight_bytes(share, dtype) +
+               batch * bm_model_cache_bytes(share, dtype, options->kv, bm_serving_tokens(options)) <=
            memory_bytes;
 }
 
-uint32_t bm_devices_needed(const struct bm_model *whole, const struct bm_dtype *dtype, uint32_t batch,
-                           uint64_t tokens, double memory_bytes) {
+uint32_t bm_devices_needed(const struct bm_serving_options *options, const struct bm_dtype *dtype,
+                           uint32_t batch, double memory_bytes) {
     enum { MOST = 1024 };
     for (uint32_t count = 1; count <= MOST; count++) {
         struct bm_model share;
-        if (bm_model_shard(whole, count, &share, NULL) == BM_OK &&
-            holds(&share, dtype, batch, tokens, memory_bytes))
+        if (bm_model_shard(&options->model, count, &share, NULL) == BM_OK &&
+            holds(options, &share, dtype, batch, memory_bytes))
             return count;
     }
     return 0;

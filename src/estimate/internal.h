@@ -113,7 +113,14 @@ void bm_point_fini(struct bm_serving_point *point);
 /* The commands that would measure what the points miss. */
 char *bm_serving_commands(const struct bm_serving_options *options, const struct bm_serving *serving);
 /* The fewest devices whose memory holds the shares of weights and caches; 0: none up to 1024. */
-uint32_t bm_devices_needed(const struct bm_model *whole, const struct bm_dtype *dtype, uint32_t batch,
-                           uint64_t tokens, double memory_bytes);
+uint32_t bm_devices_needed(const struct bm_serving_options *options, const struct bm_dtype *dtype,
+                           uint32_t batch, double memory_bytes);
+/* Tokens of a sequence at its full length: the last one generated is never stored. */
+uint64_t bm_serving_tokens(const struct bm_serving_options *options);
+/* Where a set lacks whole kinds of work, as that of a library of matrix products does, those of the same
+ * device through another backend: a program uses both. */
+enum bm_status bm_store_complete(struct bm_serving_store *store, struct bm_error *error) BM_CHECK_RESULT;
+/* Sorts rows and drops all but the newest of each work. */
+void bm_set_sort(const struct bm_serving_store *store, struct bm_measured_set *set);
 
 #endif

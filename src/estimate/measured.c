@@ -225,37 +225,47 @@ static size_t drop_equal(uint32_t *values, size_t count) {
     return kept;
 }
 
-static enum bm_status sort_set(struct bm_measured_set *set, struct bm_error *error) {
+void bm_set_sort(const struct bm_serving_store *store, struct bm_measured_set *set) {
     size_t kept = 0;
+    sorting = store;
     if (set->count > 0)
         qsort(set->rows, set->count, sizeof *set->rows, compare_rows);
+    sorting = NULL;
     for (size_t i = 0; i < set->count; i++) /* of equal work the newest, which comes first */
         if (kept == 0 || strcmp(set->rows[i].work, set->rows[kept - 1].work) != 0)
             set->rows[kept++] = set->rows[i];
     set->count = kept;
-    set->contexts = bm_alloc(kept + 1, sizeof *set->contexts);
-    if (set->contexts == NULL)
-        return bm_fail(error, BM_NO_MEMORY, "out of memory for contexts");
-    for (size_t i = 0; i < kept; i++)
-        set->contexts[i + 1] = set->rows[i].context; /* 0, an empty past, is always one */
-    qsort(set->contexts, kept + 1, sizeof *set->contexts, compare_contexts);
-    set->context_count = drop_equal(set->contexts, kept + 1);
-    /* What a wait takes beyond the launch that it waits for. */
+}
+
+/* What a wait takes beyond the launch that it waits for. */
+static void settle_latencies(struct bm_measured_set *set) {
     const double round_trip = set->wait.ns, beyond = fmax(round_trip - set->issue.ns, 0);
     set->wait.below *= beyond > 0 ? round_trip / beyond : 0;
     set->wait.above *= beyond > 0 ? round_trip / beyond : 0;
     set->wait.ns = round_trip > 0 ? beyond : (double)NAN;
     if (!(set->issue.ns > 0))
         set->issue.ns = (double)NAN;
+}
+
+static enum bm_status list_contexts(struct bm_measured_set *set, struct bm_error *error) {
+    set->contexts = bm_alloc(set->count + 1, sizeof *set->contexts);
+    if (set->contexts == NULL)
+        return bm_fail(error, BM_NO_MEMORY, "out of memory for contexts");
+    for (size_t i = 0; i < set->count; i++)
+        set->contexts[i + 1] = set->rows[i].context; /* 0, an empty past, is always one */
+    qsort(set->contexts, set->count + 1, sizeof *set->contexts, compare_contexts);
+    set->context_count = drop_equal(set->contexts, set->count + 1);
     return BM_OK;
 }
 
 enum bm_status bm_store_sort(struct bm_serving_store *store, struct bm_error *error) {
-    enum bm_status status = BM_OK;
-    sorting = store;
+    for (size_t i = 0; i < store->set_count; i++) {
+        bm_set_sort(store, &store->sets[i]);
+        settle_latencies(&store->sets[i]);
+    }
+    enum bm_status status = bm_store_complete(store, error);
     for (size_t i = 0; status == BM_OK && i < store->set_count; i++)
-        status = sort_set(&store->sets[i], error);
-    sorting = NULL;
+        status = list_contexts(&store->sets[i], error);
     return status;
 }
 

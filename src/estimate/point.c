@@ -26,7 +26,8 @@ static struct bm_request request_of(const struct filling *f, enum bm_phase phase
                                .dtype = f->dtype,
                                .batch = f->point->batch,
                                .tokens = 1,
-                               .routing = f->options->routing};
+                               .routing = f->options->routing,
+                               .kv = phase == BM_PHASE_DECODE ? f->options->kv : BM_KV_DTYPE};
 }
 
 /* What devices that share the model tell one another in a pass over `rows` rows: after every mixer and FFN.
@@ -142,7 +143,7 @@ enum bm_status bm_point_fill(const struct bm_serving_options *options, const str
                              const struct bm_dtype *dtype, const struct bm_measured_set *set,
                              const struct bm_serving *serving, struct bm_serving_point *point,
                              struct bm_error *error) {
-    const uint64_t tokens = (uint64_t)options->prompt + options->generate - 1;
+    const uint64_t tokens = bm_serving_tokens(options);
     const struct filling f = {options, model, dtype, serving, point, error};
     const double nothing = (double)NAN;
     *point = (struct bm_serving_point){.batch = point->batch,
@@ -157,10 +158,9 @@ enum bm_status bm_point_fill(const struct bm_serving_options *options, const str
                                        .decode_mfu = nothing,
                                        .decode_mbu = nothing,
                                        .compute_share = nothing};
-    point->cache_bytes = point->batch * bm_model_cache_bytes(model, dtype, tokens);
+    point->cache_bytes = point->batch * bm_model_cache_bytes(model, dtype, options->kv, tokens);
     point->fits = serving->weight_bytes + point->cache_bytes <= serving->memory_bytes;
-    point->devices_needed =
-        bm_devices_needed(&options->model, dtype, point->batch, tokens, serving->memory_bytes);
+    point->devices_needed = bm_devices_needed(options, dtype, point->batch, serving->memory_bytes);
     if (options->count > 1 && !(options->link_gbs > 0)) /* nothing is known of what they tell one another */
         return BM_OK;
     enum bm_status status = miss_latency(&f, "launch_latency", set->issue.ns);

@@ -60,7 +60,7 @@ static bool selects_backend(const struct bm_names *selectors, const char *backen
     for (size_t i = 0; i < selectors->count; i++) {
         const size_t length = strlen(selectors->items[i]);
         if (strncmp(selectors->items[i], backend, length) == 0 &&
-            (backend[length] == '\0' || backend[length] == '/'))
+            (backend[length] == '\0' || backend[length] == '/' || backend[length] == ' '))
             return true;
     }
     return selectors->count == 0;

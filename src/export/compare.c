@@ -33,9 +33,9 @@ const char *bm_bound_change(const struct bm_compare_cell *old, const struct bm_c
 
 void bm_request_name(const struct bm_compare_request *request, char name[160]) {
     const bool decode = request->context > 0;
-    snprintf(name, 160, "%s %s %s, batch %" PRIu32 ", %s %" PRIu32, request->model, request->phase,
-             request->dtype, request->batch, decode ? "context" : "tokens",
-             decode ? request->context : request->tokens);
+    snprintf(name, 160, "%s %s %s%s%s, batch %" PRIu32 ", %s %" PRIu32, request->model, request->phase,
+             request->dtype, request->kv[0] != '\0' ? ", KV cache " : "", request->kv, request->batch,
+             decode ? "context" : "tokens", decode ? request->context : request->tokens);
 }
 
 double bm_tokens_per_watt(const struct bm_compare_column *column, const struct bm_compare_summary *summary) {

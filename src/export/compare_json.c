@@ -147,6 +147,8 @@ static void put_request(const struct emission *emission, size_t request) {
     bm_emit_text(emitter, "model", about->model);
     bm_emit_text(emitter, "phase", about->phase);
     bm_emit_text(emitter, "dtype", about->dtype);
+    if (about->kv[0] != '\0')
+        bm_emit_text(emitter, "kv", about->kv);
     bm_emit_positive(emitter, "batch", about->batch);
     bm_emit_positive(emitter, "tokens", about->tokens);
     bm_emit_positive(emitter, "context", about->context);

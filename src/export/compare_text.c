@@ -260,7 +260,8 @@ static void add_requests(const struct report *report, size_t column, const struc
         if (like == NULL)
             bm_request_name(about, name);
         else if (about->context > 0)
-            snprintf(name, sizeof name, "model, context %u", about->context);
+            snprintf(name, sizeof name, "model, context %u%s%s", about->context,
+                     about->kv[0] != '\0' ? ", KV " : "", about->kv);
         else
             snprintf(name, sizeof name, "model, %u tokens", about->tokens);
         bm_compare_request_ratio(report->comparison, column_at(report, 0), column_at(report, column), request,

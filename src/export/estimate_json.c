@@ -115,6 +115,10 @@ enum bm_status bm_export_estimate_json(const struct bm_serving_report *report,
     bm_emit_count(&emitter, "generate", request->generate);
     bm_emit_count(&emitter, "chunk", request->chunk);
     bm_emit_count(&emitter, "count", request->count);
+    bm_emit_text(&emitter, "kv",
+                 request->kv == BM_KV_DTYPE  ? NULL
+                 : request->kv == BM_KV_INT8 ? "int8"
+                                             : "f16");
     bm_emit_text(&emitter, "routing", bm_routing_name(request->routing));
     bm_emit_real(&emitter, "tpot_limit_ms", to_ms * request->tpot_limit_ns);
     bm_emit_real(&emitter, "link_gbs", request->link_gbs > 0 ? request->link_gbs : (double)NAN);

@@ -26,5 +26,26 @@ enum bm_status bm_export_estimate_text(const struct bm_serving_report *report,
 enum bm_status bm_export_estimate_json(const struct bm_serving_report *report,
                                        const struct bm_export_options *options, struct bm_text *text,
                                        struct bm_error *error);
+enum bm_status bm_export_comparison_markdown(const struct bm_comparison *comparison,
+                                             const struct bm_export_options *options, struct bm_text *text,
+                                             struct bm_error *error);
+enum bm_status bm_export_comparison_csv(const struct bm_comparison *comparison,
+                                        const struct bm_export_options *options, struct bm_text *text,
+                                        struct bm_error *error);
+enum bm_status bm_export_gate_markdown(const struct bm_gate *gate, const struct bm_export_options *options,
+                                       struct bm_text *text, struct bm_error *error);
+enum bm_status bm_export_gate_csv(const struct bm_gate *gate, const struct bm_export_options *options,
+                                  struct bm_text *text, struct bm_error *error);
+enum bm_status bm_export_gate_junit(const struct bm_gate *gate, const struct bm_export_options *options,
+                                    struct bm_text *text, struct bm_error *error);
+enum bm_status bm_export_gate_github(const struct bm_gate *gate, const struct bm_export_options *options,
+                                     struct bm_text *text, struct bm_error *error);
+enum bm_status bm_export_gate_action_benchmark(const struct bm_gate *gate,
+                                               const struct bm_export_options *options, struct bm_text *text,
+                                               struct bm_error *error);
+enum bm_status bm_export_gate_bencher(const struct bm_gate *gate, const struct bm_export_options *options,
+                                      struct bm_text *text, struct bm_error *error);
+enum bm_status bm_export_gate_openmetrics(const struct bm_gate *gate, const struct bm_export_options *options,
+                                          struct bm_text *text, struct bm_error *error);
 
 #endif

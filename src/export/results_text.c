@@ -95,7 +95,9 @@ static void write_shape(const struct bm_results_row *row, char shape[64]) {
     const char *at = row->key;
     for (int slash = 0; slash < 5 && at != NULL; slash++)
         at = strchr(at, '/') != NULL ? strchr(at, '/') + 1 : NULL;
-    snprintf(shape, 64, "%.*s", at != NULL ? (int)strcspn(at, "/") : 0, at != NULL ? at : "");
+    const char *kv = row->the_case.kv;
+    snprintf(shape, 64, "%.*s%s%s", at != NULL ? (int)strcspn(at, "/") : 0, at != NULL ? at : "",
+             kv != NULL ? "/kv" : "", kv != NULL ? kv : "");
 }
 
 /* Why a row has no rate, where its figures come from, and what to know of them. */
@@ -213,24 +215,18 @@ static enum bm_status append_summary(const struct bm_results_device *device,
         const struct bm_results_summary *summary = &device->summaries[i];
         if (!is_known(summary))
             continue;
-        char batch[16], length[16], rate[BM_QUANTITY_SIZE], efficiency[BM_QUANTITY_SIZE],
+        char dtype[32], batch[16], length[16], rate[BM_QUANTITY_SIZE], efficiency[BM_QUANTITY_SIZE],
             mfu[BM_QUANTITY_SIZE], mbu[BM_QUANTITY_SIZE];
+        snprintf(dtype, sizeof dtype, "%s%s%s", summary->dtype, summary->kv[0] != '\0' ? "/kv" : "",
+                 summary->kv);
         snprintf(batch, sizeof batch, "%u", summary->batch);
         snprintf(length, sizeof length, "%u", summary->context > 0 ? summary->context : summary->tokens);
         bm_quantity_number(rate, summary->tokens_per_s);
         bm_quantity_percent(efficiency, summary->roofline_efficiency);
         bm_quantity_percent(mfu, summary->mfu);
         bm_quantity_percent(mbu, summary->mbu);
-        const char *cells[] = {summary->backend,
-                               summary->model,
-                               summary->phase,
-                               summary->dtype,
-                               batch,
-                               length,
-                               rate,
-                               efficiency,
-                               mfu,
-                               mbu};
+        const char *cells[] = {summary->backend, summary->model, summary->phase, dtype, batch,
+                               length,           rate,           efficiency,     mfu,   mbu};
         bm_table_add(table, cells + skipped);
         notes.rows++;
         add_missing(summary, skipped == 0, &notes);

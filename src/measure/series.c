@@ -69,36 +69,40 @@ static unsigned shape_flags(const double *logs, size_t n) {
     return flags;
 }
 
-void bm_series_estimate(const struct bm_series *series, unsigned without, struct bm_estimate *estimate) {
-    double nan = (double)NAN, *logs = bm_alloc(series->count, sizeof *logs), *times = NULL;
-    size_t n = 0;
+void bm_estimate_of(const double *times, size_t n, struct bm_estimate *estimate) {
+    double nan = (double)NAN, *logs = bm_alloc(n, sizeof *logs);
     *estimate = (struct bm_estimate){
         .median_ns = nan, .min_ns = nan, .p5_ns = nan, .p95_ns = nan, .mad_ns = nan, .half_width = nan};
     estimate->interval = (struct bm_interval){nan, nan, nan};
-    times = bm_alloc(series->count, sizeof *times);
-    for (size_t i = 0; logs != NULL && times != NULL && i < series->count; i++) {
-        if ((series->rounds[i].flags & without) != 0)
-            continue;
-        times[n] = (double)series->rounds[i].ns / (double)series->rounds[i].launches;
-        logs[n] = log(times[n]);
-        n++;
+    if (logs == NULL || n == 0) {
+        free(logs);
+        return;
     }
-    if (n > 0) {
-        struct bm_interval interval = bm_stats_median_interval_serial(logs, n, 0.95);
-        /* All through the logarithm, so that equal times stay equal in the last digit. */
-        *estimate = (struct bm_estimate){
-            .rounds = n,
-            .median_ns = exp(bm_stats_median(logs, n)),
-            .min_ns = exp(bm_stats_percentile(logs, n, 0)),
-            .p5_ns = exp(bm_stats_percentile(logs, n, 0.05)),
-            .p95_ns = exp(bm_stats_percentile(logs, n, 0.95)),
-            .mad_ns = bm_stats_mad(times, n),
-            .interval = {exp(interval.low), exp(interval.high), interval.confidence},
-            .half_width = (interval.high - interval.low) / 2,
-            .flags = shape_flags(logs, n),
-        };
-    }
+    for (size_t i = 0; i < n; i++)
+        logs[i] = log(times[i]);
+    struct bm_interval interval = bm_stats_median_interval_serial(logs, n, 0.95);
+    /* All through the logarithm, so that equal times stay equal in the last digit. */
+    *estimate = (struct bm_estimate){
+        .rounds = n,
+        .median_ns = exp(bm_stats_median(logs, n)),
+        .min_ns = exp(bm_stats_percentile(logs, n, 0)),
+        .p5_ns = exp(bm_stats_percentile(logs, n, 0.05)),
+        .p95_ns = exp(bm_stats_percentile(logs, n, 0.95)),
+        .mad_ns = bm_stats_mad(times, n),
+        .interval = {exp(interval.low), exp(interval.high), interval.confidence},
+        .half_width = (interval.high - interval.low) / 2,
+        .flags = shape_flags(logs, n),
+    };
     free(logs);
+}
+
+void bm_series_estimate(const struct bm_series *series, unsigned without, struct bm_estimate *estimate) {
+    double *times = bm_alloc(series->count, sizeof *times);
+    size_t n = 0;
+    for (size_t i = 0; times != NULL && i < series->count; i++)
+        if ((series->rounds[i].flags & without) == 0)
+            times[n++] = (double)series->rounds[i].ns / (double)series->rounds[i].launches;
+    bm_estimate_of(times, n, estimate);
     free(times);
 }
 

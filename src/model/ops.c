@@ -45,20 +45,18 @@ static void add_positions(struct bm_pass *pass, uint64_t layers) {
     bm_pass_kv_write(pass, with_kv, model->heads, model->kv_heads, model->head_dim, model->head_dim);
 }
 
-/* A windowed layer sees `window` cached tokens in decode. Its prefill is causal attention while the prompt
- * fits the window; a banded prefill has no workload. */
+/* A windowed layer sees `window` cached tokens in decode, and in prefill as many at every token. */
 static void add_attention(struct bm_pass *pass, uint64_t layers) {
     const struct bm_model *model = pass->model;
+    const struct bm_pass_heads heads = {model->heads, model->kv_heads, model->head_dim, model->head_dim};
     bool prefill = pass->request->phase == BM_PHASE_PREFILL;
     uint32_t length = prefill ? pass->request->tokens : pass->request->context;
     uint64_t seen = prefill ? (uint64_t)length + pass->request->context : length;
     bool banded = model->sliding_window > 0 && seen > model->sliding_window;
     uint64_t windowed = banded ? (layers + 1) / 2 : 0; /* the first layer is windowed, as in gpt-oss */
-    bm_pass_attention(pass, "attn", layers - windowed, length);
-    if (prefill)
-        bm_pass_add(pass, "attn_window", windowed);
-    else
-        bm_pass_attention(pass, "attn_window", windowed, model->sliding_window);
+    bm_pass_attention(pass, "attn", layers - windowed, &heads, length, 0);
+    bm_pass_attention(pass, "attn_window", windowed, &heads, prefill ? length : model->sliding_window,
+                      prefill ? model->sliding_window : 0);
 }
 
 /* Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434, section 2.1). Prefill expands the latent into
@@ -86,7 +84,11 @@ static void add_latent_attention(struct bm_pass *pass, uint64_t layers, uint64_t
     bm_pass_rows(pass, "kv_a_norm", "rmsnorm", layers, m, model->kv_lora);
     bm_pass_rope(pass, "rope", layers, model->heads + 1, model->qk_rope_dim);
     bm_pass_kv_write(pass, layers, 0, 1, model->kv_lora + model->qk_rope_dim, 0);
-    bm_pass_add(pass, "attn", layers);
+    const struct bm_pass_heads expanded_heads = {model->heads, model->heads, model->head_dim, model->v_dim};
+    if (pass->request->phase == BM_PHASE_PREFILL)
+        bm_pass_attention(pass, "attn", layers, &expanded_heads, pass->request->tokens, 0);
+    else
+        bm_pass_add(pass, "attn", layers);
 }
 
 static void add_attention_layers(struct bm_pass *pass, uint64_t layers, uint64_t m) {

@@ -158,9 +158,15 @@ void bm_pass_rope(struct bm_pass *pass, const char *name, uint64_t count, uint32
 
 void bm_pass_kv_write(struct bm_pass *pass, uint64_t count, uint32_t heads, uint32_t kv_heads,
                       uint32_t head_dim, uint32_t v_dim) {
+    const bool decode = pass->request->phase == BM_PHASE_DECODE;
+    if (decode && pass->request->kv == BM_KV_INT8) { /* no kernel quantises what it writes */
+        bm_pass_add(pass, "kv_write", count);
+        return;
+    }
     struct bm_op *op = add_heads(pass, "kv_write", "kv_write", count, heads, head_dim);
     if (op == NULL)
         return;
+    op->the_case.kv = decode ? pass->request->kv : BM_KV_DTYPE;
     op->the_case.kv_heads = kv_heads;
     op->the_case.v_dim = v_dim;
     finish_case(pass, op);
@@ -189,21 +195,23 @@ void bm_pass_experts(struct bm_pass *pass, const char *name, uint64_t count, uin
     finish_case(pass, op);
 }
 
-void bm_pass_attention(struct bm_pass *pass, const char *name, uint64_t count, uint32_t length) {
-    const struct bm_model *model = pass->model;
+void bm_pass_attention(struct bm_pass *pass, const char *name, uint64_t count,
+                       const struct bm_pass_heads *heads, uint32_t length, uint32_t window) {
     bool decode = pass->request->phase == BM_PHASE_DECODE;
     const uint32_t past = decode ? 0 : pass->request->context;
     struct bm_op *op = add(pass, name, count);
     if (op == NULL)
         return;
     check_elements(pass, name, (uint64_t)pass->request->batch * ((uint64_t)length + past),
-                   (uint64_t)model->heads * model->head_dim);
+                   (uint64_t)heads->heads * heads->head_dim);
     if (pass->status == BM_OK)
         set_case(pass, op, "attention", decode ? 1 : length);
     op->the_case.context = decode ? length : past;
-    op->the_case.heads = model->heads;
-    op->the_case.kv_heads = model->kv_heads;
-    op->the_case.head_dim = model->head_dim;
-    op->the_case.v_dim = model->head_dim;
+    op->the_case.heads = heads->heads;
+    op->the_case.kv_heads = heads->kv_heads;
+    op->the_case.head_dim = heads->head_dim;
+    op->the_case.v_dim = heads->v_dim;
+    op->the_case.window = window;
+    op->the_case.kv = decode ? pass->request->kv : BM_KV_DTYPE;
     finish_case(pass, op);
 }

@@ -34,7 +34,12 @@ void bm_pass_kv_write(struct bm_pass *pass, uint64_t count, uint32_t heads, uint
  * for each token and expert. */
 void bm_pass_experts(struct bm_pass *pass, const char *name, uint64_t count, uint64_t m, uint64_t n,
                      uint64_t k, bool row_per_pair);
-/* Attention over `length` tokens a sequence: new ones in prefill, cached ones in decode. */
-void bm_pass_attention(struct bm_pass *pass, const char *name, uint64_t count, uint32_t length);
+/* Attention over `length` tokens a sequence: new ones in prefill, cached ones in decode, of which a prefill
+ * sees the last `window` (0: all). */
+struct bm_pass_heads {
+    uint32_t heads, kv_heads, head_dim, v_dim;
+};
+void bm_pass_attention(struct bm_pass *pass, const char *name, uint64_t count,
+                       const struct bm_pass_heads *heads, uint32_t length, uint32_t window);
 
 #endif

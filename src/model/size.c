@@ -169,7 +169,22 @@ double bm_model_weight_bytes(const struct bm_model *model, const struct bm_dtype
     return bytes;
 }
 
-double bm_model_cache_bytes(const struct bm_model *model, const struct bm_dtype *dtype, uint64_t tokens) {
+/* Bytes of a cached element, with its part of the two f32 scales that an int8 cache has for each token and KV
+ * head. */
+static double kv_bytes_each(const struct bm_model *model, const struct bm_dtype *dtype, enum bm_kv kv) {
+    switch (kv) {
+    case BM_KV_F16:
+        return bm_element_bytes_each(BM_ELEMENT_F16);
+    case BM_KV_INT8:
+        return 1 + 2 * sizeof(float) / (2.0 * model->head_dim);
+    case BM_KV_DTYPE:
+        break;
+    }
+    return bm_element_bytes_each(bm_dtype_of_activations(dtype)->kv);
+}
+
+double bm_model_cache_bytes(const struct bm_model *model, const struct bm_dtype *dtype, enum bm_kv kv,
+                            uint64_t tokens) {
     struct bm_model_size size;
     const double length = (double)tokens, layers = attention_of(model).all;
     bm_model_size(model, &size);
@@ -179,7 +194,7 @@ double bm_model_cache_bytes(const struct bm_model *model, const struct bm_dtype 
     const double inner = (double)model->mamba_heads * model->mamba_head_dim;
     const double channels = inner + 2.0 * (double)model->mamba_groups * model->mamba_state;
     const double conv = model->mamba_conv > 0 ? (model->mamba_conv - 1.0) * channels : 0;
-    return cached * bm_element_bytes_each(dtype->kv) +
+    return cached * kv_bytes_each(model, dtype, kv) +
            model->mamba_layers *
                (inner * model->mamba_state * sizeof(float) + conv * bm_element_bytes_each(dtype->activation));
 }

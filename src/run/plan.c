@@ -72,7 +72,8 @@ static bool is_planned(const struct planner *planner, const struct bm_model *mod
         if (other->device == planner->device && other->endpoint == planner->endpoint &&
             strcmp(other->model, model->id) == 0 && other->request.phase == request->phase &&
             other->request.dtype == request->dtype && other->request.batch == request->batch &&
-            other->request.tokens == request->tokens && other->request.context == request->context)
+            other->request.tokens == request->tokens && other->request.context == request->context &&
+            other->request.kv == request->kv)
             return true;
     }
     return false;
@@ -126,11 +127,32 @@ static const uint32_t *axis(const struct bm_run_numbers *given, const uint32_t *
     return given->count > 0 ? given->items : suite;
 }
 
+/* The KV caches of a decode step: as the dtype says where nothing else is asked for. */
+static unsigned kvs_of(const struct planner *planner, enum bm_phase phase, const struct bm_dtype *dtype,
+                       enum bm_kv kvs[2]) {
+    const struct bm_names *given = &planner->options->kvs;
+    const struct bm_suite_entry *entry = planner->axes;
+    const size_t listed_count = given->count > 0 ? given->count : entry->kv_count;
+    bool f16 = false, int8 = false;
+    unsigned count = 0;
+    for (size_t i = 0; phase == BM_PHASE_DECODE && i < listed_count; i++) {
+        const char *name = given->count > 0 ? given->items[i] : entry->kvs[i];
+        f16 |= strcmp(name, "f16") == 0;
+        int8 |= strcmp(name, "int8") == 0;
+    }
+    if (f16 || !int8)
+        kvs[count++] = f16 && bm_dtype_of_activations(dtype)->kv != BM_ELEMENT_F16 ? BM_KV_F16 : BM_KV_DTYPE;
+    if (int8)
+        kvs[count++] = BM_KV_INT8;
+    return count;
+}
+
 static enum bm_status add_phase(struct planner *planner, const struct bm_suite_entry *entry,
                                 const struct bm_model *model, enum bm_phase phase,
                                 const struct bm_dtype *dtype, struct bm_error *error) {
     const struct bm_run_options *options = planner->options;
-    unsigned batch_count, length_count;
+    enum bm_kv kvs[2];
+    unsigned batch_count, length_count, kv_count = kvs_of(planner, phase, dtype, kvs);
     const uint32_t *batches = axis(&options->batches, entry->batches, entry->batch_count, &batch_count);
     const uint32_t *lengths =
         phase == BM_PHASE_PREFILL
@@ -156,7 +178,10 @@ static enum bm_status add_phase(struct planner *planner, const struct bm_suite_e
                 request.tokens = lengths[l];
             if (past > 0)
                 request.context = options->pasts.items[past - 1];
-            status = add_request(planner, model, &request, error);
+            for (unsigned k = 0; status == BM_OK && k < kv_count; k++) {
+                request.kv = kvs[k];
+                status = add_request(planner, model, &request, error);
+            }
         }
     return status;
 }
@@ -300,7 +325,7 @@ static enum bm_status add_ceilings(struct planner *planner, const struct bm_devi
     const char *pipes[RUN_PIPES];
     struct bm_ceiling_wish wish = {.sizes = ceiling_sizes(planner->inventory, device, endpoint),
                                    .inner = planner->options->hot,
-                                   .all = !suite->judging_ceilings,
+                                   .all = suite->ceilings == BM_CEILINGS_ALL,
                                    .writing = has_writing(planner->options, suite),
                                    .alone = !has_other_ceilings(device, endpoint),
                                    .pipes = pipes};
@@ -387,6 +412,9 @@ static enum bm_status check_selectors(const struct bm_run_options *options,
                            bm_dtype_names());
     if (options->counts.count > 1)
         return bm_fail(error, BM_INVALID, "--count: give one number of devices");
+    for (size_t i = 0; i < options->kvs.count; i++)
+        if (strcmp(options->kvs.items[i], "f16") != 0 && strcmp(options->kvs.items[i], "int8") != 0)
+            return bm_fail(error, BM_INVALID, "kv '%s' is unknown: use f16 or int8", options->kvs.items[i]);
     for (size_t i = 0; i < options->models.count; i++) {
         struct bm_model model;
         enum bm_status status = bm_model_load(options->models.items[i], &model, error);
@@ -444,7 +472,7 @@ enum bm_status bm_run_plan_create(const struct bm_run_options *options, const st
                                       .suite = suite_name};
             if (!device->endpoints[e]->usable)
                 continue;
-            if (!device->endpoints[e]->only_rows)
+            if (!device->endpoints[e]->only_rows && suite.ceilings != BM_CEILINGS_NONE)
                 status = add_ceilings(&planner, device, &suite, error);
             if (status == BM_OK && !device->endpoints[e]->only_ceilings &&
                 selects_endpoint(options, device->endpoints[e]))

@@ -63,6 +63,8 @@ static void summarize(const struct bm_run *run, const struct bm_run_request *req
     *summary = (struct bm_results_summary){.batch = request->request.batch,
                                            .tokens = request->request.tokens,
                                            .context = request->request.context};
+    if (request->request.kv != BM_KV_DTYPE)
+        bm_string_set(summary->kv, sizeof summary->kv, request->request.kv == BM_KV_INT8 ? "int8" : "f16");
     bm_string_set(summary->backend, sizeof summary->backend,
                   run->inventory->devices[request->device].endpoints[request->endpoint]->id);
     bm_string_set(summary->model, sizeof summary->model, request->model);

@@ -2,13 +2,14 @@
  * head h / (H / H_kv)), head sizes d_qk and d_v, e bytes an element (DESIGN "Formulas").
  *
  * Prefill of T new tokens after P, causal: A = T P + T (T + 1) / 2 query-key pairs; F = 2 b H A (d_qk + d_v);
- * B = b (d_qk + d_v) (T H e + (P + T) H_kv e_kv).
- * Decode of one token over S keys, its own included: F = 2 b H S (d_qk + d_v); B = b S H_kv (d_qk + d_v) e_kv
- * + b H (d_qk + d_v) e. The softmax is not counted. Case fields: T tokens, P context (prefill) or S context
- * (decode).
+ * B = b (d_qk + d_v) (T H e + (P + T) H_kv e_kv). With a window each token sees min(w, its position + 1)
+ * keys, and of the past min(P, w - 1) are read. Decode of one token over S keys, its own included: F = 2 b H
+ * S (d_qk + d_v); B = b S H_kv (d_qk + d_v) e_kv
+ * + b H (d_qk + d_v) e. An int8 cache has two f32 scales for each of its tokens and KV heads more. The
+ * softmax is not counted. Case fields: T tokens, P context (prefill) or S context (decode).
  *
  * Layouts: queries [b, T, H, d_qk] and outputs [b, T, H, d_v] hot, keys [b, H_kv, P + T or S, d_qk] and
- * values [b, H_kv, P + T or S, d_v] cold. */
+ * values [b, H_kv, P + T or S, d_v] cold, scales of each [b, H_kv, P + T or S] cold. */
 #include <math.h>
 
 #include "internal.h"
@@ -33,7 +34,17 @@ static enum bm_status validate(const struct bm_case *c, struct bm_error *error) 
     if (c->context > BM_TOKENS_MAX || (c->phase == BM_PHASE_DECODE && !c->context))
         return bm_fail(error, BM_INVALID, "attention: context is %u, must be %d to %u", c->context,
                        c->phase == BM_PHASE_DECODE, BM_TOKENS_MAX);
+    if (c->window > BM_TOKENS_MAX || (c->window && c->phase == BM_PHASE_DECODE))
+        return bm_fail(
+            error, BM_INVALID,
+            "attention: window is %u, must be 0 in decode, where the context says it, and at most %u",
+            c->window, BM_TOKENS_MAX);
     return BM_OK;
+}
+
+/* A window that holds everything is none. */
+static bool is_windowed(const struct bm_case *c) {
+    return c->window > 0 && c->window < bm_attention_context(c);
 }
 
 static void shape(const struct bm_case *c, struct bm_text *text) {
@@ -44,14 +55,26 @@ static void shape(const struct bm_case *c, struct bm_text *text) {
         bm_text_append(text, "t%u", c->tokens);
     if (c->context)
         bm_text_append(text, "c%u", c->context);
-    if (c->phase == BM_PHASE_DECODE && c->dtype)
-        bm_text_append(text, "/kv%s", bm_element_name(c->dtype->kv));
+    if (is_windowed(c))
+        bm_text_append(text, "w%u", c->window);
+    /* A prefill reads what it is about to store, unless that is another format. */
+    if (c->dtype && (c->phase == BM_PHASE_DECODE || bm_case_kv(c) != c->dtype->kv))
+        bm_text_append(text, "/kv%s", bm_kv_name(bm_case_kv(c)));
+}
+
+static double pairs(const struct bm_case *c) {
+    const double tokens = (double)bm_attention_tokens(c), past = (double)c->context;
+    if (c->phase == BM_PHASE_DECODE)
+        return past;
+    if (!is_windowed(c))
+        return tokens * past + tokens * (tokens + 1) / 2;
+    /* The first ones see less than a window. */
+    const double window = (double)c->window, growing = fmin(tokens, fmax(0, window - past));
+    return growing * past + growing * (growing + 1) / 2 + (tokens - growing) * window;
 }
 
 static double flops(const struct bm_case *c) {
-    const double tokens = (double)bm_attention_tokens(c), context = (double)c->context;
-    const double pairs = c->phase == BM_PHASE_DECODE ? context : tokens * context + tokens * (tokens + 1) / 2;
-    return 2.0 * (double)c->batch * (double)c->heads * pairs * (double)(c->head_dim + c->v_dim);
+    return 2.0 * (double)c->batch * (double)c->heads * pairs(c) * (double)(c->head_dim + c->v_dim);
 }
 
 static double bytes(const struct bm_case *c) {
@@ -59,19 +82,24 @@ static double bytes(const struct bm_case *c) {
     const double io = (double)bm_attention_tokens(c) * (double)c->heads *
                       ((double)c->head_dim * bm_element_bytes_each(c->dtype->activation) +
                        (double)c->v_dim * bm_element_bytes_each(c->dtype->output));
-    const double kv =
-        (double)bm_attention_context(c) * (double)c->kv_heads * dims * bm_element_bytes_each(c->dtype->kv);
-    return b * (io + kv);
+    const double past =
+        is_windowed(c) && c->context >= c->window ? (double)c->window - 1 : (double)c->context;
+    const double keys = c->phase == BM_PHASE_DECODE ? (double)c->context : past + (double)c->tokens;
+    const double scales = bm_case_kv(c) == BM_ELEMENT_I8 ? 2 * bm_element_bytes_each(BM_ELEMENT_F32) : 0;
+    return b * (io + keys * (double)c->kv_heads * (dims * bm_element_bytes_each(bm_case_kv(c)) + scales));
 }
 
 /* Scores are dot products of d_qk unit normals over sqrt(d_qk): as for gemm they err by 0.41 u sqrt(d_qk),
  * and so, relatively, do the weights that are their exponentials; the subtraction of the maximum and exp2 add
  * a few u. Errors of different keys are independent, so the output errs by that much of its own scale
  * sqrt(sum of squared weights). Adding S weighted values errs by 0.41 u sqrt(S) of it. The factor 8 as for
- * gemm; an f16 output adds half a unit in its last place. */
+ * gemm; an output of fewer bits adds half a unit in its last place. The normal scales of an int8 cache make
+ * the scores of some keys four times as large, and those are the ones that weigh. */
 static double tolerance(const struct bm_case *c) {
-    return 8 * BM_F32_ROUNDOFF * (sqrt((double)c->head_dim) + sqrt((double)bm_attention_context(c)) + 8) +
-           (c->dtype->output == BM_ELEMENT_F16 ? BM_F16_ROUNDOFF : 0);
+    const double spread = bm_case_kv(c) == BM_ELEMENT_I8 ? 4 : 1;
+    return 8 * BM_F32_ROUNDOFF *
+               (spread * sqrt((double)c->head_dim) + sqrt((double)bm_attention_context(c)) + 8) +
+           bm_output_roundoff(c->dtype->output);
 }
 
 const struct bm_workload bm_workload_attention = {

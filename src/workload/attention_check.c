@@ -4,9 +4,10 @@
 
 #include "internal.h"
 
-/* Rows come in cells, those that one group of work-items computes: ROWS queries of a head (prefill) or the
- * query heads that share a KV head (decode). A check is one sampled row of a cell. In decode every row is
- * checked where that is cheap. */
+/* Rows come in cells of neighbours: queries of a head (prefill) or the query heads that share a KV head
+ * (decode). A check is one sampled row of a cell. A cell is a tile of rows that one work-item has in
+ * registers, or several of them that one group computes, as far as checking every tile would take long; in
+ * decode every row is checked where that is cheap. */
 struct cells {
     uint64_t rows;  /* rows of a cell, the last of its kind may have fewer */
     uint64_t line;  /* rows that are cut into cells together: the tokens, or the heads of a KV head */
@@ -14,18 +15,25 @@ struct cells {
     uint64_t lines;
 };
 
+#define CHEAP 0x1p29 /* products in float64 */
+
 static struct cells cells_of(const struct bm_case *c, const struct bm_plan *plan) {
-    struct cells cells = {.rows = (uint64_t)bm_parameters_get(&plan->defines, "ROWS", 1)};
-    if (c->phase == BM_PHASE_DECODE) {
-        const double products = (double)c->batch * c->heads * c->context * (double)(c->head_dim + c->v_dim);
-        if (products <= 0x1p29)
-            cells.rows = 1;
+    const uint64_t group = (uint64_t)bm_parameters_get(&plan->defines, "ROWS", 1);
+    const bool decode = c->phase == BM_PHASE_DECODE;
+    double products = (double)c->batch * c->heads * (double)bm_attention_context(c) *
+                      (double)(c->head_dim + c->v_dim) * (decode ? 1 : c->tokens);
+    struct cells cells = {.rows = 1};
+    if (decode) {
         cells.line = c->heads / c->kv_heads;
         cells.lines = (uint64_t)c->batch * c->kv_heads;
     } else {
+        cells.rows = (uint64_t)bm_parameters_get(&plan->defines, "ROW_TILE", 1);
         cells.line = c->tokens;
         cells.lines = (uint64_t)c->batch * c->heads;
+        products /= (double)cells.rows;
     }
+    for (; products > CHEAP && cells.rows < group; products /= 2)
+        cells.rows *= 2;
     cells.tiles = bm_ceil_div(cells.line, cells.rows);
     return cells;
 }
@@ -35,31 +43,42 @@ uint64_t bm_attention_check_count(const struct bm_case *c, const struct bm_plan 
     return cells.lines * cells.tiles;
 }
 
-/* expected[0..v_dim) for a query against the first `visible` keys of one KV head. weights: room for visible.
- */
+/* The scale of a row of keys or values: 1, but for an int8 cache. */
+static double scale_of(const struct bm_case *c, const struct bm_operands *operands, unsigned scales,
+                       uint64_t row) {
+    return bm_case_kv(c) == BM_ELEMENT_I8
+               ? (double)operands->values[scales]->values[bm_values_position(operands, scales, row)]
+               : 1;
+}
+
+/* expected[0..v_dim) for a query against the keys [first, end) of one KV head. weights: room for those. */
 static void attend(const struct bm_case *c, const struct bm_operands *operands, uint64_t query, uint64_t kv,
-                   uint64_t visible, double *weights, struct bm_check *check) {
-    const uint64_t context = bm_attention_context(c);
+                   uint64_t first, uint64_t end, double *weights, struct bm_check *check) {
+    const uint64_t row_of = kv * bm_attention_context(c);
+    const bool is_int8 = bm_case_kv(c) == BM_ELEMENT_I8;
+    const double divisor = sqrt((double)c->head_dim) * (is_int8 ? BM_ATTENTION_I8_UNIT : 1);
     const struct bm_values *values = operands->values[BM_ATTENTION_V];
     double row[BM_HEAD_DIM_MAX], maximum = -(double)INFINITY, sum = 0, squares = 0;
 
     bm_values_gather(operands->values[BM_ATTENTION_Q], operands->start[BM_ATTENTION_Q] + query * c->head_dim,
                      1, c->head_dim, row);
-    for (uint64_t j = 0; j < visible; j++) {
-        weights[j] =
-            bm_values_dot(operands, BM_ATTENTION_K, (kv * context + j) * c->head_dim, row, c->head_dim) /
-            sqrt((double)c->head_dim);
-        maximum = fmax(maximum, weights[j]);
+    for (uint64_t j = first; j < end; j++) {
+        const double score =
+            bm_values_dot(operands, BM_ATTENTION_K, (row_of + j) * c->head_dim, row, c->head_dim) / divisor *
+            scale_of(c, operands, BM_ATTENTION_K_SCALES, row_of + j);
+        weights[j - first] = score;
+        maximum = fmax(maximum, score);
     }
-    for (uint64_t j = 0; j < visible; j++) {
-        weights[j] = exp(weights[j] - maximum);
-        sum += weights[j];
+    for (uint64_t j = first; j < end; j++) {
+        weights[j - first] = exp(weights[j - first] - maximum);
+        sum += weights[j - first];
     }
     for (unsigned i = 0; i < c->v_dim; i++)
         check->expected[i] = 0;
-    size_t position = bm_values_position(operands, BM_ATTENTION_V, kv * context * c->v_dim);
-    for (uint64_t j = 0; j < visible; j++) {
-        const double weight = weights[j] / sum;
+    size_t position = bm_values_position(operands, BM_ATTENTION_V, (row_of + first) * c->v_dim);
+    for (uint64_t j = first; j < end; j++) {
+        const double weight =
+            weights[j - first] / sum * scale_of(c, operands, BM_ATTENTION_V_SCALES, row_of + j);
         squares += weight * weight;
         if (position + c->v_dim <= values->period) {
             const float *value = values->values + position;
@@ -72,7 +91,8 @@ static void attend(const struct bm_case *c, const struct bm_operands *operands, 
         position = (position + c->v_dim) % values->period;
     }
     check->count = c->v_dim;
-    check->scale = sqrt(squares); /* the standard deviation of such a mean of unit normals */
+    /* The standard deviation of such a mean of normal values. */
+    check->scale = sqrt(squares) * (is_int8 ? BM_ATTENTION_I8_UNIT : 1);
 }
 
 enum bm_status bm_attention_check(const struct bm_case *c, const struct bm_plan *plan,
@@ -85,23 +105,24 @@ enum bm_status bm_attention_check(const struct bm_case *c, const struct bm_plan 
     const uint64_t line = index / cells.tiles, first = index % cells.tiles * cells.rows,
                    left = cells.line - first;
     const uint64_t row = first + bm_sample(seed, index, left < cells.rows ? left : cells.rows);
-    uint64_t query, kv, visible;
+    uint64_t query, kv, first_key = 0, end;
 
     if (c->phase == BM_PHASE_DECODE) {
         query = line * cells.line + row;
         kv = line;
-        visible = c->context;
+        end = c->context;
     } else {
         const uint64_t batch = line / c->heads, head = line % c->heads;
         query = (batch * c->tokens + row) * c->heads + head;
         kv = batch * c->kv_heads + head / (c->heads / c->kv_heads);
-        visible = c->context + row + 1;
+        end = c->context + row + 1;
+        first_key = c->window && end > c->window ? end - c->window : 0;
     }
-    double *weights = bm_alloc((size_t)visible, sizeof(*weights));
+    double *weights = bm_alloc((size_t)(end - first_key), sizeof(*weights));
     if (!weights)
         return bm_fail(error, BM_NO_MEMORY, "no memory to check attention over %llu keys",
-                       (unsigned long long)visible);
-    attend(c, operands, query, kv, visible, weights, check);
+                       (unsigned long long)(end - first_key));
+    attend(c, operands, query, kv, first_key, end, weights, check);
     check->first = query * c->v_dim;
     free(weights);
     return BM_OK;

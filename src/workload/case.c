@@ -8,6 +8,16 @@ const char *bm_phase_name(enum bm_phase phase) {
     return (unsigned)phase < BM_COUNT_OF(names) ? names[phase] : "-";
 }
 
+enum bm_element bm_case_kv(const struct bm_case *the_case) {
+    return the_case->kv == BM_KV_INT8  ? BM_ELEMENT_I8
+           : the_case->kv == BM_KV_F16 ? BM_ELEMENT_F16
+                                       : the_case->dtype->kv;
+}
+
+const char *bm_kv_name(enum bm_element element) {
+    return element == BM_ELEMENT_I8 ? "int8" : bm_element_name(element);
+}
+
 /* What is done, whoever asks for it. */
 static void append_work(const struct bm_case *c, struct bm_text *text) {
     bm_text_append(text, "%s/", c->dtype ? c->dtype->name : "-");

@@ -4,8 +4,8 @@
  * that share changes the kernel, m 2-8, 9-32, 33-128, 129-512, 513+ (a gemv has none). Where m tokens go to
  * experts, the rows of one expert count. n and k decide how many panels there are to share out and
  * whether one stays in a cache; powers of four are near enough for both. Attention is told apart by phase,
- * head size and, in decode, by how many query heads share a KV head; work on rows alone by how many there
- * are, one among them, and how long. */
+ * head size, in decode by how many query heads share a KV head, and by a cache that is not the dtype's; work
+ * on rows alone by how many there are, one among them, and how long. */
 #include "internal.h"
 
 static void append_m(uint64_t m, struct bm_text *text) {
@@ -39,6 +39,8 @@ void bm_case_class(const struct bm_case *c, char shape_class[BM_CLASS_SIZE]) {
         bm_text_append(&text, "%s/d%u", bm_phase_name(c->phase), (unsigned)c->head_dim);
         if (c->phase == BM_PHASE_DECODE && c->kv_heads)
             bm_text_append(&text, "/g%u", (unsigned)(c->heads / c->kv_heads));
+        if (c->kv != BM_KV_DTYPE)
+            bm_text_append(&text, "/kv%s", bm_kv_name(bm_case_kv(c)));
     } else if (!c->workload->is_ceiling && c->n) {
         const uint64_t rows = c->experts ? bm_routed_rows(c) : c->m;
         if (c->experts || c->m > 1)

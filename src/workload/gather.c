@@ -65,7 +65,7 @@ static enum bm_status finish(struct bm_plan *plan, const struct bm_target *targe
 
 /* A copy rounds once, where the formats differ. */
 static double tolerance(const struct bm_case *c) {
-    return c->workload == &bm_workload_kv_write ? bm_output_roundoff(c->dtype->kv) : 0;
+    return c->workload == &bm_workload_kv_write ? bm_output_roundoff(bm_case_kv(c)) : 0;
 }
 
 /* ---- embedding ---- */
@@ -179,7 +179,7 @@ static void shape_kv(const struct bm_case *c, struct bm_text *text) {
     if (c->v_dim != c->head_dim)
         bm_text_append(text, "dv%u", c->v_dim);
     if (c->dtype)
-        bm_text_append(text, "/kv%s", bm_element_name(c->dtype->kv));
+        bm_text_append(text, "/kv%s", bm_kv_name(bm_case_kv(c)));
 }
 
 static uint64_t lines_of(const struct bm_case *c) {
@@ -195,7 +195,7 @@ static double kv_elements(const struct bm_case *c) {
 }
 
 static double kv_written(const struct bm_case *c) {
-    return kv_elements(c) * bm_element_bytes_each(c->dtype->kv);
+    return kv_elements(c) * bm_element_bytes_each(bm_case_kv(c));
 }
 
 static double kv_bytes(const struct bm_case *c) {
@@ -207,15 +207,17 @@ static enum bm_status plan_kv(const struct bm_case *c, const struct bm_target *t
                               struct bm_error *error) {
     uint64_t rows, lanes;
     enum bm_status status = begin(c, target, given, plan, &rows, &lanes, error);
+    if (!status && bm_case_kv(c) == BM_ELEMENT_I8)
+        status = bm_fail(error, BM_UNSUPPORTED, "kv_write has no kernel for an int8 cache");
     if (status)
         return status;
     bm_rows_define(plan, c->dtype->activation, c->head_dim);
     if (c->v_dim)
         bm_rows_limit_vec(plan, c->v_dim);
-    bm_parameters_set(&plan->defines, "WRITTEN", c->dtype->kv);
+    bm_parameters_set(&plan->defines, "WRITTEN", bm_case_kv(c));
     bm_parameters_set(&plan->defines, "HEAD_DIM", c->head_dim);
     bm_parameters_set(&plan->defines, "V_DIM", c->v_dim);
-    bm_plan_rotating_output(plan, "cache", c->dtype->kv, lines_of(c) * (c->head_dim + c->v_dim));
+    bm_plan_rotating_output(plan, "cache", bm_case_kv(c), lines_of(c) * (c->head_dim + c->v_dim));
     bm_plan_tensor(plan, "inputs", c->dtype->activation, BM_ROLE_COLD,
                    (uint64_t)c->batch * c->tokens * width_of(c));
     struct bm_launch *launch = bm_plan_launch(plan, "kv_write", 2);

@@ -161,14 +161,24 @@ enum bm_status bm_matmul_plain_check(const struct bm_case *c, const struct bm_op
 
 /* ---- attention: a plan's tensors and layout, shared by its three files ---- */
 
-enum { BM_ATTENTION_Q, BM_ATTENTION_K, BM_ATTENTION_V, BM_ATTENTION_OUT, BM_ATTENTION_PARTIALS };
+enum {
+    BM_ATTENTION_Q,
+    BM_ATTENTION_K,
+    BM_ATTENTION_V,
+    BM_ATTENTION_OUT,
+    BM_ATTENTION_K_SCALES, /* of an int8 cache */
+    BM_ATTENTION_V_SCALES
+};
 static inline uint64_t bm_attention_context(const struct bm_case *c) {
     return c->phase == BM_PHASE_DECODE ? c->context : (uint64_t)c->context + c->tokens;
 }
 static inline uint64_t bm_attention_tokens(const struct bm_case *c) {
     return c->phase == BM_PHASE_DECODE ? 1 : c->tokens;
 }
-enum { BM_ATTENTION_TUNABLES = 12 };
+/* Values of I8 are 32 x: the scores of such keys are divided by that, as a softmax over normal scores is
+ * asked for. */
+enum { BM_ATTENTION_I8_UNIT = 32 };
+enum { BM_ATTENTION_TUNABLES = 13 };
 extern const struct bm_tunable bm_attention_tunables[BM_ATTENTION_TUNABLES];
 void bm_attention_safe_parameters(const struct bm_case *c, const struct bm_target *target,
                                   struct bm_parameters *parameters);

@@ -67,9 +67,10 @@ static void expect_found(const struct mistake *mistake, const struct bm_case *th
 
 Test(planted, the_copies_are_right_before) {
     struct bm_case cases[CASES_MAX];
-    static const char *const files[] = {"gemm.cl", "gemv.cl",   "attention.cl",   "stream.cl",
-                                        "fma.cl",  "norm.cl",   "rope.cl",        "softmax.cl",
-                                        "topk.cl", "gather.cl", "elementwise.cl", "launch.cl"};
+    static const char *const files[] = {"gemm.cl",    "gemv.cl", "attention.cl", "attention_group.cl",
+                                        "stream.cl",  "fma.cl",  "norm.cl",      "rope.cl",
+                                        "softmax.cl", "topk.cl", "gather.cl",    "elementwise.cl",
+                                        "launch.cl"};
     for (size_t i = 0; i < BM_COUNT_OF(files); i++)
         plant(files[i], "kernel", "kernel");
     size_t count = cases_all(cases);
@@ -169,4 +170,37 @@ Test(planted, the_slots_of_outputs) {
     the_case.workload = bm_workload_find("residual");
     expect_found(&ignored, &the_case);
     expect_found(&beyond, &the_case);
+}
+
+/* Of attention: a key too many or too few, sums that a new maximum does not rescale, the last value left out.
+ */
+Test(planted, attention) {
+    static const struct mistake mistakes[] = {
+        {"a look ahead", "attention.cl", "#define KEYS_TO(r)   ((int)(past + TOKEN(r) + 1))",
+         "#define KEYS_TO(r)   ((int)min(past + TOKEN(r) + 2, past + tokens))", "differs"},
+        {"a lost key", "attention.cl", "(index >= low) & (index < high)",
+         "(index >= low) & (index + 1 < high)", "differs"},
+        {"sums left as they are", "attention.cl", "return factor;", "return 1.0f;", "differs"},
+        {"scores of another row", "attention.cl", "a[i * a_stride + j + step]",
+         "a[(i ^ 1) * a_stride + j + step]", "differs"},
+    };
+    for (size_t e = 0; endpoints_get(e) != NULL; e++)
+        if (endpoints_get(e)->is_gpu)
+            cr_skip_test("the lines are those of one work-item a tile");
+    struct bm_case the_case = case_gemm("f32", 0, 0, 0);
+    the_case.workload = bm_workload_find("attention");
+    the_case.phase = BM_PHASE_PREFILL;
+    the_case.batch = 1;
+    the_case.tokens = 600; /* more than one block of keys */
+    the_case.heads = the_case.kv_heads = 2;
+    the_case.head_dim = the_case.v_dim = 64;
+    for (size_t i = 0; i < BM_COUNT_OF(mistakes); i++)
+        expect_found(&mistakes[i], &the_case);
+    static const struct mistake value = {"a lost last value", "attention.cl",
+                                         "for (uint j = 0; j < count; j++) {",
+                                         "for (uint j = 0; j + 1 < count; j++) {", "differs"};
+    the_case.phase = BM_PHASE_DECODE;
+    the_case.tokens = 1;
+    the_case.context = 300;
+    expect_found(&value, &the_case);
 }

@@ -105,6 +105,8 @@ Test(string, nearest_finds_typing_errors) {
         {"llama2_13b", "llama2-13b"},
         {"atention", "attention"},
         {"attentoin", "attention"},
+        {"gmem", "gemm"},
+        {"egmm", "gemm"},
         {"gemv", "gemv"},
         {"gem", "gemm"},
         {"gemw", "gemm"},

@@ -153,6 +153,35 @@ class Figures(EstimateTest):
         self.assertEqual([item["name"] for item in self.estimate("./all.json", other)["estimates"]], ["Test CPU", "Other CPU"])
         self.assertEqual(len(self.estimate("./all.json", other, "--device", "other")["estimates"]), 1)
 
+    def test_a_library_of_matrix_products_beside_the_rest(self):
+        """A backend without attention is completed by another one; of what it runs itself nothing is."""
+        whole = json.loads((self.folder / self.results("all.json", self.prefill() + self.decode())).read_text())
+        for row in list(whole["results"]):
+            if row["case"]["workload"].startswith("gem"):
+                twin = copy.deepcopy(row)
+                twin.update(backend="onednn", time_ns=made.time_json(row["time_ns"]["median"] / 2, 0.005))
+                whole["results"].append(twin)
+        estimates = {item["backend"]: item["points"][0] for item in self.estimate(self.write("both.json", whole))["estimates"]}
+        self.assertEqual(list(estimates), ["onednn + opencl/pocl", "opencl/pocl"])
+        both, alone = estimates.values()
+        half = sum(op["decode_ms"] / 2 for op in alone["ops"] if op["op"] in ("qkv", "attn_out", "ffn_gate_up", "ffn_down", "lm_head"))
+        self.assertAlmostEqual(alone["tpot_ms"] - both["tpot_ms"], half, places=9)
+        self.assertEqual(len(self.estimate("./both.json", "--backend", "onednn")["estimates"]), 1)
+        key = next(row["key"] for row in whole["results"] if "/decode/qkv/" in row["key"])
+        whole["results"] = [row for row in whole["results"] if row["key"] != key or row["backend"] != "onednn"]
+        estimate, = self.estimate(self.write("less.json", whole), "--backend", "onednn", code=4)["estimates"]
+        self.assertEqual([item["op"] for item in estimate["points"][0]["missing"]], ["qkv"])
+
+    def test_an_int8_cache(self):
+        path = self.results("int8.json", self.prefill() + self.decode("--kv", "int8"))
+        eight = self.the_point(path, "--kv", "int8", code=4) # what writes such a cache is not measured yet
+        self.assertEqual([(item["op"], item["why"]) for item in eight["missing"]], [("kv_write", "nothing measures it yet")])
+        self.assertEqual(eight["cache_bytes"], 47 * 2 * (2 * 16 + 2 * 4))
+        self.assertIn("attn", [item["op"] for item in self.the_point(path, code=4)["missing"]])
+        estimate, = self.estimate("./all.json", "--kv", "int8", code=4)["estimates"]
+        self.assertIn("--phase decode --kv int8 --batch 1", estimate["commands"][0])
+        self.refused("estimate", *ASKED, path, "--kv", "f32", says="--kv: 'f32'")
+
     def test_a_curve_over_batches(self):
         cases = self.prefill("--batch", "1,4") + self.decode("--batch", "1,4")
         slow = lambda key: 1e6 * (4 if "b4" in key or "m4" in key or "m64" in key else 1)

@@ -79,6 +79,13 @@ class Plan(PlanTest):
         self.assertIn("budget 45 s", out)
         self.assertIn("budget 7 s", self.benchmark("run", "--dry-run", "--suite", "quick", "--budget", "7").out)
 
+    def test_the_gates_suite_leaves_its_time_to_the_rows(self):
+        rows = self.plan("--device", "cpu0", "--backend", "opencl/pocl", suite=("--suite", "gate"))
+        self.assertEqual({row["key"].split("/")[0] for row in rows}, {"gemm", "attention", "gemv"}, "no ceilings")
+        self.assertEqual(len(rows), 11)
+        # one format of weights, hence one arena to fill: most of what a process does before it measures
+        self.assertEqual({row["key"].split("/")[4] for row in rows}, {"f16"})
+
     def test_verify_plans_the_same_rows(self):
         self.assertEqual(json.loads(self.benchmark("verify", "--dry-run", *TINY, "--format", "json").out)["cases"], self.plan())
 
@@ -228,7 +235,7 @@ class Listings(ProgramTest):
 
     def test_suites(self):
         suites, _ = self.listing("suites")
-        self.assertEqual([suite["name"] for suite in suites], ["quick", "standard", "full"])
+        self.assertEqual([suite["name"] for suite in suites], ["gate", "quick", "standard", "full"])
         for suite in suites:
             self.assertIn(f"budget {suite['budget_s']:.0f} s", self.benchmark("run", "--dry-run", "--suite", suite["name"]).out)
 

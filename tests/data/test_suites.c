@@ -9,10 +9,12 @@ Test(suites, are_listed_from_the_shortest) {
     struct bm_error error = {0};
     size_t count = 0;
     cr_assert_eq(bm_suite_list(&suites, &count, &error), BM_OK, "%s", error.message);
-    cr_assert_eq(count, 3);
-    cr_expect_str_eq(suites[0].name, "quick");
-    cr_expect_str_eq(suites[1].name, "standard");
-    cr_expect_str_eq(suites[2].name, "full");
+    cr_assert_eq(count, 4);
+    cr_expect_str_eq(suites[0].name, "gate");
+    cr_expect_eq(suites[0].ceilings, BM_CEILINGS_NONE);
+    cr_expect_str_eq(suites[1].name, "quick");
+    cr_expect_str_eq(suites[2].name, "standard");
+    cr_expect_str_eq(suites[3].name, "full");
     free(suites);
 }
 
@@ -21,7 +23,7 @@ Test(suites, quick_is_the_documented_one) {
     struct bm_error error = {0};
     cr_assert_eq(bm_suite_load("quick", &suite, &error), BM_OK, "%s", error.message);
     cr_expect_float_eq(suite.budget_s, 45.0, 1e-9);
-    cr_expect_eq(suite.judging_ceilings, 1, "its time belongs to the rows");
+    cr_expect_eq(suite.ceilings, BM_CEILINGS_JUDGING, "its time belongs to the rows");
     cr_assert_eq(suite.entry_count, 1);
     const struct bm_suite_entry *entry = &suite.entries[0];
     cr_assert_eq(entry->model_count, 1);
@@ -104,11 +106,11 @@ Test(broken_suites, the_unbroken_one_loads_by_its_path) {
     cr_expect_eq(suite.entries[0].batches[1], 2);
     cr_expect_eq(suite.entries[0].context_count, 0);
     cr_expect_eq(suite.entries[0].workload_count, 0, "all of them");
-    cr_expect_eq(suite.judging_ceilings, 0, "all of them, unless it says otherwise");
+    cr_expect_eq(suite.ceilings, BM_CEILINGS_ALL, "all of them, unless it says otherwise");
     char *text = fixture_replace(suite_text, "\"entries\"", "\"ceilings\": \"judging\", \"entries\"");
     cr_assert_eq(bm_suite_load(fixture_write("s.json", text, SIZE_MAX), &suite, &error), BM_OK, "%s",
                  error.message);
-    cr_expect_eq(suite.judging_ceilings, 1);
+    cr_expect_eq(suite.ceilings, BM_CEILINGS_JUDGING);
     free(text);
 }
 

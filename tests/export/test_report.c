@@ -209,7 +209,8 @@ Test(report, formats_are_listed_once) {
         const struct bm_export_format *format = bm_export_format_get(count);
         cr_expect_eq(bm_export_format_find(format->name), format, "%s", format->name);
         cr_expect_neq(format->summary[0], '\0');
-        cr_expect_not_null(format->write);
+        cr_expect(format->write != NULL || format->write_comparison != NULL || format->write_gate != NULL, "%s",
+                  format->name);
     }
     cr_expect_geq(count, 2);
     cr_expect_null(bm_export_format_get(count + 1));

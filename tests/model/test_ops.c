@@ -204,7 +204,9 @@ Test(ops, a_chunk_of_a_prompt) {
     request.tokens = 64;
     request.context = 100; /* past the window, though the chunk is not */
     cr_assert_eq(bm_model_ops(&model, &request, ops, &count, NULL), BM_OK);
-    expect_uncovered("attn_window", 12);
+    cr_assert_not_null(find("attn_window"));
+    cr_expect_eq(find("attn_window")->the_case.window, 128);
+    cr_expect_eq(find("attn_window")->the_case.context, 100);
 }
 
 /* ---- the other kinds ---- */
@@ -238,7 +240,7 @@ Test(ops, multi_head_latent_attention) {
     expect_rows("kv_a_norm", 61, "rmsnorm", 256, 512);
     expect_heads("rope", 61, "rope", 129, 0, 64, 0);
     expect_heads("kv_write", 61, "kv_write", 0, 1, 576, 0);
-    expect_uncovered("attn", 61);
+    expect_heads("attn", 61, "attention", 128, 128, 192, 128); /* the latent, expanded for every head */
     expect_matmul("attn_out", 61, "gemm", 256, 7168, 128 * 128);
     expect_matmul("ffn_gate_up", 3, "gemm", 256, 2 * 18432, 7168);
     expect_matmul("ffn_down", 3, "gemm", 256, 7168, 18432);
@@ -294,7 +296,31 @@ Test(ops, windowed_layers_see_their_window_only) {
     expect_attention("attn", 24, 128, 0);
     list("gpt-oss-20b", BM_PHASE_PREFILL, "f16", 1, 129);
     expect_attention("attn", 12, 129, 0);
-    expect_uncovered("attn_window", 12);
+    expect_attention("attn_window", 12, 129, 0);
+    cr_expect_eq(find("attn")->the_case.window, 0);
+    cr_expect_eq(find("attn_window")->the_case.window, 128);
+    cr_expect_lt(find("attn_window")->the_case.workload->flops(&find("attn_window")->the_case),
+                 find("attn")->the_case.workload->flops(&find("attn")->the_case));
+}
+
+Test(ops, the_cache_of_a_decode_step) {
+    static const enum bm_kv kinds[] = {BM_KV_DTYPE, BM_KV_F16, BM_KV_INT8};
+    static const char *const keys[] = {"b1h32kv8d128c64/kvf32", "b1h32kv8d128c64/kvf16",
+                                       "b1h32kv8d128c64/kvint8"};
+    struct bm_request request = {.dtype = bm_dtype_find("f32"), .batch = 1, .tokens = 64, .context = 64};
+    cr_assert_eq(bm_model_load("llama3.1-8b", &model, NULL), BM_OK);
+    for (size_t i = 0; i < BM_COUNT_OF(kinds); i++) {
+        char key[BM_KEY_SIZE];
+        request.kv = kinds[i];
+        request.phase = BM_PHASE_DECODE;
+        cr_assert_eq(bm_model_ops(&model, &request, ops, &count, NULL), BM_OK);
+        bm_case_key(&find("attn")->the_case, key);
+        cr_expect_str_eq(strstr(key, "b1h32"), keys[i]);
+        cr_expect_eq(find("kv_write")->has_case, kinds[i] != BM_KV_INT8, "nothing quantises what it writes");
+        request.phase = BM_PHASE_PREFILL; /* attends to what it is about to store */
+        cr_assert_eq(bm_model_ops(&model, &request, ops, &count, NULL), BM_OK);
+        cr_expect_eq(find("attn")->the_case.kv, BM_KV_DTYPE);
+    }
 }
 
 /* ---- all models ---- */

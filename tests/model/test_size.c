@@ -121,17 +121,25 @@ Test(size, tied_embeddings_are_stored_once_in_one_format) {
 
 Test(size, cache_of_a_sequence) {
     struct bm_model model = load("llama2-7b");
-    cr_expect_float_eq(bm_model_cache_bytes(&model, dtype("f16"), 4096), 0x1p31, 0.5, "512 KiB a token");
+    cr_expect_float_eq(bm_model_cache_bytes(&model, dtype("f16"), BM_KV_DTYPE, 4096), 0x1p31, 0.5,
+                       "512 KiB a token");
+    cr_expect_float_eq(bm_model_cache_bytes(&model, dtype("f32"), BM_KV_F16, 4096), 0x1p31, 0.5);
+    cr_expect_float_eq(bm_model_cache_bytes(&model, dtype("int4af16"), BM_KV_DTYPE, 4096), 0x1p31, 0.5);
+    /* and two scales of 4 bytes for each of 32 layers and heads */
+    cr_expect_float_eq(bm_model_cache_bytes(&model, dtype("f16"), BM_KV_INT8, 4096),
+                       0x1p30 + 4096.0 * 32 * 32 * 8, 0.5);
     model = load("deepseek-v3");
-    cr_expect_float_eq(bm_model_cache_bytes(&model, dtype("f16"), 1000), 61.0 * 576 * 2 * 1000, 0.5);
-    model = load("gpt-oss-20b"); /* 12 of 24 layers see 128 tokens */
-    cr_expect_float_eq(bm_model_cache_bytes(&model, dtype("f16"), 128), 24576.0 * 2 * 128, 0.5);
-    cr_expect_float_eq(bm_model_cache_bytes(&model, dtype("f16"), 1128), 24576.0 * 2 * 128 + 12288.0 * 2000,
+    cr_expect_float_eq(bm_model_cache_bytes(&model, dtype("f16"), BM_KV_DTYPE, 1000), 61.0 * 576 * 2 * 1000,
                        0.5);
+    model = load("gpt-oss-20b"); /* 12 of 24 layers see 128 tokens */
+    cr_expect_float_eq(bm_model_cache_bytes(&model, dtype("f16"), BM_KV_DTYPE, 128), 24576.0 * 2 * 128, 0.5);
+    cr_expect_float_eq(bm_model_cache_bytes(&model, dtype("f16"), BM_KV_DTYPE, 1128),
+                       24576.0 * 2 * 128 + 12288.0 * 2000, 0.5);
     model = load("hunyuan-turbos"); /* a state that does not grow */
     const double state = 57 * (64.0 * 80 * 128 * 4 + 3 * (64.0 * 80 + 2 * 16 * 128) * 2);
-    cr_expect_float_eq(bm_model_cache_bytes(&model, dtype("f16"), 0), state, 0.5);
-    cr_expect_float_eq(bm_model_cache_bytes(&model, dtype("f16"), 100), state + 8960.0 * 2 * 100, 0.5);
+    cr_expect_float_eq(bm_model_cache_bytes(&model, dtype("f16"), BM_KV_DTYPE, 0), state, 0.5);
+    cr_expect_float_eq(bm_model_cache_bytes(&model, dtype("f16"), BM_KV_DTYPE, 100), state + 8960.0 * 2 * 100,
+                       0.5);
 }
 
 /* ---- a share of a model ---- */

@@ -174,7 +174,8 @@ Test(execute, an_interrupted_run_is_saved_too) {
 
 /* A wrong kernel makes failed rows, which carry no rate; the other workloads are measured. */
 Test(execute, a_wrong_kernel) {
-    static const char *const files[] = {"gemm.cl", "gemv.cl", "attention.cl", "stream.cl", "fma.cl"};
+    static const char *const files[] = {"gemm.cl",   "gemv.cl", "attention.cl", "attention_group.cl",
+                                        "stream.cl", "fma.cl"};
     options.output = output("wrong.json");
     options.kernels_folder = fixture_folder;
     for (size_t i = 0; i < BM_COUNT_OF(files); i++) {

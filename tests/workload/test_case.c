@@ -45,6 +45,10 @@ Test(key, says_everything_in_a_fixed_order) {
     assert_key(&c, "gemv/llama2-7b/decode/ffn_down/f32/m1n4096k11008");
     c = attention("f16", BM_PHASE_DECODE, 1, 32, 8, 1, 8192);
     assert_key(&c, "attention/llama3.1-8b/decode/attn/f16/b1h32kv8d128c8192/kvf16");
+    c.kv = BM_KV_F16; /* the same, told twice */
+    assert_key(&c, "attention/llama3.1-8b/decode/attn/f16/b1h32kv8d128c8192/kvf16");
+    c.kv = BM_KV_INT8;
+    assert_key(&c, "attention/llama3.1-8b/decode/attn/f16/b1h32kv8d128c8192/kvint8");
     c = attention("f32", BM_PHASE_PREFILL, 1, 32, 32, 128, 0);
     assert_key(&c, "attention/llama3.1-8b/prefill/attn/f32/b1h32kv32d128t128");
     c = gemm("f16", 512, 28672, 4096);
@@ -61,6 +65,11 @@ Test(key, says_everything_in_a_fixed_order) {
     c.head_dim = 192;
     c.context = 64;
     assert_key(&c, "attention/llama3.1-8b/prefill/attn/f32/b1h32kv32d192dv128t128c64");
+    c.window = 100;
+    assert_key(&c, "attention/llama3.1-8b/prefill/attn/f32/b1h32kv32d192dv128t128c64w100");
+    c.window = 192; /* holds everything */
+    c.kv = BM_KV_INT8;
+    assert_key(&c, "attention/llama3.1-8b/prefill/attn/f32/b1h32kv32d192dv128t128c64/kvint8");
 }
 
 static void assert_class(struct bm_case c, const char *expected) {
@@ -96,6 +105,9 @@ Test(shape_class, of_attention_and_ceilings) {
     assert_class(c, "prefill/d128");
     assert_class(attention("f16", BM_PHASE_DECODE, 1, 32, 8, 1, 8192), "decode/d128/g4");
     assert_class(attention("f16", BM_PHASE_DECODE, 8, 32, 32, 1, 128), "decode/d128/g1");
+    c = attention("f16", BM_PHASE_DECODE, 1, 32, 8, 1, 8192);
+    c.kv = BM_KV_INT8;
+    assert_class(c, "decode/d128/g4/kvint8");
     cr_assert_eq(bm_ceiling_cases(1 << 20, ceilings, 3), 3);
     for (size_t i = 0; i < 3; i++)
         assert_class(ceilings[i], "");
@@ -242,6 +254,18 @@ Test(formulas, of_attention) {
     c = attention("f32", BM_PHASE_PREFILL, 2, 32, 8, 128, 72);
     c.head_dim = 192;
     assert_work(&c, 2.0 * 2 * 32 * (128 * 72 + 8256) * 320, 2.0 * 320 * (128 * 32 * 4 + 200 * 8 * 4));
+    /* a window of 100: 28 tokens see 73 to 100 keys, 100 see 100; of the past all 72 are read */
+    c.window = 100;
+    assert_work(&c, 2.0 * 2 * 32 * ((73 + 100) * 28 / 2 + 100 * 100) * 320,
+                2.0 * 320 * (128 * 32 * 4 + 200 * 8 * 4));
+    c.window = 50; /* all see 50; of the past 49 are read */
+    assert_work(&c, 2.0 * 2 * 32 * 128 * 50 * 320, 2.0 * 320 * (128 * 32 * 4 + 177 * 8 * 4));
+    c.window = 200; /* holds everything */
+    assert_work(&c, 2.0 * 2 * 32 * (128 * 72 + 8256) * 320, 2.0 * 320 * (128 * 32 * 4 + 200 * 8 * 4));
+    /* int8: a byte an element, and two f32 scales for each key and KV head */
+    c = attention("f16", BM_PHASE_DECODE, 1, 32, 8, 1, 8192);
+    c.kv = BM_KV_INT8;
+    assert_work(&c, 134217728.0, 16777216.0 + 8 * 8192 * 8 + 16384.0);
 }
 
 Test(formulas, of_ceilings) {

@@ -124,7 +124,7 @@ static double *plain_by_force(const struct bm_case *c) {
 
 /* softmax without tricks: exp of the scores themselves */
 static double *attention_by_force(const struct bm_case *c) {
-    const bool decode = c->phase == BM_PHASE_DECODE;
+    const bool decode = c->phase == BM_PHASE_DECODE, int8 = c->kv == BM_KV_INT8;
     const uint64_t tokens = decode ? 1 : c->tokens, context = decode ? c->context : c->context + c->tokens;
     double *out = calloc((size_t)(c->batch * tokens * c->heads * c->v_dim), sizeof(*out));
     for (uint64_t b = 0; b < c->batch; b++)
@@ -134,16 +134,19 @@ static double *attention_by_force(const struct bm_case *c) {
                                row = (b * tokens + t) * c->heads + h;
                 double total = 0;
                 for (uint64_t j = 0; j < context; j++) {
-                    if (!decode && j > c->context + t)
+                    if (!decode && (j > c->context + t || (c->window && j + c->window <= c->context + t)))
                         continue;
                     double score = 0;
+                    const double key_scale = int8 ? element(4, kv * context + j) / 32 : 1;
+                    const double value_scale = int8 ? element(5, kv * context + j) : 1;
                     for (uint64_t d = 0; d < c->head_dim; d++)
                         score += element(0, row * c->head_dim + d) *
                                  element(1, (kv * context + j) * c->head_dim + d);
-                    const double weight = exp(score / sqrt(c->head_dim));
+                    const double weight = exp(score * key_scale / sqrt(c->head_dim));
                     total += weight;
                     for (uint64_t d = 0; d < c->v_dim; d++)
-                        out[row * c->v_dim + d] += weight * element(2, (kv * context + j) * c->v_dim + d);
+                        out[row * c->v_dim + d] +=
+                            weight * value_scale * element(2, (kv * context + j) * c->v_dim + d);
                 }
                 for (uint64_t d = 0; d < c->v_dim; d++)
                     out[row * c->v_dim + d] /= total;
@@ -464,6 +467,33 @@ Test(reference, attention) {
          .v_dim = 6,
          .tokens = 13,
          .context = 40},
+        {.phase = BM_PHASE_PREFILL,
+         .batch = 2,
+         .heads = 2,
+         .kv_heads = 1,
+         .head_dim = 4,
+         .v_dim = 6,
+         .tokens = 23,
+         .context = 10,
+         .window = 7},
+        {.phase = BM_PHASE_PREFILL,
+         .batch = 1,
+         .heads = 2,
+         .kv_heads = 2,
+         .head_dim = 6,
+         .v_dim = 5,
+         .tokens = 19,
+         .context = 3,
+         .kv = BM_KV_INT8},
+        {.phase = BM_PHASE_DECODE,
+         .batch = 2,
+         .heads = 6,
+         .kv_heads = 3,
+         .head_dim = 7,
+         .v_dim = 9,
+         .tokens = 1,
+         .context = 57,
+         .kv = BM_KV_INT8},
         {.phase = BM_PHASE_DECODE,
          .batch = 3,
          .heads = 6,
@@ -493,7 +523,7 @@ Test(reference, attention) {
         double *truth = attention_by_force(&c);
         unsigned char *touched = calloc((size_t)(rows * c.v_dim), 1);
         compare(&c, &plan, truth, rows * c.v_dim, 99, touched);
-        const uint64_t tile = decode ? 1 : (uint64_t)bm_parameters_get(&plan.parameters, "QUERY_TILE", 0);
+        const uint64_t tile = decode ? 1 : (uint64_t)bm_parameters_get(&plan.defines, "ROW_TILE", 0);
         for (uint64_t b = 0; b < c.batch; b++)
             for (uint64_t h = 0; h < c.heads; h++)
                 for (uint64_t t0 = 0; t0 < tokens; t0 += tile) {

@@ -1,0 +1,417 @@
+/* attention_group.cl - softmax(scale Q K^T) V without writing the scores (online softmax, f32), by work-groups
+ * with local memory: for GPUs. attention.cl is for CPUs. OpenCL C 1.2, no extension.
+ *
+ * Queries [b, tokens, heads, HEAD_DIM], keys [b, kv_heads, context, HEAD_DIM], values [b, kv_heads, context,
+ * V_DIM], outputs [b, tokens, heads, V_DIM]; of an int8 cache a scale for each row, [b, kv_heads, context].
+ * Query head h reads KV head h / (heads / kv_heads). `scale` holds log2(e): weights are powers of two.
+ * A group of LANES work-items attends with ROWS queries to blocks of KEY_TILE keys. Prefill: the rows are
+ * consecutive tokens of one head, masked causally, each seeing the last `window` keys. Decode: the rows are heads that share a KV head, so that K and V are
+ * read once; the context is split among groups, which leave (sum, maximum, weight) for `attention_merge`.
+ * Work-items take ROW_TILE x KEY_STEP scores at a time; of the outputs each owns LANE_ROWS rows and every
+ * LANES_D-th vector. Ranges: prefill {LANES x query tiles, heads, b}, decode {LANES x splits, kv_heads x head
+ * tiles, b}, merge {b x heads x V_DIM}. */
+#define F32  0
+#define F16  1
+#define BF16 2
+#define I8   3
+
+#ifndef STORED /* format of queries and outputs: F32, F16 or BF16 */
+#define STORED F32
+#endif
+#ifndef CACHED /* of keys and values: F32, F16 or I8 */
+#define CACHED F32
+#endif
+#ifndef HEAD_DIM
+#define HEAD_DIM 128
+#endif
+#ifndef V_DIM
+#define V_DIM 128
+#endif
+#ifndef ROWS /* a multiple of ROW_TILE x LANES / LANES_D */
+#define ROWS 16
+#endif
+#ifndef KEY_TILE /* a multiple of 4 */
+#define KEY_TILE 64
+#endif
+#ifndef VEC /* divides HEAD_DIM and V_DIM */
+#define VEC 4
+#endif
+#ifndef LANES
+#define LANES 32
+#endif
+#ifndef LANES_D /* lanes side by side along V_DIM */
+#define LANES_D 32
+#endif
+#ifndef ROW_TILE
+#define ROW_TILE 4
+#endif
+#ifndef COLUMN_TILE /* output vectors held in registers; divides those that a work-item owns */
+#define COLUMN_TILE 1
+#endif
+
+#define KEY_STEP     4
+#define K_VECTORS    (HEAD_DIM / VEC)
+#define V_VECTORS    (V_DIM / VEC)
+#define LANE_ROWS    (ROWS / (LANES / LANES_D))
+#define LANE_VECTORS ((V_VECTORS + LANES_D - 1) / LANES_D)
+#define KEY_STRIDE   (HEAD_DIM + VEC) /* of keys in local memory: neighbours in different banks */
+#define SYNC()       barrier(CLK_LOCAL_MEM_FENCE)
+/* Below every score, and still a number: a difference of two of them is no NaN. */
+#define LOWEST -0x1p126f
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b)  JOIN_(a, b)
+#if VEC == 1
+#define VECTOR(type)       type
+#define CONVERT(type, v)   JOIN(convert_, type)(v)
+#define LOAD_HALVES(p)     vload_half(0, p)
+#define STORE_HALVES(v, p) vstore_half(v, 0, p)
+#define VLOAD(p)           (*(p))
+#define VSTORE(v, p)       (*(p) = (v))
+#define AS_FLOATS(v)       as_float(v)
+#else
+#define VECTOR(type)       JOIN(type, VEC)
+#define CONVERT(type, v)   JOIN(JOIN(convert_, type), VEC)(v)
+#define LOAD_HALVES(p)     JOIN(vloada_half, VEC)(0, p)
+#define STORE_HALVES(v, p) JOIN(vstorea_half, VEC)(v, 0, p)
+#define VLOAD(p)           JOIN(vload, VEC)(0, p)
+#define VSTORE(v, p)       JOIN(vstore, VEC)(v, 0, p)
+#define AS_FLOATS(v)       JOIN(as_float, VEC)(v)
+#endif
+typedef VECTOR(float) floatv;
+
+/* Rows of Q, K and V begin at multiples of VEC elements. */
+#if STORED == F32
+typedef float stored;
+#define LOAD_STORED(p) (*(global const floatv *)(p))
+#define STORE(v, p)    (*(global floatv *)(p) = (v))
+#elif STORED == F16
+typedef half stored;
+#define LOAD_STORED(p) LOAD_HALVES(p)
+#define STORE(v, p)    STORE_HALVES(v, p)
+#else
+typedef ushort stored;
+#define LOAD_STORED(p) AS_FLOATS(CONVERT(uint, *(global const VECTOR(ushort) *)(p)) << 16)
+#endif
+static void store_one(const float value, global stored *to) {
+#if STORED == F32
+    *to = value;
+#elif STORED == F16
+    vstore_half(value, 0, to);
+#else /* round to nearest even; a NaN stays one */
+    const uint bits = as_uint(value);
+    *to = isnan(value) ? (ushort)(bits >> 16 | 0x40) : (ushort)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+#endif
+}
+#if STORED == BF16
+static void STORE(const floatv value, global stored *to) {
+    for (uint i = 0; i < VEC; i++)
+        store_one(((const float *)&value)[i], to + i);
+}
+#endif
+
+#if CACHED == F32
+typedef float cached;
+#define LOAD_CACHED(p) (*(global const floatv *)(p))
+#elif CACHED == F16
+typedef half cached;
+#define LOAD_CACHED(p) LOAD_HALVES(p)
+#else
+typedef char cached;
+#define LOAD_CACHED(p) CONVERT(float, *(global const VECTOR(char) *)(p))
+#endif
+/* An element is what is stored times its row's scale. */
+#if CACHED == I8
+#define SCALES(name)          global const float *restrict name, const ulong name##_offset,
+#define SCALE(p, i)           ((p)[i])
+#define ROW_SCALES(name, row) (name + name##_offset + (row))
+#else
+#define SCALES(name)
+#define SCALE(p, i)           1.0f
+#define ROW_SCALES(name, row) 0
+#endif
+#define CACHE                                                                                                \
+    global const cached *restrict keys, const ulong keys_offset, SCALES(key_scales)                          \
+    global const cached *restrict values, const ulong values_offset, SCALES(value_scales)
+
+#pragma OPENCL FP_CONTRACT ON
+
+/* The sums over the lanes of four vectors. */
+static float4 sums_of(const floatv a, const floatv b, const floatv c, const floatv d) {
+#if VEC == 1
+    return (float4)(a, b, c, d);
+#elif VEC == 2
+    return (float4)(a.x, b.x, c.x, d.x) + (float4)(a.y, b.y, c.y, d.y);
+#else
+#if VEC == 16
+    const float8 a8 = a.lo + a.hi, b8 = b.lo + b.hi, c8 = c.lo + c.hi, d8 = d.lo + d.hi;
+    const float4 p = a8.lo + a8.hi, q = b8.lo + b8.hi, r = c8.lo + c8.hi, s = d8.lo + d8.hi;
+#elif VEC == 8
+    const float4 p = a.lo + a.hi, q = b.lo + b.hi, r = c.lo + c.hi, s = d.lo + d.hi;
+#else
+    const float4 p = a, q = b, r = c, s = d;
+#endif
+    return (float4)(p.x, q.x, r.x, s.x) + (float4)(p.y, q.y, r.y, s.y) +
+           ((float4)(p.z, q.z, r.z, s.z) + (float4)(p.w, q.w, r.w, s.w));
+#endif
+}
+
+struct softmax_state {
+    float query[ROWS * HEAD_DIM]; /* times scale and log2(e): weights are powers of two */
+    float score[ROWS * KEY_TILE];
+    float maximum[ROWS], weight[ROWS], factor[ROWS];
+    float key[KEY_TILE * KEY_STRIDE];
+};
+
+/* What a group attends to: rows of one KV head, of which it reads keys [first, end); row r sees those from
+ * `low` + r x step on, below `high` + r x step. */
+struct cache {
+    global const cached *keys, *values;
+    global const float *key_scales, *value_scales;
+    uint first, end;
+    int low, high, step;
+};
+
+/* Scores of a block of keys; those past the last key repeat it and are masked later. */
+static void score_block(local struct softmax_state *state, const struct cache *cache, const uint first,
+                        const uint lane) {
+    for (uint i = lane; i < KEY_TILE * K_VECTORS; i += LANES) {
+        const uint key = i / K_VECTORS, vector = i % K_VECTORS, at = min(first + key, cache->end - 1);
+        VSTORE(LOAD_CACHED(cache->keys + (ulong)at * HEAD_DIM + vector * VEC) * SCALE(cache->key_scales, at),
+               state->key + key * KEY_STRIDE + vector * VEC);
+    }
+    SYNC();
+    for (uint task = lane; task < (KEY_TILE / KEY_STEP) * (ROWS / ROW_TILE); task += LANES) {
+        const uint row = task % (ROWS / ROW_TILE) * ROW_TILE, key = task / (ROWS / ROW_TILE) * KEY_STEP;
+        floatv sum[ROW_TILE][KEY_STEP];
+#pragma unroll
+        for (uint r = 0; r < ROW_TILE; r++)
+#pragma unroll
+            for (uint j = 0; j < KEY_STEP; j++)
+                sum[r][j] = 0.0f;
+        if (first + key < cache->end) {
+            for (uint i = 0; i < K_VECTORS; i++) {
+                floatv column[KEY_STEP];
+#pragma unroll
+                for (uint j = 0; j < KEY_STEP; j++)
+                    column[j] = VLOAD(state->key + (key + j) * KEY_STRIDE + i * VEC);
+#pragma unroll
+                for (uint r = 0; r < ROW_TILE; r++) {
+                    const floatv query = VLOAD(state->query + (row + r) * HEAD_DIM + i * VEC);
+#pragma unroll
+                    for (uint j = 0; j < KEY_STEP; j++)
+                        sum[r][j] += query * column[j];
+                }
+            }
+        }
+#pragma unroll
+        for (uint r = 0; r < ROW_TILE; r++)
+            vstore4(sums_of(sum[r][0], sum[r][1], sum[r][2], sum[r][3]), 0,
+                    state->score + (row + r) * KEY_TILE + key);
+    }
+    SYNC();
+}
+
+/* Turns scores into weights relative to the largest so far; keys that a row does not see get none. */
+static void weigh_block(local struct softmax_state *state, const struct cache *cache, const uint first,
+                        const uint lane) {
+    for (uint row = lane; row < ROWS; row += LANES) {
+        local float *score = state->score + row * KEY_TILE;
+        const int low = cache->low + (int)row * cache->step - (int)first;
+        const int high = min(cache->high + (int)row * cache->step, (int)cache->end) - (int)first;
+        const float4 nothing = -INFINITY;
+        const int4 index = (int4)(0, 1, 2, 3);
+        float4 largest = nothing, weight = 0.0f;
+        for (int j = 0; j < KEY_TILE; j += 4) {
+            const float4 value = select(nothing, vload4(0, score + j), (index + j >= low) & (index + j < high));
+            vstore4(value, 0, score + j);
+            largest = fmax(largest, value);
+        }
+        const float maximum =
+            fmax(state->maximum[row], fmax(fmax(largest.x, largest.y), fmax(largest.z, largest.w)));
+        for (int j = 0; j < KEY_TILE; j += 4) {
+            const float4 value = exp2(vload4(0, score + j) - maximum);
+            vstore4(value, 0, score + j);
+            weight += value;
+        }
+        const float factor = exp2(state->maximum[row] - maximum);
+        state->factor[row] = factor;
+        state->maximum[row] = maximum;
+        state->weight[row] = state->weight[row] * factor + (weight.x + weight.y + (weight.z + weight.w));
+    }
+    SYNC();
+}
+
+/* sum = sum * factor + weights x values, for the rows and vectors that this work-item owns. */
+static void add_block(local struct softmax_state *state, floatv sum[LANE_ROWS][LANE_VECTORS],
+                      const struct cache *cache, const uint first, const uint lane) {
+    global const cached *values = cache->values + (ulong)first * V_DIM;
+    const uint keys = min((uint)KEY_TILE, cache->end - first);
+    const uint own_row = lane / LANES_D * LANE_ROWS, lane_d = lane % LANES_D;
+    for (uint v = 0; v < LANE_VECTORS; v += COLUMN_TILE) {
+        for (uint r = 0; r < LANE_ROWS; r += ROW_TILE) {
+            floatv tile[ROW_TILE][COLUMN_TILE];
+#pragma unroll
+            for (uint i = 0; i < ROW_TILE; i++)
+#pragma unroll
+                for (uint c = 0; c < COLUMN_TILE; c++)
+                    tile[i][c] = sum[r + i][v + c] * state->factor[own_row + r + i];
+            for (uint j = 0; j < keys; j++) {
+                floatv value[COLUMN_TILE];
+#pragma unroll
+                for (uint c = 0; c < COLUMN_TILE; c++) {
+                    /* Lanes past the last vector repeat it; they write nothing. */
+                    const uint vector = min((v + c) * LANES_D + lane_d, (uint)(V_VECTORS - 1));
+                    value[c] = LOAD_CACHED(values + j * V_DIM + vector * VEC) * SCALE(cache->value_scales, first + j);
+                }
+#pragma unroll
+                for (uint i = 0; i < ROW_TILE; i++) {
+                    const float weight = state->score[(own_row + r + i) * KEY_TILE + j];
+#pragma unroll
+                    for (uint c = 0; c < COLUMN_TILE; c++)
+                        tile[i][c] += weight * value[c];
+                }
+            }
+#pragma unroll
+            for (uint i = 0; i < ROW_TILE; i++)
+#pragma unroll
+                for (uint c = 0; c < COLUMN_TILE; c++)
+                    sum[r + i][v + c] = tile[i][c];
+        }
+    }
+    SYNC();
+}
+
+/* Attends with the rows in state->query to the keys of the cache. */
+static void attend(local struct softmax_state *state, floatv sum[LANE_ROWS][LANE_VECTORS],
+                   const struct cache *cache, const uint lane) {
+    for (uint row = lane; row < ROWS; row += LANES) {
+        state->maximum[row] = LOWEST;
+        state->weight[row] = 0.0f;
+    }
+#pragma unroll
+    for (uint r = 0; r < LANE_ROWS; r++)
+#pragma unroll
+        for (uint v = 0; v < LANE_VECTORS; v++)
+            sum[r][v] = 0.0f;
+    SYNC();
+    for (uint block = cache->first; block < cache->end; block += KEY_TILE) {
+        score_block(state, cache, block, lane);
+        weigh_block(state, cache, block, lane);
+        add_block(state, sum, cache, block, lane);
+    }
+}
+
+static void load_query(local struct softmax_state *state, const uint row, global const stored *query,
+                       const uint vector, const float scale) {
+    VSTORE(LOAD_STORED(query + vector * VEC) * scale, state->query + row * HEAD_DIM + vector * VEC);
+}
+
+kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void
+attention_prefill(global const stored *restrict queries, CACHE global stored *restrict outputs,
+                  const uint heads, const uint kv_heads, const uint tokens, const uint past,
+                  const uint window, const float scale) {
+    local struct softmax_state state;
+    floatv sum[LANE_ROWS][LANE_VECTORS];
+    const uint lane = get_local_id(0), head = get_group_id(1), batch = get_group_id(2);
+    /* The longest rows first, so that no group is left alone with them at the end. */
+    const uint first_row = (get_num_groups(0) - 1 - get_group_id(0)) * ROWS;
+    const uint context = past + tokens;
+    const ulong kv = (ulong)batch * kv_heads + head / (heads / kv_heads);
+
+    for (uint i = lane; i < ROWS * K_VECTORS; i += LANES) {
+        /* Rows past the last token repeat it; they write nothing. */
+        const uint token = min(first_row + i / K_VECTORS, tokens - 1);
+        load_query(&state, i / K_VECTORS,
+                   queries + (((ulong)batch * tokens + token) * heads + head) * HEAD_DIM, i % K_VECTORS,
+                   scale);
+    }
+    const struct cache cache = {.keys = keys + keys_offset + kv * context * HEAD_DIM,
+                                .values = values + values_offset + kv * context * V_DIM,
+                                .key_scales = ROW_SCALES(key_scales, kv * context),
+                                .value_scales = ROW_SCALES(value_scales, kv * context),
+                                .first = max(past + first_row + 1, window) - window,
+                                .end = min(past + first_row + ROWS, context),
+                                .low = (int)(past + first_row + 1) - (int)window,
+                                .high = past + first_row + 1,
+                                .step = 1};
+    attend(&state, sum, &cache, lane);
+
+    const uint own_row = lane / LANES_D * LANE_ROWS;
+#pragma unroll
+    for (uint r = 0; r < LANE_ROWS; r++) {
+        const uint token = first_row + own_row + r;
+        const float share = 1.0f / state.weight[own_row + r];
+        if (token >= tokens)
+            break;
+#pragma unroll
+        for (uint v = 0; v < LANE_VECTORS; v++) {
+            const uint vector = v * LANES_D + lane % LANES_D;
+            if (vector < V_VECTORS)
+                STORE(sum[r][v] * share,
+                      outputs + (((ulong)batch * tokens + token) * heads + head) * V_DIM + vector * VEC);
+        }
+    }
+}
+
+/* Of every split of every head: V_DIM sums, the maximum (base 2) and the weight. */
+kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void
+attention_decode(global const stored *restrict queries, CACHE global float *restrict partials,
+                 const uint heads, const uint kv_heads, const uint context, const uint split_keys,
+                 const float scale) {
+    local struct softmax_state state;
+    floatv sum[LANE_ROWS][LANE_VECTORS];
+    const uint lane = get_local_id(0), split = get_group_id(0), splits = get_num_groups(0);
+    const uint kv_head = get_group_id(1) % kv_heads, batch = get_group_id(2);
+    const uint group_heads = heads / kv_heads, first_row = get_group_id(1) / kv_heads * ROWS;
+    const ulong kv = (ulong)batch * kv_heads + kv_head;
+    const ulong first_head = (ulong)batch * heads + kv_head * group_heads;
+    for (uint i = lane; i < ROWS * K_VECTORS; i += LANES)
+        load_query(&state, i / K_VECTORS,
+                   queries + (first_head + min(first_row + i / K_VECTORS, group_heads - 1)) * HEAD_DIM,
+                   i % K_VECTORS, scale);
+    const struct cache cache = {.keys = keys + keys_offset + kv * context * HEAD_DIM,
+                                .values = values + values_offset + kv * context * V_DIM,
+                                .key_scales = ROW_SCALES(key_scales, kv * context),
+                                .value_scales = ROW_SCALES(value_scales, kv * context),
+                                .first = split * split_keys,
+                                .end = min((split + 1) * split_keys, context),
+                                .high = context};
+    attend(&state, sum, &cache, lane);
+
+    const uint own_row = lane / LANES_D * LANE_ROWS;
+#pragma unroll
+    for (uint r = 0; r < LANE_ROWS; r++) {
+        const uint row = first_row + own_row + r;
+        if (row >= group_heads)
+            break;
+        global float *partial = partials + ((first_head + row) * splits + split) * (V_DIM + 2);
+#pragma unroll
+        for (uint v = 0; v < LANE_VECTORS; v++) {
+            const uint vector = v * LANES_D + lane % LANES_D;
+            if (vector < V_VECTORS)
+                VSTORE(sum[r][v], partial + vector * VEC);
+        }
+        if (lane % LANES_D == 0) {
+            partial[V_DIM] = state.maximum[own_row + r];
+            partial[V_DIM + 1] = state.weight[own_row + r];
+        }
+    }
+}
+
+kernel void attention_merge(global const float *restrict partials, global stored *restrict outputs,
+                            const uint splits) {
+    const uint column = get_global_id(0) % V_DIM;
+    const ulong head = get_global_id(0) / V_DIM;
+    global const float *partial = partials + head * splits * (V_DIM + 2);
+    float maximum = LOWEST, sum = 0.0f, weight = 0.0f;
+
+    for (uint s = 0; s < splits; s++)
+        maximum = fmax(maximum, partial[s * (V_DIM + 2) + V_DIM]);
+    for (uint s = 0; s < splits; s++) {
+        const float factor = exp2(partial[s * (V_DIM + 2) + V_DIM] - maximum);
+        sum += factor * partial[s * (V_DIM + 2) + column];
+        weight += factor * partial[s * (V_DIM + 2) + V_DIM + 1];
+    }
+    store_one(sum / weight, outputs + head * V_DIM + column);
+}
