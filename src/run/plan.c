@@ -22,10 +22,22 @@ static bool listed(const struct bm_names *names, const char *word) {
     return names->count == 0;
 }
 
-/* The option's workloads where there are some, else those that the suite's entry names, else all. */
+/* Whole passes are run where they are asked for by name. */
+static bool wants_sequence(const struct planner *planner) {
+    const struct bm_suite_entry *axes = planner->axes;
+    bool named = planner->options->workloads.count > 0 && listed(&planner->options->workloads, "layer");
+    for (unsigned i = 0; planner->options->workloads.count == 0 && i < axes->workload_count; i++)
+        named |= strcmp(axes->workloads[i], "layer") == 0;
+    return named;
+}
+
+/* The option's workloads where there are some, else those that the suite's entry names, else all; all too
+ * where a whole pass is asked for. */
 static bool selects_workload(const struct planner *planner, const char *workload) {
     const struct bm_suite_entry *axes = planner->axes;
     bool named = axes->workload_count == 0;
+    if (wants_sequence(planner))
+        return true;
     if (planner->options->workloads.count > 0)
         return listed(&planner->options->workloads, workload);
     for (unsigned i = 0; i < axes->workload_count; i++)
@@ -79,6 +91,27 @@ static bool is_planned(const struct planner *planner, const struct bm_model *mod
     return false;
 }
 
+/* After the ops that it is made of. */
+static enum bm_status add_sequence(struct planner *planner, const struct bm_model *model,
+                                   const struct bm_request *request, struct bm_error *error) {
+    struct bm_case the_case = {.workload = bm_workload_find("layer"),
+                               .op = "pass",
+                               .phase = request->phase,
+                               .dtype = request->dtype,
+                               .batch = request->batch,
+                               .tokens = request->tokens,
+                               .context = request->context,
+                               .kv = request->kv,
+                               .n = model->mamba_layers > 0 ? model->ffn_layers : model->layers,
+                               .hot = planner->options->hot};
+    size_t item;
+    bm_string_set(the_case.model, sizeof the_case.model, model->id);
+    enum bm_status status = add_item(planner, &the_case, false, &item, error);
+    if (status == BM_OK)
+        planner->plan->items[item].sequence = planner->plan->request_count;
+    return status;
+}
+
 static enum bm_status add_request(struct planner *planner, const struct bm_model *model,
                                   const struct bm_request *request, struct bm_error *error) {
     struct bm_run_plan *plan = planner->plan;
@@ -117,7 +150,7 @@ static enum bm_status add_request(struct planner *planner, const struct bm_model
         entry->use_count = plan->use_count - first_use;
         plan->request_count++;
     }
-    return status;
+    return status == BM_OK && wants_sequence(planner) ? add_sequence(planner, model, request, error) : status;
 }
 
 /* The numbers of an axis: the option's where given, else the suite's. */
