@@ -466,7 +466,7 @@ Test(plan, ceilings_of_the_caches_that_there_are) {
     cr_expect_eq(count_op(0, "l1_read", &set), 2, "a suite that asks for all");
     cr_expect_eq(count_op(0, "f64_vector", &set), 2);
     cr_expect_eq(count_op(0, "from_device", &set), 2);
-    cr_expect_eq(count(0, 0, true), 18);
+    cr_expect_eq(count(0, 0, true), 19);
     close_topology();
     open_topology("package:1 l2:1(size=2097152) l1d:2(size=32768) core:1 pu:1");
     create();
