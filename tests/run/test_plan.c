@@ -527,7 +527,7 @@ Test(plan, wrong_selectors_are_named) {
     options = good;
     options.dtypes = NAMES("f64");
     expect_error(BM_INVALID, "'f64'");
-    select_one_endpoint();
+    options = good;
     options.kvs = NAMES("int4");
     expect_error(BM_INVALID, "kv 'int4' is unknown: use f16 or int8");
     options = good;
