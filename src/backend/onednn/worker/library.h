@@ -9,7 +9,14 @@
 #include "bm/topology.h"
 
 /* What the library computes with, as far as it is used here. */
-enum bm_library_type { BM_LIBRARY_F32, BM_LIBRARY_F16, BM_LIBRARY_BF16, BM_LIBRARY_S8, BM_LIBRARY_S32 };
+enum bm_library_type {
+    BM_LIBRARY_F32,
+    BM_LIBRARY_F16,
+    BM_LIBRARY_BF16,
+    BM_LIBRARY_S8,
+    BM_LIBRARY_U8,
+    BM_LIBRARY_S32
+};
 
 struct bm_library; /* opaque: the CPU's engine and a stream */
 /* Once a process: the library takes its cap before its first use. */
