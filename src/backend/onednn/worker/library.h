@@ -2,7 +2,8 @@
  * its headers. Written for 2.6 (Debian 12). For 3.x: descriptors of operations are gone, so that a primitive
  * descriptor is created from memory descriptors at once (dnnl_matmul_primitive_desc_create); memory
  * descriptors are opaque (dnnl_memory_desc_create_with_strides, dnnl_memory_desc_destroy); the other calls
- * kept their names. Nothing here uses output scales, which 3.x replaced. */
+ * kept their names. Nothing here uses output scales, which 3.x replaced. CMakeLists.txt asks for a version
+ * below 3. */
 #ifndef BM_ONEDNN_LIBRARY_H
 #define BM_ONEDNN_LIBRARY_H
 
