@@ -248,15 +248,31 @@ INLINE float4 sums_of(const floatv a, const floatv b, const floatv c, const floa
 #endif
 }
 
-/* The sums over the lanes of VEC vectors, lane by lane: neighbours in the tree are zipped and added. */
-INLINE floatv sums_of_all(floatv v[VEC]) {
+#if VEC == 16
+/* Within each quarter of the vectors, as shuffles across are slower. */
+#define UNPACK_LOW(a, b)                                                                                     \
+    (float16)(a.s0, b.s0, a.s1, b.s1, a.s4, b.s4, a.s5, b.s5, a.s8, b.s8, a.s9, b.s9, a.sc, b.sc, a.sd, b.sd)
+#define UNPACK_HIGH(a, b)                                                                                    \
+    (float16)(a.s2, b.s2, a.s3, b.s3, a.s6, b.s6, a.s7, b.s7, a.sa, b.sa, a.sb, b.sb, a.se, b.se, a.sf, b.sf)
+
+/* The sums over the lanes of 4 x 4 vectors, row by row. Two rounds add what lies in a quarter of a vector,
+ * two more the quarters: v[row + 4 column] are added to those of the next columns. */
+INLINE floatv sums_of_tile(const floatv tile[16]) {
+    floatv v[16];
 #pragma unroll
-    for (uint pairs = VEC / 2; pairs > 0; pairs /= 2)
+    for (uint i = 0; i < 16; i++)
+        v[i] = tile[i % 4 * 4 + i / 4];
 #pragma unroll
-        for (uint r = 0; r < pairs; r++)
-            v[r] = ZIP_LOW(v[r], v[r + pairs]) + ZIP_HIGH(v[r], v[r + pairs]);
-    return v[0];
+    for (uint i = 0; i < 8; i++)
+        v[i] = UNPACK_LOW(v[i], v[i + 8]) + UNPACK_HIGH(v[i], v[i + 8]);
+#pragma unroll
+    for (uint i = 0; i < 4; i++)
+        v[i] = UNPACK_LOW(v[i], v[i + 4]) + UNPACK_HIGH(v[i], v[i + 4]);
+    const floatv a = (floatv)(v[0].lo, v[1].lo) + (floatv)(v[0].hi, v[1].hi);
+    const floatv b = (floatv)(v[2].lo, v[3].lo) + (floatv)(v[2].hi, v[3].hi);
+    return (floatv)(a.s0123, a.s89ab, b.s0123, b.s89ab) + (floatv)(a.s4567, a.scdef, b.s4567, b.scdef);
 }
+#endif
 
 INLINE float sum_of(const floatv v) {
     return sums_of(v, v, v, v).x;
@@ -527,7 +543,7 @@ attention_decode(global const stored *restrict queries, CACHE global float *rest
 #if VEC == 16 && ROW_TILE % 4 == 0
 #pragma unroll
                 for (uint r = 0; r < ROW_TILE; r += 4)
-                    vstore16(sums_of_all(tile[r]), 0, (float *)(sums + r));
+                    vstore16(sums_of_tile(tile[r]), 0, (float *)(sums + r));
 #else
 #pragma unroll
                 for (uint r = 0; r < ROW_TILE; r++)

@@ -7,6 +7,7 @@
 #
 # Environment, all optional:
 #   SUITE      what to measure: `benchmark suites` (default: gate; of check: quick)
+#   SELECT     what of it, such as `--device gpu` or `--backend opencl`
 #   BUDGET     seconds for an A/B comparison (default: 300)
 #   FORMAT     of the report: `benchmark help check` (default: text)
 #   REPORT     file that gets a copy of the report, such as $GITHUB_STEP_SUMMARY (it is appended to) or gate.xml
@@ -56,10 +57,11 @@ ab)
     if [ "$suite" = gate ] && [ -f "$head/bench/suites/gate.json" ]; then
         suite=$head/bench/suites/gate.json # both measure the same, whatever suites the older one has
     fi
+    rm -f "$keep/old.json" "$keep/new.json"
     code=0
-    # shellcheck disable=SC2086 # OPTIONS is a list of words
+    # shellcheck disable=SC2086 # the variables are lists of words
     "$new" ab --budget "${BUDGET:-300}" --output "$keep" --format "$format" ${OPTIONS-} -- \
-        "$old" run --suite "$suite" --vs "$new" run --suite "$suite" >"$report" || code=$?
+        "$old" run --suite "$suite" ${SELECT-} --vs "$new" run --suite "$suite" ${SELECT-} >"$report" || code=$?
     finish "$code"
     ;;
 check)
@@ -67,7 +69,8 @@ check)
     new=$(build "$head")
     now=$(date -u +%Y%m%dT%H%M%SZ)
     mkdir -p "$keep" "$baselines"
-    "$new" run --suite "${SUITE:-quick}" --quiet --output "$keep/$now.json" >/dev/null
+    # shellcheck disable=SC2086 # SELECT is a list of words
+    "$new" run --suite "${SUITE:-quick}" ${SELECT-} --quiet --output "$keep/$now.json" >/dev/null
     code=0
     if ls "$baselines"/*.json >/dev/null 2>&1; then
         # shellcheck disable=SC2086 # OPTIONS is a list of words

@@ -44,7 +44,7 @@ struct bm_ab_options {
     /* `benchmark run` lines, old and new, NULL-terminated; --quiet and --output are added at their end */
     char *const *commands[2];
     const char *program; /* what the word `benchmark` means where PATH has none; NULL: nothing */
-    const char *folder;  /* gets old.json and new.json */
+    const char *folder;  /* gets old.json and new.json, which must not be there */
     double budget_s;
     unsigned rounds; /* at most */
     double margin;   /* ln; NaN: BM_GATE_MARGIN */

@@ -21,7 +21,8 @@ struct ab_side {
 /* Words that are added to a command: --quiet --output FILE. */
 enum { AB_WORDS_ADDED = 3 };
 
-/* BM_INVALID: a word is one that only this program may give. options are borrowed. */
+/* BM_INVALID: a word is one that only this program may give, or the side's file is there already. options
+ * are borrowed. */
 enum bm_status ab_side_init(const struct bm_ab_options *options, int side, const char *ab_id,
                             struct ab_side *own, struct bm_error *error) BM_CHECK_RESULT;
 void ab_side_fini(struct ab_side *side);

@@ -47,9 +47,11 @@ enum bm_status bm_ab_look(struct bm_ab_series *series, size_t count, double marg
     bool *unstable = bm_alloc(count, sizeof *unstable);
     enum bm_verdict *verdicts = bm_alloc(count, sizeof *verdicts);
     double *adjusted = bm_alloc(count, sizeof *adjusted);
-    enum bm_status status = evidence != NULL && unstable != NULL && verdicts != NULL && adjusted != NULL
-                                ? BM_OK
-                                : bm_fail(error, BM_NO_MEMORY, "out of memory for %zu rows", count);
+    enum bm_status status = BM_OK;
+    if (evidence == NULL || unstable == NULL || verdicts == NULL || adjusted == NULL) {
+        status = bm_fail(error, BM_NO_MEMORY, "out of memory for %zu rows", count);
+        goto out;
+    }
     for (size_t i = 0; status == BM_OK && i < count; i++) {
         unstable[i] = series[i].unstable;
         status = weigh(&series[i], count, margin, alpha * share, &evidence[i], error);
@@ -65,6 +67,7 @@ enum bm_status bm_ab_look(struct bm_ab_series *series, size_t count, double marg
         row->verdict = verdicts[i];
         row->decided = is_last || verdicts[i] != BM_VERDICT_INCONCLUSIVE;
     }
+out:
     free(evidence);
     free(unstable);
     free(verdicts);

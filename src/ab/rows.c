@@ -132,15 +132,18 @@ enum bm_status ab_rows_match(const struct bm_saved saved[AB_SIDES], struct ab_ro
                              struct bm_error *error) {
     size_t *partner = bm_alloc(saved[AB_OLD].row_count, sizeof *partner);
     bool *taken = bm_alloc(saved[AB_NEW].row_count, sizeof *taken);
-    enum bm_status status =
-        partner != NULL && taken != NULL ? BM_OK : bm_fail(error, BM_NO_MEMORY, "out of memory");
+    enum bm_status status = BM_OK;
     *rows = (struct ab_rows){0};
-    for (size_t i = 0; status == BM_OK && i < saved[AB_OLD].row_count; i++)
+    if (partner == NULL || taken == NULL) {
+        status = bm_fail(error, BM_NO_MEMORY, "out of memory");
+        goto out;
+    }
+    for (size_t i = 0; i < saved[AB_OLD].row_count; i++)
         partner[i] = SIZE_MAX;
-    for (int likeness = SAME_ROW; status == BM_OK && likeness < LIKENESSES; likeness++)
+    for (int likeness = SAME_ROW; likeness < LIKENESSES; likeness++)
         find_partners(saved, (enum likeness)likeness, partner, taken);
-    if (status == BM_OK)
-        status = add_lines(saved, partner, taken, rows, error);
+    status = add_lines(saved, partner, taken, rows, error);
+out:
     free(partner);
     free(taken);
     if (status != BM_OK)

@@ -49,8 +49,20 @@ static enum bm_status check_words(const struct ab_side *side, char *const *words
     return BM_OK;
 }
 
-static void name_file(char path[AB_PATH], const char *folder, const char *side, const char *ending) {
-    snprintf(path, AB_PATH, "%s/%s%s", folder, side, ending);
+static bool name_file(char path[AB_PATH], const char *folder, const char *side, const char *ending) {
+    return snprintf(path, AB_PATH, "%s/%s%s", folder, side, ending) < AB_PATH;
+}
+
+/* A folder is named, not the files in it: what lies there is not replaced. */
+static enum bm_status name_files(struct ab_side *side, const char *folder, struct bm_error *error) {
+    if (!name_file(side->output, folder, side->name, ".process.json") ||
+        !name_file(side->errors, folder, side->name, ".process.log") ||
+        !name_file(side->merged, folder, side->name, ".json"))
+        return bm_fail(error, BM_INVALID, "ab: --output: the path is longer than %d bytes", AB_PATH - 32);
+    if (bm_file_exists(side->merged))
+        return bm_fail(error, BM_INVALID, "ab: --output: %s is there already: name another folder",
+                       side->merged);
+    return BM_OK;
 }
 
 /* ---- figures of a side, for the file of all its processes ---- */
@@ -91,9 +103,9 @@ enum bm_status ab_side_init(const struct bm_ab_options *options, int side, const
         return status;
     while (words[count] != NULL)
         count++;
-    name_file(own->output, options->folder, own->name, ".process.json");
-    name_file(own->errors, options->folder, own->name, ".process.log");
-    name_file(own->merged, options->folder, own->name, ".json");
+    status = name_files(own, options->folder, error);
+    if (status != BM_OK)
+        return status;
     own->words = bm_alloc(count + AB_WORDS_ADDED + 1, sizeof *own->words);
     if (own->words == NULL)
         return bm_fail(error, BM_NO_MEMORY, "out of memory");

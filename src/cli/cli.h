@@ -42,6 +42,8 @@ struct settings {
     struct bm_names files;     /* words that are no options */
     char **commands[2];        /* of ab: what stands after -- and after --vs; NULL: not given */
     struct bm_names maps, prices, baselines;
+    struct bm_run_numbers prompts, generated, chunks;
+    const char *tpot, *link;
     const char *format, *sort, *only, *margin, *alpha, *folder;
     uint32_t rounds;
     bool fail_on_inconclusive;

@@ -226,7 +226,16 @@ class Files(AbTest):
         self.write("plain-file", "x")
         words = [("plain-file/out" if word == "out" else word) for word in self.words()]
         self.refused(*words, says="plain-file")
+        self.refused(*[("x" * 2000 if word == "out" else word) for word in self.words()], says="longer")
         self.assertFalse((self.folder / "log").exists(), "nothing may be measured for nothing")
+
+    def test_files_that_are_there_stay(self):
+        words = self.words()
+        (self.folder / "out").mkdir()
+        self.write("out/new.json", "mine")
+        self.refused(*words, says=("out/new.json is there already", "another folder"))
+        self.assertEqual((self.folder / "out/new.json").read_text(), "mine")
+        self.assertEqual(self.left(), ["new.json"])
 
 
 class Wrong(AbTest):

@@ -56,7 +56,9 @@ class Commands(ProgramTest):
         self.refused("--version", "please", says="'please'")
         self.refused("help", "run", "please", says="'please'")
         for command in OTHERS:
-            self.refused(command, "please", says=(f"{command}: unknown argument 'please'", f"benchmark help {command}"))
+            if command != "models": # takes names
+                self.refused(command, "please", says=(f"{command}: unknown argument 'please'", f"benchmark help {command}"))
+        self.refused("models", "please", says="unknown model 'please'")
 
     def test_a_message_is_one_line_whatever_a_name_holds(self):
         self.refused("run\nnow\x1b[31m", says="'run?now?[31m'")

@@ -81,10 +81,13 @@ class Ab(GateTest):
 
     def test_an_equal_commit_passes_and_the_report_is_kept(self):
         self.commit(1)
-        done = self.gate("ab", "HEAD~1", FORMAT="junit", REPORT="gate.xml", KEEP="here", OPTIONS="--margin 2%")
+        (self.tree / "here").mkdir()
+        (self.tree / "here" / "old.json").write_text("of the last time")
+        done = self.gate("ab", "HEAD~1", SELECT="--device cpu0 --phase decode", FORMAT="junit", REPORT="gate.xml", KEEP="here", OPTIONS="--margin 2%")
         self.assertEqual((self.tree / "gate.xml").read_text(), done.stdout)
         self.assertIn('failures="0"', done.stdout)
-        self.assertTrue((self.tree / "here" / "old.json").exists())
+        command = json.loads((self.tree / "here" / "old.json").read_text())["settings"]["command"]
+        self.assertEqual(command[-4:], ["--device", "cpu0", "--phase", "decode"])
 
     def test_a_base_that_is_none(self):
         self.assertIn("no-such", self.gate("ab", "no-such", code=128).stderr)

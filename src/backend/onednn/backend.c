@@ -235,7 +235,8 @@ static void info(const struct bm_prepared *prepared, struct bm_prepared_info *ou
                                      .pipe = prepared->description.pipe,
                                      .parameters = &prepared->description.parameters,
                                      .parameters_from = prepared->description.parameters_from,
-                                     .cold_bytes = prepared->description.cold_bytes};
+                                     .cold_bytes = prepared->description.cold_bytes,
+                                     .launches = 1};
 }
 
 static enum bm_status verify(struct bm_prepared *prepared, uint64_t seed,
