@@ -126,6 +126,7 @@ static enum bm_status list(const struct bm_backend_options *options, struct bm_e
                                      .unified_memory = true,
                                      .only_rows = true,
                                      .fixed_kernels = true,
+                                     .instructions = true,
                                      .isa = options->isa,
                                      .places = options->places};
     describe(endpoint);
