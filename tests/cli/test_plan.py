@@ -246,7 +246,7 @@ class Listings(ProgramTest):
             self.benchmark("run", "--dry-run", *TINY, "--dtype", dtype)
         kinds = {workload["name"]: workload["kind"] for workload in workloads}
         ceilings = {"stream", "cache", "fma", "launch", "transfer"}
-        operations = {"gemm", "gemv", "grouped_gemm", "attention", "rmsnorm", "layernorm", "swiglu", "gelu", "residual", "rope",
+        operations = {"layer", "gemm", "gemv", "grouped_gemm", "attention", "rmsnorm", "layernorm", "swiglu", "gelu", "residual", "rope",
                       "softmax", "topk", "embedding", "kv_write"}
         self.assertEqual(kinds, {**dict.fromkeys(ceilings, "ceiling"), **dict.fromkeys(operations, "operation")})
 
