@@ -182,6 +182,8 @@ enum { BM_ATTENTION_TUNABLES = 13 };
 extern const struct bm_tunable bm_attention_tunables[BM_ATTENTION_TUNABLES];
 void bm_attention_safe_parameters(const struct bm_case *c, const struct bm_target *target,
                                   struct bm_parameters *parameters);
+size_t bm_attention_candidates(const struct bm_case *c, const struct bm_target *target,
+                               struct bm_parameters *out, size_t capacity);
 enum bm_status bm_attention_plan(const struct bm_case *c, const struct bm_target *target,
                                  const struct bm_parameters *given, struct bm_plan *plan,
                                  struct bm_error *error) BM_CHECK_RESULT;
