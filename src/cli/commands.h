@@ -7,6 +7,7 @@
 enum exit_code command_run(void);
 enum exit_code command_verify(void);
 enum exit_code command_tune(void);
+enum exit_code command_ab(void);
 enum exit_code command_check(void);
 enum exit_code command_compare(void);
 enum exit_code command_estimate(void);

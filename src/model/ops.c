@@ -60,10 +60,11 @@ static void add_attention(struct bm_pass *pass, uint64_t layers) {
 }
 
 /* Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434, section 2.1). Prefill expands the latent into
- * keys and values of every head; decode absorbs that projection into the queries and outputs, head by head.
- */
+ * keys and values of every head; decode absorbs that projection into the queries (kv_b_queries) and outputs
+ * (kv_b_values), head by head. */
 static void add_latent_attention(struct bm_pass *pass, uint64_t layers, uint64_t m) {
     const struct bm_model *model = pass->model;
+    const bool prefill = pass->request->phase == BM_PHASE_PREFILL;
     uint64_t queries = (uint64_t)model->heads * model->head_dim;
     uint64_t expanded = (uint64_t)model->heads * ((uint64_t)model->qk_nope_dim + model->v_dim);
     if (model->q_lora > 0) {
@@ -73,10 +74,10 @@ static void add_latent_attention(struct bm_pass *pass, uint64_t layers, uint64_t
         bm_pass_matmul(pass, "q", layers, m, queries, model->hidden);
     }
     bm_pass_matmul(pass, "kv_a", layers, m, (uint64_t)model->kv_lora + model->qk_rope_dim, model->hidden);
-    if (pass->request->phase == BM_PHASE_PREFILL)
+    if (prefill)
         bm_pass_matmul(pass, "kv_b", layers, m, expanded, model->kv_lora);
     else
-        bm_pass_add(pass, "kv_b", layers);
+        bm_pass_head_products(pass, "kv_b_queries", layers, model->kv_lora, model->qk_nope_dim);
     /* The latents are normalised before they are expanded; of a head 64 elements are rotated, and of all keys
      * one head. What is cached is the latent with that head. */
     if (model->q_lora > 0)
@@ -85,10 +86,12 @@ static void add_latent_attention(struct bm_pass *pass, uint64_t layers, uint64_t
     bm_pass_rope(pass, "rope", layers, model->heads + 1, model->qk_rope_dim);
     bm_pass_kv_write(pass, layers, 0, 1, model->kv_lora + model->qk_rope_dim, 0);
     const struct bm_pass_heads expanded_heads = {model->heads, model->heads, model->head_dim, model->v_dim};
-    if (pass->request->phase == BM_PHASE_PREFILL)
+    if (prefill) {
         bm_pass_attention(pass, "attn", layers, &expanded_heads, pass->request->tokens, 0);
-    else
-        bm_pass_add(pass, "attn", layers);
+    } else {
+        bm_pass_latent_attention(pass, "attn", layers);
+        bm_pass_head_products(pass, "kv_b_values", layers, model->v_dim, model->kv_lora);
+    }
 }
 
 static void add_attention_layers(struct bm_pass *pass, uint64_t layers, uint64_t m) {

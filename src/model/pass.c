@@ -36,8 +36,9 @@ static void merge_last(struct bm_pass *pass) {
     }
 }
 
-static bool is_matmul(const char *workload) {
-    return strcmp(workload, "gemm") == 0 || strcmp(workload, "gemv") == 0;
+static bool has_weights(const char *workload) {
+    return strcmp(workload, "gemm") == 0 || strcmp(workload, "gemv") == 0 ||
+           strcmp(workload, "grouped_gemm") == 0;
 }
 
 /* tokens: rows of the operation a sequence. Axes that have no part in the operation stay 0, so that requests
@@ -56,7 +57,7 @@ static void set_case(struct bm_pass *pass, struct bm_op *op, const char *workloa
     the_case->phase = request->phase;
     /* What has no weights runs in the format of the activations, whatever that of the weights: all contracts
      * with the same activations then share one measurement. */
-    the_case->dtype = is_matmul(workload) ? request->dtype : bm_dtype_of_activations(request->dtype);
+    the_case->dtype = has_weights(workload) ? request->dtype : bm_dtype_of_activations(request->dtype);
     the_case->batch = request->batch;
     the_case->tokens = tokens;
 }
@@ -213,5 +214,41 @@ void bm_pass_attention(struct bm_pass *pass, const char *name, uint64_t count,
     op->the_case.v_dim = heads->v_dim;
     op->the_case.window = window;
     op->the_case.kv = decode ? pass->request->kv : BM_KV_DTYPE;
+    finish_case(pass, op);
+}
+
+void bm_pass_latent_attention(struct bm_pass *pass, const char *name, uint64_t count) {
+    const struct bm_model *model = pass->model;
+    struct bm_op *op = add(pass, name, count);
+    if (op == NULL)
+        return;
+    check_elements(pass, name, (uint64_t)pass->request->batch * pass->request->context,
+                   (uint64_t)model->kv_lora + model->qk_rope_dim);
+    if (pass->status == BM_OK)
+        set_case(pass, op, "mla", 1);
+    op->the_case.context = pass->request->context;
+    op->the_case.heads = model->heads;
+    op->the_case.kv_heads = 1;
+    op->the_case.head_dim = model->kv_lora + model->qk_rope_dim;
+    op->the_case.v_dim = model->kv_lora;
+    op->the_case.kv = pass->request->kv;
+    finish_case(pass, op);
+}
+
+void bm_pass_head_products(struct bm_pass *pass, const char *name, uint64_t count, uint64_t n, uint64_t k) {
+    const struct bm_model *model = pass->model;
+    const uint64_t m = pass->request->batch;
+    struct bm_op *op = add(pass, name, count);
+    if (op == NULL)
+        return;
+    check_elements(pass, name, m * model->heads, n > k ? n : k);
+    check_elements(pass, name, model->heads * n, k);
+    if (pass->status == BM_OK)
+        set_case(pass, op, "grouped_gemm", 1);
+    op->the_case.m = m;
+    op->the_case.n = n;
+    op->the_case.k = k;
+    op->the_case.experts = op->the_case.top_k = model->heads;
+    op->the_case.row_per_pair = true;
     finish_case(pass, op);
 }

@@ -41,5 +41,9 @@ struct bm_pass_heads {
 };
 void bm_pass_attention(struct bm_pass *pass, const char *name, uint64_t count,
                        const struct bm_pass_heads *heads, uint32_t length, uint32_t window);
+/* Decode over the latents that all heads share. */
+void bm_pass_latent_attention(struct bm_pass *pass, const char *name, uint64_t count);
+/* [k, n] of every head, for its own row of each sequence: grouped products of which none is left out. */
+void bm_pass_head_products(struct bm_pass *pass, const char *name, uint64_t count, uint64_t n, uint64_t k);
 
 #endif

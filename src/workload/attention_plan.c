@@ -27,17 +27,18 @@ static bool is_decode(const struct bm_case *c) {
 void bm_attention_safe_parameters(const struct bm_case *c, const struct bm_target *target,
                                   struct bm_parameters *parameters) {
     const bool grouped = target->is_gpu && target->max_group_items >= 32 && target->local_bytes >= 32768;
-    const bool alone = c->heads == c->kv_heads; /* each KV head has one query head */
+    const bool alone = c->heads == c->kv_heads;                     /* each KV head has one query head */
+    const bool computes = !alone && bm_case_kv(c) == BM_ELEMENT_I8; /* decode waits for arithmetic */
     *parameters = (struct bm_parameters){0};
     bm_parameters_set(parameters, "VEC", grouped ? 4 : 16);
     bm_parameters_set(parameters, "ROW_TILE", grouped ? 4 : !is_decode(c) ? 8 : alone ? 1 : 4);
-    bm_parameters_set(parameters, "COLUMN_TILE", grouped ? 1 : !is_decode(c) ? 2 : 8);
+    bm_parameters_set(parameters, "COLUMN_TILE", grouped ? 1 : !is_decode(c) ? 2 : computes ? 4 : 8);
     bm_parameters_set(parameters, "QUERY_TILE", grouped || target->is_gpu ? 8 : 256);
     bm_parameters_set(parameters, "KEY_TILE", grouped || target->is_gpu ? 16 : 256);
     bm_parameters_set(parameters, "LANES", grouped ? 32 : 1);
     bm_parameters_set(parameters, "LANES_D", grouped ? 32 : 1);
     bm_parameters_set(parameters, "DECODE_ROWS", 8);
-    bm_parameters_set(parameters, "DECODE_KEY_TILE", grouped || target->is_gpu || !alone ? 16 : 32);
+    bm_parameters_set(parameters, "DECODE_KEY_TILE", grouped || target->is_gpu ? 16 : computes ? 64 : 32);
     bm_parameters_set(parameters, "DECODE_LANES", grouped ? 32 : 1);
     bm_parameters_set(parameters, "DECODE_LANES_D", grouped ? 32 : 1);
     bm_parameters_set(parameters, "DECODE_GROUPS", 8);

@@ -124,6 +124,13 @@ class Selectors(PlanTest):
         self.assertEqual(self.parts(4, "--dtype", "f16"), {"f16"})
         self.assertEqual(self.keys("--dtype", "f16,f16"), self.keys("--dtype", "f16"))
 
+    def test_kv(self):
+        def caches(*words):
+            return {key.rsplit("/", 1)[1] for key in self.keys("--phase", "decode", "--workload", "attention", "--dtype", "f16", *words)}
+        self.assertEqual(caches(), {"kvf16"})
+        self.assertEqual(caches("--kv", "int8"), {"kvint8"})
+        self.assertEqual(caches("--kv", "f16,int8"), {"kvf16", "kvint8"})
+
     def test_workload(self):
         self.assertEqual(self.parts(0, "--workload", "attention"), {"attention"})
         self.assertEqual(self.parts(0, "--workload", "gemm,gemv"), {"gemm", "gemv"})
@@ -247,7 +254,7 @@ class Listings(ProgramTest):
         kinds = {workload["name"]: workload["kind"] for workload in workloads}
         ceilings = {"stream", "cache", "fma", "launch", "transfer"}
         operations = {"layer", "gemm", "gemv", "grouped_gemm", "attention", "rmsnorm", "layernorm", "swiglu", "gelu", "residual", "rope",
-                      "softmax", "topk", "embedding", "kv_write"}
+                      "softmax", "topk", "embedding", "kv_write", "mla"}
         self.assertEqual(kinds, {**dict.fromkeys(ceilings, "ceiling"), **dict.fromkeys(operations, "operation")})
 
     def test_devices(self):

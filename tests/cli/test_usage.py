@@ -2,7 +2,7 @@
 
 from harness import ProgramTest, main
 
-READERS = ("compare", "check")  # of results files
+READERS = ("compare", "check", "ab")  # of results files
 OTHERS = ("run", "verify", "tune", "devices", "models", "workloads", "suites")
 COMMANDS = OTHERS + READERS
 DRY = ("run", "--dry-run", "--suite", "quick")
@@ -45,6 +45,7 @@ class Commands(ProgramTest):
 
     def test_unknown_commands(self):
         self.refused("verfy", says=("'verfy'", "did you mean `benchmark verify`?"))
+        self.refused("rnu", says=("'rnu'", "did you mean `benchmark run`?"))
         self.refused("device", says=("'device'", "did you mean `benchmark devices`?"))
         self.refused("dance", says=("'dance'", "benchmark help"))
         self.refused("", says=("unknown command ''", "benchmark help"))

@@ -240,7 +240,8 @@ Test(ops, multi_head_latent_attention) {
     expect_rows("kv_a_norm", 61, "rmsnorm", 256, 512);
     expect_heads("rope", 61, "rope", 129, 0, 64, 0);
     expect_heads("kv_write", 61, "kv_write", 0, 1, 576, 0);
-    expect_heads("attn", 61, "attention", 128, 128, 192, 128); /* the latent, expanded for every head */
+    expect_heads("attn", 61, "attention", 128, 128, 192, 128);
+    cr_expect_eq(find("attn")->the_case.tokens, 256);
     expect_matmul("attn_out", 61, "gemm", 256, 7168, 128 * 128);
     expect_matmul("ffn_gate_up", 3, "gemm", 256, 2 * 18432, 7168);
     expect_matmul("ffn_down", 3, "gemm", 256, 7168, 18432);
@@ -257,8 +258,13 @@ Test(ops, multi_head_latent_attention) {
     cr_expect_eq(find("experts_gate_up")->the_case.groups_used, 4);
     cr_expect_null(find("qkv"));
     list("deepseek-v3", BM_PHASE_DECODE, "f16", 1, 4096);
-    expect_uncovered("kv_b", 61); /* absorbed */
-    expect_uncovered("attn", 61);
+    cr_expect_null(find("kv_b")); /* absorbed */
+    expect_matmul("kv_b_queries", 61, "grouped_gemm", 1, 512, 128);
+    expect_matmul("kv_b_values", 61, "grouped_gemm", 1, 128, 512);
+    cr_expect(find("kv_b_values")->the_case.experts == 128 && find("kv_b_values")->the_case.top_k == 128);
+    cr_expect(find("kv_b_queries")->the_case.row_per_pair, "each head has its own row");
+    expect_heads("attn", 61, "mla", 128, 1, 576, 512);
+    cr_expect_eq(find("attn")->the_case.context, 4096);
     expect_matmul("q_a", 61, "gemv", 1, 1536, 7168);
 }
 

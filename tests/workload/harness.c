@@ -311,10 +311,10 @@ static bool is_filled(const unsigned char *bytes, size_t count) {
     return true;
 }
 
-static enum bm_status compare(const struct bm_case *c, const struct bm_plan *plan, const struct buffers *b,
-                              const void *outputs, enum bm_element element, struct harness_result *result,
-                              struct bm_error *error) {
-    const double tolerance = c->workload->tolerance(c);
+static enum bm_status compare(const struct harness *h, const struct bm_case *c, const struct bm_plan *plan,
+                              const struct buffers *b, const void *outputs, enum bm_element element,
+                              struct harness_result *result, struct bm_error *error) {
+    const double tolerance = c->workload->tolerance(c) * (h->tolerance_factor > 0 ? h->tolerance_factor : 1);
     const uint64_t count = c->workload->check_count(c, plan);
     const uint64_t before = bm_clock_now(&bm_clock_monotonic);
     struct bm_check check;
@@ -387,7 +387,7 @@ enum bm_status harness_run(struct harness *h, const struct bm_case *c, const str
         for (size_t i = 0; size && i < tensor->count && (!routed || tensor->role == BM_ROLE_OUTPUT); i++)
             result->unwritten += !memcmp(outputs + GUARD_BYTES + i * size, poison, size);
         if (tensor->role == BM_ROLE_OUTPUT)
-            status = compare(c, plan, &b, outputs + GUARD_BYTES, tensor->element, result, error);
+            status = compare(h, c, plan, &b, outputs + GUARD_BYTES, tensor->element, result, error);
         free(outputs);
         outputs = NULL;
     }

@@ -212,7 +212,7 @@ Test(tables, find_what_they_list) {
     size_t count = 0;
     for (; bm_workload_get(count); count++)
         cr_assert_eq(bm_workload_find(bm_workload_get(count)->name), bm_workload_get(count));
-    cr_assert_eq(count, 20);
+    cr_assert_eq(count, 21);
     cr_assert_null(bm_workload_find("gem"));
     for (count = 0; bm_dtype_get(count); count++) {
         cr_assert_eq(bm_dtype_find(bm_dtype_get(count)->name), bm_dtype_get(count));
@@ -239,6 +239,33 @@ Test(formulas, of_matrices) {
     assert_work(&c, 90177536.0, 2.0 * (45088768.0 + 11008.0 + 4096.0));
     c = gemm("f32", 2, 3, 5); /* unpadded */
     assert_work(&c, 60, 4.0 * (15 + 10 + 6));
+}
+
+static struct bm_case latent(const char *dtype, uint32_t batch, uint32_t heads, uint32_t context) {
+    struct bm_case c = attention(dtype, BM_PHASE_DECODE, batch, heads, 1, 1, context);
+    c.workload = bm_workload_find("mla");
+    c.head_dim = 576;
+    c.v_dim = 512;
+    return c;
+}
+
+/* DeepSeek-V3's heads over 8192 tokens: 2 x 128 x 8192 x 1088 FLOPs, 576 halves a token read once. */
+Test(formulas, of_latent_attention) {
+    struct bm_case c = latent("f16", 1, 128, 8192);
+    assert_key(&c, "mla/llama3.1-8b/decode/attn/f16/b1h128d576dv512c8192/kvf16");
+    assert_class(c, "decode/d576/g128");
+    cr_expect_float_eq(c.workload->flops(&c), 2281701376.0, 0.5);
+    cr_expect_float_eq(c.workload->bytes(&c), 8192.0 * 576 * 2 + 128 * 1088 * 2, 0.5);
+    c = latent("f32", 3, 16, 100);
+    cr_expect_float_eq(c.workload->flops(&c), 3 * 2.0 * 16 * 100 * 1088, 0.5);
+    cr_expect_float_eq(c.workload->bytes(&c), 3 * 4.0 * (100 * 576 + 16 * 1088), 0.5);
+    c.phase = BM_PHASE_PREFILL;
+    cr_expect_eq(c.workload->validate(&c, NULL), BM_INVALID, "prefill expands the latent");
+    c = latent("f32", 1, 16, 0);
+    cr_expect_eq(c.workload->validate(&c, NULL), BM_INVALID);
+    c = latent("f32", 1, 16, 8);
+    c.v_dim = 577;
+    cr_expect_eq(c.workload->validate(&c, NULL), BM_INVALID, "values are part of a row");
 }
 
 Test(formulas, of_attention) {

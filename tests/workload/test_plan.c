@@ -67,6 +67,16 @@ static void make_cases(void) {
         add(c);
         c.head_dim = c.v_dim = 1024;
         add(c);
+        c = base;
+        c.workload = bm_workload_find("mla");
+        c.phase = BM_PHASE_DECODE;
+        c.batch = 2;
+        c.heads = 20;
+        c.kv_heads = 1;
+        c.head_dim = 576;
+        c.v_dim = 512;
+        c.context = 1000;
+        add(c);
         static const char *const rows[] = {"rmsnorm",  "layernorm", "swiglu",    "gelu",
                                            "residual", "softmax",   "embedding", "topk"};
         for (size_t w = 0; w < BM_COUNT_OF(rows); w++) {
