@@ -19,6 +19,9 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+import shares  # noqa: E402  (beside this folder)
+
 PEERS = {"openblas": ("HAVE_OPENBLAS", "cblas.h", "-lopenblas", 1.6), "onednn": ("HAVE_DNNL", "oneapi/dnnl/dnnl.h", "-ldnnl", 1.05),
          "clblast": ("HAVE_CLBLAST", "clblast_c.h", "-lclblast", 6)}
 NARROW = ["f16", "bf16", "int8af32", "int4af32"]
@@ -34,13 +37,6 @@ QUESTIONS = [
     ("decode, batch {batch}", ["--phase", "decode", "--workload", "gemm", "--context", "1024", "--batch", "4,16,64",
                                "--dtype", ",".join(SKINNY)], "roofline_efficiency", SKINNY, None),
 ]
-
-
-def measure(program, options, budget, path):
-    subprocess.run([program, "run", "--model", "llama2-7b", "--device", "cpu0", "--backend", "opencl", "--quiet", "--budget", str(budget),
-                    "--output", str(path), *options], check=True, stdout=subprocess.DEVNULL)
-    rows = json.loads(path.read_text())["results"]
-    return [row for row in rows if row["case"]["workload"] in ("gemm", "gemv") and not row["measured_as"]]
 
 
 def build_peers(folder):
@@ -67,36 +63,24 @@ def main():
     parser.add_argument("--budget", type=float, default=60, help="seconds for each question of each run")
     parser.add_argument("--peers", action="store_true")
     given = parser.parse_args()
-    shares, targets, rates, ratios, not_ok = {}, {}, {}, {}, []
+    table, rates, ratios = shares.Shares(), {}, {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         peers = build_peers(folder) if given.peers else None
         for run in range(given.runs):
             for number, (title, options, key, wanted, each) in enumerate(QUESTIONS):
-                for row in measure(given.program, options, given.budget, folder / f"{run}-{number}.json"):
+                for row in shares.measure(given.program, ["--model", "llama2-7b", *options], given.budget, folder / f"{run}-{number}.json"):
                     case = row["case"]
-                    if row["status"] != "ok" or row["utilization"] is None:
-                        not_ok.append(f"run {run + 1}: {row['key']}: {row['status']} {row['reason'] or ''}")
+                    if case["workload"] not in ("gemm", "gemv"):
                         continue
                     group = title.format(**case), case["dtype"]
-                    targets[group] = wanted[case["dtype"]], each
-                    shares.setdefault(group, {}).setdefault(row["key"], []).append(row["utilization"][key])
-                    if number == 0:
+                    if table.add(run, row, group, key, wanted[case["dtype"]], each) and number == 0:
                         rates.setdefault((case["m"], case["n"], case["k"]), []).append(row["gflops"])
             for shape in rates if peers else ():
                 done = subprocess.run([peers, *map(str, shape), "2"], check=True, capture_output=True, text=True)
                 for peer, theirs in json.loads(done.stdout).items():
                     ratios.setdefault(peer, {}).setdefault(shape, []).append(rates[shape][-1] / theirs)
-    missed = bool(not_ok)
-    print(*not_ok, sep="\n")
-    print(f"{'':24} {'dtype':9} {'geomean':>7} {'least':>6}  target")
-    for group, rows in shares.items():
-        medians = [statistics.median(values) for values in rows.values()]
-        mean = math.exp(statistics.fmean(map(math.log, medians)))
-        wanted, each = targets[group]
-        miss = mean < wanted or (each is not None and min(medians) < each)
-        missed |= miss
-        print(f"{group[0]:24} {group[1]:9} {mean:7.3f} {min(medians):6.3f}  {wanted}{' MISSED' if miss else ''}")
+    missed = table.report()
     for peer, shapes in ratios.items():
         medians = [statistics.median(values) for values in shapes.values()]
         mean = math.exp(statistics.fmean(map(math.log, medians)))
