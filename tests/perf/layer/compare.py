@@ -40,7 +40,8 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model = json.loads((MODELS / "deepseek-v3.json").read_text())
-        model.update(id="sixteen", aliases=[], heads=16, kv_heads=16)
+        model.pop("aliases")
+        model.update(id="sixteen", heads=16, kv_heads=16)
         (folder / "sixteen.json").write_text(json.dumps(model))
         for run in range(given.runs):
             for number, (title, model, phase, workloads, lengths, dtypes, key, target) in enumerate(QUESTIONS):
