@@ -189,6 +189,25 @@ INLINE floatv exp2_of(const floatv x) {
     return x < -125.0f ? (floatv)0.0f : AS_FLOATS(AS_INTS(p) + (AS_INTS(shifted) << 23));
 }
 
+#if VEC == 1
+#define ZIP_LOW(a, b)  (a)
+#define ZIP_HIGH(a, b) (b)
+#elif VEC == 2
+#define ZIP_LOW(a, b)  (float2)(a.x, b.x)
+#define ZIP_HIGH(a, b) (float2)(a.y, b.y)
+#elif VEC == 4
+#define ZIP_LOW(a, b)  (float4)(a.x, b.x, a.y, b.y)
+#define ZIP_HIGH(a, b) (float4)(a.z, b.z, a.w, b.w)
+#elif VEC == 8
+#define ZIP_LOW(a, b)  (float8)(a.s0, b.s0, a.s1, b.s1, a.s2, b.s2, a.s3, b.s3)
+#define ZIP_HIGH(a, b) (float8)(a.s4, b.s4, a.s5, b.s5, a.s6, b.s6, a.s7, b.s7)
+#else
+#define ZIP_LOW(a, b)                                                                                        \
+    (float16)(a.s0, b.s0, a.s1, b.s1, a.s2, b.s2, a.s3, b.s3, a.s4, b.s4, a.s5, b.s5, a.s6, b.s6, a.s7, b.s7)
+#define ZIP_HIGH(a, b)                                                                                       \
+    (float16)(a.s8, b.s8, a.s9, b.s9, a.sa, b.sa, a.sb, b.sb, a.sc, b.sc, a.sd, b.sd, a.se, b.se, a.sf, b.sf)
+#endif
+
 INLINE float maximum_of(const floatv v) {
 #if VEC == 1
     return v;
@@ -229,6 +248,32 @@ INLINE float4 sums_of(const floatv a, const floatv b, const floatv c, const floa
 #endif
 }
 
+#if VEC == 16
+/* Within each quarter of the vectors, as shuffles across are slower. */
+#define UNPACK_LOW(a, b)                                                                                     \
+    (float16)(a.s0, b.s0, a.s1, b.s1, a.s4, b.s4, a.s5, b.s5, a.s8, b.s8, a.s9, b.s9, a.sc, b.sc, a.sd, b.sd)
+#define UNPACK_HIGH(a, b)                                                                                    \
+    (float16)(a.s2, b.s2, a.s3, b.s3, a.s6, b.s6, a.s7, b.s7, a.sa, b.sa, a.sb, b.sb, a.se, b.se, a.sf, b.sf)
+
+/* The sums over the lanes of 4 x 4 vectors, row by row. Two rounds add what lies in a quarter of a vector,
+ * two more the quarters: v[row + 4 column] are added to those of the next columns. */
+INLINE floatv sums_of_tile(const floatv tile[16]) {
+    floatv v[16];
+#pragma unroll
+    for (uint i = 0; i < 16; i++)
+        v[i] = tile[i % 4 * 4 + i / 4];
+#pragma unroll
+    for (uint i = 0; i < 8; i++)
+        v[i] = UNPACK_LOW(v[i], v[i + 8]) + UNPACK_HIGH(v[i], v[i + 8]);
+#pragma unroll
+    for (uint i = 0; i < 4; i++)
+        v[i] = UNPACK_LOW(v[i], v[i + 4]) + UNPACK_HIGH(v[i], v[i + 4]);
+    const floatv a = (floatv)(v[0].lo, v[1].lo) + (floatv)(v[0].hi, v[1].hi);
+    const floatv b = (floatv)(v[2].lo, v[3].lo) + (floatv)(v[2].hi, v[3].hi);
+    return (floatv)(a.s0123, a.s89ab, b.s0123, b.s89ab) + (floatv)(a.s4567, a.scdef, b.s4567, b.scdef);
+}
+#endif
+
 INLINE float sum_of(const floatv v) {
     return sums_of(v, v, v, v).x;
 }
@@ -243,7 +288,7 @@ INLINE float weigh(floatv *score, const uint first, const uint end, const int lo
         const int at = v * VEC;
         if (at < low || at + VEC > high) {
             const intv index = INDICES + at;
-            value = (index >= low) & (index < high) ? value : (floatv)-INFINITY;
+            value = ((index >= low) & (index < high)) ? value : (floatv)-INFINITY;
             score[v] = value;
         }
         largest = value > largest ? value : largest;
@@ -266,25 +311,6 @@ INLINE void load_query(floatv *query, global const stored *from, const float sca
 }
 
 /* ---- prefill ---- */
-
-#if VEC == 1
-#define ZIP_LOW(a, b)  (a)
-#define ZIP_HIGH(a, b) (b)
-#elif VEC == 2
-#define ZIP_LOW(a, b)  (float2)(a.x, b.x)
-#define ZIP_HIGH(a, b) (float2)(a.y, b.y)
-#elif VEC == 4
-#define ZIP_LOW(a, b)  (float4)(a.x, b.x, a.y, b.y)
-#define ZIP_HIGH(a, b) (float4)(a.z, b.z, a.w, b.w)
-#elif VEC == 8
-#define ZIP_LOW(a, b)  (float8)(a.s0, b.s0, a.s1, b.s1, a.s2, b.s2, a.s3, b.s3)
-#define ZIP_HIGH(a, b) (float8)(a.s4, b.s4, a.s5, b.s5, a.s6, b.s6, a.s7, b.s7)
-#else
-#define ZIP_LOW(a, b)                                                                                        \
-    (float16)(a.s0, b.s0, a.s1, b.s1, a.s2, b.s2, a.s3, b.s3, a.s4, b.s4, a.s5, b.s5, a.s6, b.s6, a.s7, b.s7)
-#define ZIP_HIGH(a, b)                                                                                       \
-    (float16)(a.s8, b.s8, a.s9, b.s9, a.sa, b.sa, a.sb, b.sb, a.sc, b.sc, a.sd, b.sd, a.se, b.se, a.sf, b.sf)
-#endif
 
 /* Each round moves the first bit of (row, column) to the end. */
 INLINE void transpose(floatv row[VEC]) {
@@ -446,13 +472,15 @@ attention_prefill(global const stored *restrict queries, CACHE global stored *re
 /* ---- decode ---- */
 
 /* Calls for so many bytes, PREFETCH ahead. */
-INLINE void call_ahead(global const cached *from, const uint bytes) {
 #if PREFETCH
+INLINE void call_ahead(global const cached *from, const uint bytes) {
 #pragma unroll
     for (uint byte = 0; byte < bytes; byte += CACHE_LINE)
         __builtin_prefetch((const char *)(ulong)from + PREFETCH + byte, 0, 3);
-#endif
 }
+#else
+#define call_ahead(from, bytes)
+#endif
 
 /* Of every split of every head: V_DIM sums, the maximum (base 2) and the weight. */
 kernel WIDE_VECTORS __attribute__((reqd_work_group_size(1, 1, 1))) void
@@ -513,13 +541,22 @@ attention_decode(global const stored *restrict queries, CACHE global float *rest
                 for (uint j = 0; j < KEY_STEP; j++)
                     ((float *)&scales)[j] = key_scale[min(block + key + j, end - 1)];
 #endif
+                float4 sums[ROW_TILE];
+#if VEC == 16 && ROW_TILE % 4 == 0
+#pragma unroll
+                for (uint r = 0; r < ROW_TILE; r += 4)
+                    vstore16(sums_of_tile(tile[r]), 0, (float *)(sums + r));
+#else
+#pragma unroll
+                for (uint r = 0; r < ROW_TILE; r++)
+                    sums[r] = sums_of(tile[r][0], tile[r][1], tile[r][2], tile[r][3]);
+#endif
 #pragma unroll
                 for (uint r = 0; r < ROW_TILE; r++) {
-                    float4 sums = sums_of(tile[r][0], tile[r][1], tile[r][2], tile[r][3]);
 #if CACHED == I8
-                    sums *= scales;
+                    sums[r] *= scales;
 #endif
-                    vstore4(sums, 0, (float *)(score + (row + r) * KEY_VECTORS) + key);
+                    vstore4(sums[r], 0, (float *)(score + (row + r) * KEY_VECTORS) + key);
                 }
             }
         }

@@ -34,6 +34,7 @@ struct bm_endpoint {
     bool has_pci;
     struct bm_pci_address pci;
     bool fixed_kernels;             /* they have no parameters: nothing to tune */
+    bool instructions;              /* `version` is the CPU's that it uses: "avx2 avx512" */
     bool only_ceilings, only_rows;  /* what it is asked for; neither: both */
     enum bm_isa isa;                /* the cap that it keeps */
     const struct bm_places *places; /* borrowed; NULL: the driver chooses */
@@ -84,6 +85,7 @@ struct bm_prepared_info {
     const struct bm_parameters *parameters;
     const char *parameters_from; /* "tuned", "shipped" or "safe" */
     uint64_t cold_bytes;         /* rotated over before an address repeats; 0: nothing rotates */
+    unsigned launches;           /* kernels of one execution */
     unsigned threads;            /* 0: all of the endpoint */
 };
 
@@ -129,6 +131,11 @@ struct bm_backend {
     /* As bm_workload.candidates, for kernels of its own. NULL: the workload's. */
     size_t (*candidates)(const struct bm_session *session, const struct bm_case *the_case,
                          struct bm_parameters *candidates, size_t capacity);
+    /* Cases of one session in the order in which an execution queues them, as one prepared case: info()
+     * counts the launches of all, run() queues them one after the other, verify() does not apply. The parts
+     * are borrowed and must outlive it; the list is copied. NULL: the backend cannot. */
+    enum bm_status (*join)(struct bm_prepared *const *parts, size_t count, struct bm_prepared **joined,
+                           struct bm_error *error);
 };
 
 /* The backends compiled into this program, listed once. NULL past the end. */

@@ -33,12 +33,16 @@ struct bm_model {
     uint32_t mamba_state, mamba_heads, mamba_head_dim, mamba_groups, mamba_chunk, mamba_conv;
     uint32_t kv_shared_layers; /* cross-layer attention: this many layers share one KV cache; 0 and 1: none */
     uint32_t sliding_window;   /* tokens, in every second layer; 0: none */
+    bool qk_norm;              /* heads of queries and keys are normalised */
+    char biases[48];           /* of which projections: "", "all", "qkv", "qkvo+experts+router" */
     bool shapes_verified;      /* every shape field was read in a named source */
-    double parameters, active_parameters;
+    double parameters, active_parameters; /* as published, 0: unknown */
     char source[320], note[1024];
 };
 
-/* name: an id or alias of bench/models, or a path to a file (it contains '/' or ends in ".json"). */
+/* name: an id or alias of bench/models, or a path to a file (it contains '/' or ends in ".json"): one of
+ * ours, or the config.json of a Llama, Qwen, Mixtral or DeepSeek model as Hugging Face has it, whose id is
+ * then the name of its folder. */
 enum bm_status bm_model_load(const char *name, struct bm_model *model,
                              struct bm_error *error) BM_CHECK_RESULT;
 /* All of bench/models, sorted by id. Caller frees *models. */

@@ -4,6 +4,7 @@
 
 #include "bm/compare.h"
 #include "bm/device.h"
+#include "bm/estimate.h"
 #include "bm/gate.h"
 #include "bm/results.h"
 #include "bm/run.h"
@@ -47,6 +48,9 @@ struct bm_export_format {
                                        struct bm_error *error);
     enum bm_status (*write_gate)(const struct bm_gate *gate, const struct bm_export_options *options,
                                  struct bm_text *text, struct bm_error *error);
+    enum bm_status (*write_estimate)(const struct bm_serving_report *report,
+                                     const struct bm_export_options *options, struct bm_text *text,
+                                     struct bm_error *error);
 };
 const struct bm_export_format *bm_export_format_get(size_t index);      /* NULL past the end */
 const struct bm_export_format *bm_export_format_find(const char *name); /* NULL: unknown */
@@ -75,6 +79,11 @@ enum bm_status bm_export_devices(const struct bm_inventory *inventory, bool json
 enum bm_status bm_export_plan(const struct bm_run_plan *plan, const struct bm_inventory *inventory, bool json,
                               const struct bm_export_options *options, struct bm_text *text,
                               struct bm_error *error) BM_CHECK_RESULT;
+/* PARAMS and ACTIVE are counted from the shapes, COUNTS says by which convention (the closest to the
+ * published figure); KV/TOKEN is of an f16 cache. */
+enum bm_status bm_export_model_list(const struct bm_model *models, size_t count, bool json,
+                                    const struct bm_export_options *options, struct bm_text *text,
+                                    struct bm_error *error) BM_CHECK_RESULT;
 enum bm_status bm_export_models(bool json, const struct bm_export_options *options, struct bm_text *text,
                                 struct bm_error *error) BM_CHECK_RESULT;
 enum bm_status bm_export_suites(bool json, const struct bm_export_options *options, struct bm_text *text,

@@ -78,7 +78,7 @@ struct bm_series {
 };
 void bm_series_fini(struct bm_series *series);
 /* Of figures above 0 in order of time: ns, or any other unit. */
-void bm_estimate_of(const double *times, size_t count, struct bm_estimate *estimate);
+void bm_estimate_of(const double *times, size_t n, struct bm_estimate *estimate);
 /* Rounds that carry a flag of `without` are left out: 0 for all, BM_FLAG_CONTAMINATED for the clean ones. */
 void bm_series_estimate(const struct bm_series *series, unsigned without, struct bm_estimate *estimate);
 /* The flags of a series whose rounds are complete, by the rules of enum bm_flag: those set so far (not_steady

@@ -174,6 +174,7 @@ struct bm_results_row {
         char variant[32], pipe[24];
         const char *parameters_from; /* borrowed; NULL: no kernel was chosen */
         struct bm_parameters parameters;
+        unsigned launches; /* of one execution; 0: unknown */
     } kernel;
     const struct bm_results_round *rounds; /* borrowed, NULL when round_count is 0 */
     size_t round_count;

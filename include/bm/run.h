@@ -22,7 +22,9 @@ struct bm_run_options {
     const char *suite; /* name or path, NULL: "standard" */
     struct bm_names devices, backends, models, workloads, phases, dtypes, kvs; /* kvs: "f16", "int8" */
     struct bm_run_numbers batches, tokens, contexts;
-    double budget_s; /* 0: the suite's */
+    struct bm_run_numbers pasts;  /* prefill is also planned after so many tokens, beside on none */
+    struct bm_run_numbers counts; /* at most one: the share of one of so many devices is planned */
+    double budget_s;              /* 0: the suite's */
     uint64_t seed;
     bool hot;                   /* --cache hot: the same weights and caches at every launch */
     bool zipf;                  /* --routing zipf: few experts get most tokens; else all alike */
@@ -39,6 +41,7 @@ struct bm_run_item {
     struct bm_case the_case;
     size_t measured_as; /* the item whose measurement this one shares; its own index when it is measured */
     bool is_ceiling;
+    size_t sequence; /* a whole pass as one sequence: of request sequence - 1; 0: a case of its own */
 };
 /* One whole-model request on one endpoint: what a summary sums up. */
 struct bm_run_request {
@@ -70,6 +73,9 @@ struct bm_run_plan {
 enum bm_status bm_run_plan_create(const struct bm_run_options *options, const struct bm_inventory *inventory,
                                   struct bm_run_plan *plan, struct bm_error *error) BM_CHECK_RESULT;
 void bm_run_plan_fini(struct bm_run_plan *plan);
+/* FLOPs and bytes of one execution: those of the case, or of all parts of a sequence. */
+double bm_run_item_flops(const struct bm_run_plan *plan, size_t item);
+double bm_run_item_bytes(const struct bm_run_plan *plan, size_t item);
 
 struct bm_run_progress {
     enum bm_run_stage { BM_STAGE_VERIFY, BM_STAGE_WARM_UP, BM_STAGE_MEASURE } stage;

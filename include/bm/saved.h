@@ -91,6 +91,7 @@ struct bm_saved_row {
     struct {
         char variant[32], pipe[32], parameters[256]; /* "TILE_M=12 TILE_N=32" */
         uint64_t parameters_hash;                    /* bm_parameters_hash of them */
+        uint32_t launches;                           /* of one execution */
     } kernel;
     struct bm_saved_round *rounds;
     size_t round_count, round_capacity;

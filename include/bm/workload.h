@@ -169,6 +169,7 @@ struct bm_plan {
     unsigned tensor_count;
     struct bm_launch launches[4];
     unsigned launch_count;
+    bool waits; /* the host waits for the end of each execution before it queues the next */
     bool plain; /* no launches: tensors as the mathematics has them, for a backend with kernels of its own */
 };
 
@@ -231,6 +232,8 @@ struct bm_workload {
     const char *name, *summary;
     const char *like; /* the workload whose known parameters serve where it has none of its own, or NULL */
     bool is_ceiling;
+    bool
+        is_sequence; /* made of other cases, prepared by themselves: it has no plan, and its work is theirs */
     const char *reference; /* how it is checked, for the report: "float64" */
     /* BM_INVALID with the reason when the case's parameters make no sense. */
     enum bm_status (*validate)(const struct bm_case *the_case, struct bm_error *error);

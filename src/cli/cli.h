@@ -2,6 +2,7 @@
 #ifndef BM_CLI_H
 #define BM_CLI_H
 
+#include "bm/ab.h"
 #include "bm/export.h"
 #include "bm/run.h"
 #include "bm/tune.h"
@@ -39,8 +40,12 @@ struct option {
 struct settings {
     struct bm_run_options run; /* of compare: its selectors and output */
     struct bm_names files;     /* words that are no options */
+    char **commands[2];        /* of ab: what stands after -- and after --vs; NULL: not given */
     struct bm_names maps, prices, baselines;
-    const char *format, *sort, *only, *margin, *alpha;
+    struct bm_run_numbers prompts, generated, chunks;
+    const char *tpot, *link;
+    const char *format, *sort, *only, *margin, *alpha, *folder;
+    uint32_t rounds;
     bool fail_on_inconclusive;
     struct bm_names isa; /* of the CPU: caps, and the cores and threads to use */
     const char *cores;
@@ -53,7 +58,7 @@ struct command {
     const char *name, *summary, *usage;
     const struct option *const *options; /* groups, NULL-terminated; each group ends with a NULL name */
     enum exit_code (*execute)(void);
-    bool takes_files;
+    enum { TAKES_NOTHING, TAKES_FILES, TAKES_COMMANDS } takes; /* besides options */
 };
 extern const struct command *const commands[]; /* NULL-terminated */
 const struct command *command_find(const char *name);
@@ -81,6 +86,7 @@ void help_print_command(const struct command *command);
 /* ---- progress on standard error ---- */
 void progress_show(void *context, const struct bm_run_progress *progress);
 void progress_tune(void *context, const struct bm_tune_progress *progress);
+void progress_ab(void *context, const struct bm_ab_progress *progress);
 void progress_clear(void);
 void progress_log(void *context, enum bm_log_level level, const char *message);
 

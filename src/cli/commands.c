@@ -15,11 +15,17 @@ static const struct option selectors[] = {
     {"phase", "NAME", "prefill or decode", OPTION_WORDS, &settings.run.phases},
     {"dtype", "NAME", "a number format of `benchmark workloads`: f32, int4af16, ...", OPTION_WORDS,
      &settings.run.dtypes},
-    {"kv", "f16|int8", "KV cache of a decode step; default: as the number format says", OPTION_WORDS,
-     &settings.run.kvs},
     {"batch", "N", "sequences at once", OPTION_NUMBERS, &settings.run.batches},
     {"tokens", "N", "prompt tokens of a prefill", OPTION_NUMBERS, &settings.run.tokens},
     {"context", "N", "tokens in the KV cache of a decode step", OPTION_NUMBERS, &settings.run.contexts},
+    {0},
+};
+/* Of plans alone. */
+static const struct option plan_options[] = {
+    {"past", "N", "also a prefill after N earlier tokens, a later chunk of a prompt", OPTION_NUMBERS,
+     &settings.run.pasts},
+    {"count", "N", "the share of one of N devices: heads and columns divided", OPTION_NUMBERS,
+     &settings.run.counts},
     {0},
 };
 static const struct option cpu_options[] = {
@@ -37,6 +43,8 @@ static const struct option run_options[] = {
     {"seed", "N", "of inputs and of the order of rounds; default 1", OPTION_SEED, &settings.run.seed},
     {"cache", "cold|hot", "hot: the same weights at every launch; default cold", OPTION_CHOICE,
      &settings.run.hot},
+    {"kv", "f16|int8", "KV cache of a decode step; default: as the number format says", OPTION_WORDS,
+     &settings.run.kvs},
     {"routing", "uniform|zipf", "of tokens to experts; zipf: a few get most; default uniform", OPTION_CHOICE,
      &settings.run.zipf},
     {"kernels", "DIR", "OpenCL sources to use instead of the program's own", OPTION_TEXT,
@@ -55,6 +63,8 @@ static const struct option verify_options[] = {
     {"suite", "NAME|FILE", "what to verify: `benchmark suites`; default standard", OPTION_TEXT,
      &settings.run.suite},
     {"seed", "N", "of inputs and samples; default 1", OPTION_SEED, &settings.run.seed},
+    {"kv", "f16|int8", "KV cache of a decode step; default: as the number format says", OPTION_WORDS,
+     &settings.run.kvs},
     {"routing", "uniform|zipf", "of tokens to experts; zipf: a few get most; default uniform", OPTION_CHOICE,
      &settings.run.zipf},
     {"kernels", "DIR", "OpenCL sources to use instead of the program's own", OPTION_TEXT,
@@ -72,6 +82,8 @@ static const struct option tune_options[] = {
     {"budget", "SECONDS", "default: up to 5 for each class of shapes, at least 60", OPTION_SECONDS,
      &settings.run.budget_s},
     {"seed", "N", "of inputs and of the order of trials; default 1", OPTION_SEED, &settings.run.seed},
+    {"kv", "f16|int8", "KV cache of a decode step; default: as the number format says", OPTION_WORDS,
+     &settings.run.kvs},
     {"routing", "uniform|zipf", "of tokens to experts; zipf: a few get most; default uniform", OPTION_CHOICE,
      &settings.run.zipf},
     {"kernels", "DIR", "OpenCL sources to use instead of the program's own", OPTION_TEXT,
@@ -113,55 +125,115 @@ static const struct option check_options[] = {
     {0},
 };
 
-static const struct option *const run_groups[] = {run_options, selectors, cpu_options, NULL};
-static const struct option *const verify_groups[] = {verify_options, selectors, cpu_options, NULL};
-static const struct option *const tune_groups[] = {tune_options, selectors, NULL};
+static const struct option ab_options[] = {
+    {"budget", "SECONDS", "time for the whole; default 600", OPTION_SECONDS, &settings.run.budget_s},
+    {"rounds", "N", "at most: each runs both commands; default 40", OPTION_COUNT, &settings.rounds},
+    {"output", "DIR", "gets old.json and new.json; default results/ab-TIME", OPTION_TEXT, &settings.folder},
+    {"margin", "X", "least change that counts, 0.02 or 2%; default 1 %", OPTION_TEXT, &settings.margin},
+    {"alpha", "X", "chance of an alarm without a cause, over all rows; default 0.05", OPTION_TEXT,
+     &settings.alpha},
+    {"fail-on-inconclusive", NULL, "exit 3 where neither a change nor its absence is shown", OPTION_FLAG,
+     &settings.fail_on_inconclusive},
+    {"format", "FORMAT", "text (default), json, markdown, csv, junit, github, ...: see the README",
+     OPTION_TEXT, &settings.format},
+    {"quiet", NULL, "no progress on standard error", OPTION_FLAG, &settings.quiet},
+    {0},
+};
+
+static const struct option estimate_options[] = {
+    {"model", "ID|FILE", "whose serving is estimated: of `benchmark models`, or a file", OPTION_WORDS,
+     &settings.run.models},
+    {"batch", "N", "sequences at once; several make a curve; default 1", OPTION_NUMBERS,
+     &settings.run.batches},
+    {"prompt", "N", "tokens of each prompt; default 512", OPTION_NUMBERS, &settings.prompts},
+    {"generate", "N", "tokens generated of each; default 128", OPTION_NUMBERS, &settings.generated},
+    {"chunk", "N", "most tokens of a prompt that are processed at once; default 2048", OPTION_NUMBERS,
+     &settings.chunks},
+    {"tpot", "MS", "limit for the most tokens a second; default 200", OPTION_TEXT, &settings.tpot},
+    {"count", "N", "devices that share the model; default 1", OPTION_NUMBERS, &settings.run.counts},
+    {"link", "GB/S[,US]", "between them, each way: bandwidth and latency", OPTION_TEXT, &settings.link},
+    {"device", "SEL", "an id (cpu0), a kind (cpu, gpu) or a part of a name", OPTION_WORDS,
+     &settings.run.devices},
+    {"backend", "NAME", "an id (opencl/pocl) or its first word", OPTION_WORDS, &settings.run.backends},
+    {"dtype", "NAME", "a number format of `benchmark workloads`: f32, int4af16, ...", OPTION_WORDS,
+     &settings.run.dtypes},
+    {"kv", "f16|int8", "KV cache of a decode step; default: as the number format says", OPTION_WORDS,
+     &settings.run.kvs},
+    {"routing", "uniform|zipf", "of tokens to experts; zipf: a few get most; default uniform", OPTION_CHOICE,
+     &settings.run.zipf},
+    {"format", "FORMAT", "text (default) or json", OPTION_TEXT, &settings.format},
+    {"output", "FILE|-", "where the report goes; default standard output", OPTION_TEXT, &settings.run.output},
+    {0},
+};
+
+static const struct option *const run_groups[] = {run_options, selectors, plan_options, cpu_options, NULL};
+static const struct option *const verify_groups[] = {verify_options, selectors, plan_options, cpu_options,
+                                                     NULL};
+static const struct option *const tune_groups[] = {tune_options, selectors, plan_options, NULL};
+static const struct option *const ab_groups[] = {ab_options, NULL};
 static const struct option *const check_groups[] = {check_options, NULL};
 static const struct option *const compare_groups[] = {compare_options, selectors, NULL};
+static const struct option *const estimate_groups[] = {estimate_options, NULL};
 static const struct option *const listing_groups[] = {listing_options, NULL};
 
-static const struct command run_command = {
-    "run", "measure devices and write the results file", "[options] [selectors]", run_groups, command_run,
-    false};
+static const struct command run_command = {"run",
+                                           "measure devices and write the results file",
+                                           "[options] [selectors]",
+                                           run_groups,
+                                           command_run,
+                                           TAKES_NOTHING};
 static const struct command verify_command = {"verify",
                                               "check every kernel against the float64 reference",
                                               "[options] [selectors]",
                                               verify_groups,
                                               command_verify,
-                                              false};
+                                              TAKES_NOTHING};
 static const struct command tune_command = {"tune",
                                             "search kernel parameters, keep the best for later runs",
                                             "[options] [selectors]",
                                             tune_groups,
                                             command_tune,
-                                            false};
+                                            TAKES_NOTHING};
 static const struct command check_command = {
     "check",
     "fail when something got slower than in the baselines, and only then",
     "--baseline FILE|DIR [options] FILE...",
     check_groups,
     command_check,
-    true};
+    TAKES_FILES};
+static const struct command ab_command = {"ab",
+                                          "two `benchmark run` lines in turn: the surest gate",
+                                          "[options] -- COMMAND... --vs COMMAND...",
+                                          ab_groups,
+                                          command_ab,
+                                          TAKES_COMMANDS};
 static const struct command compare_command = {"compare",
                                                "results files side by side: how much faster, and why",
                                                "[options] [selectors] FILE FILE...",
                                                compare_groups,
                                                command_compare,
-                                               true};
+                                               TAKES_FILES};
+static const struct command estimate_command = {"estimate",
+                                                "what a device would serve of a whole model",
+                                                "--model ID|FILE [options] FILE...",
+                                                estimate_groups,
+                                                command_estimate,
+                                                TAKES_FILES};
 static const struct command devices_command = {"devices",       "what is here, and what each device can run",
                                                "[options]",     listing_groups,
-                                               command_devices, false};
+                                               command_devices, TAKES_NOTHING};
 static const struct command models_command = {
-    "models", "the models whose shapes are known", "[options]", listing_groups, command_models, false};
+    "models",   "the models whose shapes are known", "[options] [ID|FILE...]", listing_groups, command_models,
+    TAKES_FILES};
 static const struct command workloads_command = {"workloads",       "the kinds of work that are measured",
                                                  "[options]",       listing_groups,
-                                                 command_workloads, false};
+                                                 command_workloads, TAKES_NOTHING};
 static const struct command suites_command = {
-    "suites", "the suites that --suite takes", "[options]", listing_groups, command_suites, false};
+    "suites", "the suites that --suite takes", "[options]", listing_groups, command_suites, TAKES_NOTHING};
 
 const struct command *const commands[] = {
-    &run_command,     &verify_command, &tune_command,      &compare_command, &check_command,
-    &devices_command, &models_command, &workloads_command, &suites_command,  NULL};
+    &run_command,      &verify_command,  &tune_command,   &compare_command,   &check_command,  &ab_command,
+    &estimate_command, &devices_command, &models_command, &workloads_command, &suites_command, NULL};
 
 const struct command *command_find(const char *name) {
     for (size_t i = 0; commands[i] != NULL; i++)

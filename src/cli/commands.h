@@ -7,8 +7,10 @@
 enum exit_code command_run(void);
 enum exit_code command_verify(void);
 enum exit_code command_tune(void);
+enum exit_code command_ab(void);
 enum exit_code command_check(void);
 enum exit_code command_compare(void);
+enum exit_code command_estimate(void);
 enum exit_code command_devices(void);
 enum exit_code command_models(void);
 enum exit_code command_workloads(void);
@@ -21,7 +23,7 @@ enum bm_status command_wants_json(bool *json, struct bm_error *error) BM_CHECK_R
 
 /* ---- of the commands that read results files ---- */
 
-enum format_of { FORMAT_OF_COMPARISON, FORMAT_OF_GATE };
+enum format_of { FORMAT_OF_COMPARISON, FORMAT_OF_GATE, FORMAT_OF_ESTIMATE };
 /* The format of --format, or text; BM_INVALID names those that have such a report. */
 enum bm_status command_format(enum format_of of, const struct bm_export_format **format,
                               struct bm_error *error) BM_CHECK_RESULT;

@@ -5,10 +5,10 @@
 static const char *const exit_codes =
     "Exit codes:\n"
     "  0    done\n"
-    "  1    a verification failed or a device failed (see the rows); check: a row regressed\n"
+    "  1    a verification failed or a device failed (see the rows); check, ab: a row regressed\n"
     "  2    usage or input error, told in one line\n"
-    "  3    check --fail-on-inconclusive: neither a change nor its absence is shown\n"
-    "  4    check: rows are missing, not verified, or cannot be compared\n"
+    "  3    check, ab --fail-on-inconclusive: neither a change nor its absence is shown\n"
+    "  4    check, ab, estimate: rows are missing, not verified, or cannot be compared\n"
     "  5    no usable device\n"
     "  70   internal error\n"
     "  130  interrupted (SIGINT), 143 terminated (SIGTERM): partial results are on disk\n";

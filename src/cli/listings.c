@@ -1,5 +1,6 @@
 #include "commands.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum exit_code command_end(enum bm_status status, const struct bm_error *error) {
@@ -47,8 +48,24 @@ enum exit_code command_devices(void) {
     return print_listing(list_devices);
 }
 
+/* Those that are named, by id or file, else all. */
+static enum bm_status list_models(bool json, const struct bm_export_options *options, struct bm_text *text,
+                                  struct bm_error *error) {
+    const size_t count = settings.files.count;
+    if (count == 0)
+        return bm_export_models(json, options, text, error);
+    struct bm_model *models = bm_alloc(count, sizeof *models);
+    enum bm_status status = models != NULL ? BM_OK : bm_fail(error, BM_NO_MEMORY, "out of memory for models");
+    for (size_t i = 0; status == BM_OK && i < count; i++)
+        status = bm_model_load(settings.files.items[i], &models[i], error);
+    if (status == BM_OK)
+        status = bm_export_model_list(models, count, json, options, text, error);
+    free(models);
+    return status;
+}
+
 enum exit_code command_models(void) {
-    return print_listing(bm_export_models);
+    return print_listing(list_models);
 }
 
 enum exit_code command_workloads(void) {

@@ -24,6 +24,9 @@ static enum bm_status fail_unknown(const struct command *command, const char *wo
     if (nearest != NULL)
         return bm_fail(error, BM_INVALID, "%s: unknown option '%.60s': did you mean --%s?", command->name,
                        word, nearest);
+    if (command->takes == TAKES_COMMANDS && (word[0] != '-' || strcmp(word, "--vs") == 0))
+        return bm_fail(error, BM_INVALID, "%s: '%.60s': commands stand behind `--`: benchmark %s %s",
+                       command->name, word, command->name, command->usage);
     return bm_fail(error, BM_INVALID, "%s: unknown %s '%.60s': see `benchmark help %s`", command->name,
                    word[0] == '-' ? "option" : "argument", word, command->name);
 }
@@ -121,6 +124,29 @@ static enum bm_status add_file(char *word, struct bm_error *error) {
     return BM_OK;
 }
 
+/* -- OLD... --vs NEW...: the words of argv itself, parted by a NULL in place of --vs. */
+static enum bm_status take_commands(const struct command *command, char **words, struct bm_error *error) {
+    char **parting = NULL;
+    for (char **word = words; *word != NULL; word++)
+        if (strcmp(*word, "--vs") == 0) {
+            if (parting != NULL)
+                return bm_fail(error, BM_INVALID, "%s: --vs stands there twice: two commands are compared",
+                               command->name);
+            parting = word;
+        }
+    if (parting == NULL)
+        return bm_fail(error, BM_INVALID,
+                       "%s: --vs is missing, and the new command behind it: benchmark %s %s", command->name,
+                       command->name, command->usage);
+    *parting = NULL;
+    if (words[0] == NULL || parting[1] == NULL)
+        return bm_fail(error, BM_INVALID, "%s: there is no word %s --vs: benchmark %s %s", command->name,
+                       words[0] == NULL ? "before" : "behind", command->name, command->usage);
+    settings.commands[0] = words;
+    settings.commands[1] = parting + 1;
+    return BM_OK;
+}
+
 enum bm_status options_parse(const struct command *command, char **words, struct bm_error *error) {
     for (; *words != NULL; words++) {
         const char *word = *words;
@@ -128,7 +154,9 @@ enum bm_status options_parse(const struct command *command, char **words, struct
             settings.help = true;
             continue;
         }
-        if (command->takes_files && word[0] != '\0' && (word[0] != '-' || word[1] == '\0')) {
+        if (command->takes == TAKES_COMMANDS && strcmp(word, "--") == 0)
+            return take_commands(command, words + 1, error);
+        if (command->takes == TAKES_FILES && word[0] != '\0' && (word[0] != '-' || word[1] == '\0')) {
             enum bm_status added = add_file(*words, error);
             if (added != BM_OK)
                 return added;

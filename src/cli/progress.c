@@ -78,6 +78,32 @@ void progress_tune(void *context, const struct bm_tune_progress *progress) {
     last_ns = now;
 }
 
+/* A bar of the rounds, and how many rows still keep it going; elsewhere a line where that number changes. */
+void progress_ab(void *context, const struct bm_ab_progress *progress) {
+    enum { BAR = 20 };
+    static const char full[] = "####################", empty[] = "....................";
+    static size_t last_decided = SIZE_MAX;
+    (void)context;
+    if (settings.quiet)
+        return;
+    if (!isatty(STDERR_FILENO)) {
+        if (progress->rounds == 0)
+            fprintf(stderr, "benchmark: both commands work; at most %u rounds of them, or %.0f s\n",
+                    progress->most_rounds, fmax(0, progress->seconds_left));
+        else if (progress->decided != last_decided)
+            fprintf(stderr, "benchmark: after %u rounds %zu of %zu rows have a verdict\n", progress->rounds,
+                    progress->decided, progress->rows);
+        last_decided = progress->decided;
+        return;
+    }
+    size_t filled = (size_t)BAR * progress->rounds / progress->most_rounds;
+    char line[256];
+    snprintf(line, sizeof line, "[%.*s%.*s] round %u/%u, %zu of %zu rows have a verdict, at most %.0f s left",
+             (int)filled, full, (int)(BAR - filled), empty, progress->rounds, progress->most_rounds,
+             progress->decided, progress->rows, fmax(0, progress->seconds_left));
+    write_over(line);
+}
+
 void progress_clear(void) {
     if (line_shown)
         fprintf(stderr, "\r\033[K");

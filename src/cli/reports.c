@@ -11,6 +11,8 @@ static bool has_report(const struct bm_export_format *format, enum format_of of)
         return format->write_comparison != NULL;
     case FORMAT_OF_GATE:
         return format->write_gate != NULL;
+    case FORMAT_OF_ESTIMATE:
+        return format->write_estimate != NULL;
     }
     return false;
 }

@@ -240,8 +240,9 @@ static void put_head(struct writing *writing, bool complete) {
 enum bm_status bm_merge_write(const struct bm_merge *merge, const char *path, bool complete,
                               struct bm_error *error) {
     struct writing writing = {.merge = merge};
-    char *text = NULL;
-    enum bm_status status = BM_OK;
+    char *dumped = NULL;
+    struct bm_text text = {0};
+    enum bm_status status;
     if (merge->round_count == 0)
         return bm_fail(error, BM_INTERNAL, "%s: there is no round to write", path);
     writing.root = json_deep_copy(merge->pattern);
@@ -251,12 +252,16 @@ enum bm_status bm_merge_write(const struct bm_merge *merge, const char *path, bo
         put_rows(&writing);
         put_devices(&writing);
         put_head(&writing, complete);
-        text =
+        dumped =
             writing.writer.failed ? NULL : json_dumps(writing.root, JSON_INDENT(1) | JSON_REAL_PRECISION(10));
     }
-    status = text != NULL ? bm_file_write_atomic(path, text, strlen(text), error)
-                          : bm_fail(error, BM_NO_MEMORY, "%s: out of memory while writing", path);
-    free(text);
+    if (dumped != NULL)
+        bm_text_append(&text, "%s\n", dumped);
+    status = dumped != NULL && !text.failed
+                 ? bm_file_write_atomic(path, text.data, text.length, error)
+                 : bm_fail(error, BM_NO_MEMORY, "%s: out of memory while writing", path);
+    free(dumped);
+    bm_text_fini(&text);
     free(writing.line);
     free(writing.place);
     json_decref(writing.root);

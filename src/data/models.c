@@ -1,6 +1,7 @@
 /* models.c - bench/models: the shapes of language models, with how far each is known. */
 #include "bm/data.h"
 
+#include "hugging_face.h"
 #include "json_reader.h"
 
 #include <limits.h>
@@ -12,10 +13,9 @@
 /* The file's content: what the program uses, and what is kept for the reader of the file. */
 struct model_file {
     struct bm_model model;
-    bool qk_norm;
     uint32_t mamba_version;
     unsigned seen_count;
-    char biases[48], weights_dtype[48], published[16], published_active[16];
+    char weights_dtype[48], published[16], published_active[16];
 };
 
 #define AT(member)   offsetof(struct model_file, member)
@@ -105,8 +105,8 @@ static const struct bm_json_field model_fields[] = {
     COUNT_FIELD("learned_positions", false, model.learned_positions, 1, MAX_CONTEXT),
     COUNT_FIELD("kv_shared_layers", false, model.kv_shared_layers, 2, MAX_LAYERS),
     COUNT_FIELD("sliding_window", false, model.sliding_window, 1, MAX_CONTEXT),
-    {.key = "qk_norm", .kind = BM_JSON_BOOL, .offset = AT(qk_norm)},
-    TEXT_FIELD("biases", false, biases),
+    {.key = "qk_norm", .kind = BM_JSON_BOOL, .offset = AT(model.qk_norm)},
+    TEXT_FIELD("biases", false, model.biases),
     TEXT_FIELD("weights_dtype", false, weights_dtype),
     PART("moe", moe_fields),
     PART("mla", mla_fields),
@@ -299,6 +299,11 @@ static enum bm_status read_model(const char *path, struct bm_model *model, struc
     if (status != BM_OK)
         return status;
     struct bm_json root = {.file = path, .value = value};
+    if (bm_hugging_face_is(value)) {
+        status = bm_hugging_face_read(&root, model, error);
+        json_decref(value);
+        return status;
+    }
     status = bm_json_read(&root, model_fields, BM_COUNT_OF(model_fields), &file, error);
     if (status == BM_OK)
         status = check_attention(&root, &file.model, error);

@@ -66,6 +66,8 @@ static json_t *kernel_json(struct bm_json_writer *writer, const struct bm_result
     bm_json_put(writer, object, "parameters", bm_results_parameters_json(writer, &row->kernel.parameters));
     bm_json_put_text(writer, object, "parameters_from", row->kernel.parameters_from);
     bm_json_put_text(writer, object, "pipe", row->kernel.pipe);
+    if (row->kernel.launches > 0)
+        bm_json_put_number(writer, object, "launches", row->kernel.launches);
     return object;
 }
 

@@ -135,6 +135,7 @@ static const struct bm_stream_field kernel_fields[] = {
     FIELD(PROSE, struct bm_saved_row, "variant", kernel.variant),
     FIELD(PROSE, struct bm_saved_row, "pipe", kernel.pipe),
     CUSTOM(struct bm_saved_row, "parameters", kernel.parameters, read_parameters),
+    FIELD(COUNT32, struct bm_saved_row, "launches", kernel.launches),
 };
 static const struct bm_stream_field time_fields[] = {
     FIELD(NUMBER, struct bm_saved_row, "median", time.median),

@@ -1,65 +1,86 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bm/model.h"
 #include "listing.h"
 #include "quantity.h"
 
 /* ---- models ---- */
 
+static json_t *known_count(double value) {
+    return value > 0 ? json_real(value) : json_null();
+}
+
 static json_t *model_json(const struct bm_model *model) {
-    json_t *aliases = json_array();
+    struct bm_model_size size;
+    json_t *aliases = json_array(), *active = json_object();
+    bm_model_size(model, &size);
     for (unsigned i = 0; i < model->alias_count; i++)
         json_array_append_new(aliases, bm_listing_text(model->aliases[i]));
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:f, s:f, s:I, s:I, s:I, s:b, s:o}", "id", model->id, "name",
-                     bm_listing_text(model->name), "family", bm_listing_text(model->family), "released",
-                     bm_listing_text(model->released), "aliases", aliases, "parameters", model->parameters,
-                     "active_parameters", model->active_parameters, "layers", (json_int_t)model->layers,
-                     "hidden", (json_int_t)model->hidden, "max_context", (json_int_t)model->max_context,
-                     "shapes_verified", model->shapes_verified, "source", bm_listing_text(model->source));
+    for (int i = 0; i < BM_ACTIVE_COUNT; i++)
+        json_object_set_new(active, bm_active_name((enum bm_active)i), json_real(size.active[i]));
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:f, s:o, s:o, s:o, s:s, s:f, s:I, s:I, s:I, s:b, s:o}", "id",
+                     model->id, "name", bm_listing_text(model->name), "family",
+                     bm_listing_text(model->family), "released", bm_listing_text(model->released), "aliases",
+                     aliases, "parameters", size.parameters, "published_parameters",
+                     known_count(model->parameters), "published_active_parameters",
+                     known_count(model->active_parameters), "active_parameters", active, "active_counts",
+                     bm_active_name(size.convention), "kv_bytes_per_token", 2 * size.kv_elements, "layers",
+                     (json_int_t)model->layers, "hidden", (json_int_t)model->hidden, "max_context",
+                     (json_int_t)model->max_context, "shapes_verified", model->shapes_verified, "source",
+                     bm_listing_text(model->source));
 }
 
 static void add_model(const struct bm_model *model, struct bm_table *table) {
     static const char *const attention[] = {
         [BM_ATTENTION_MHA] = "MHA", [BM_ATTENTION_GQA] = "GQA", [BM_ATTENTION_MLA] = "MLA"};
-    char parameters[BM_QUANTITY_SIZE], active[BM_QUANTITY_SIZE], layers[16], context[16];
+    static const char *const counts[] = {
+        [BM_ACTIVE_CORE] = "core", [BM_ACTIVE_HEAD] = "+head", [BM_ACTIVE_ALL] = "all"};
+    char parameters[BM_QUANTITY_SIZE], active[BM_QUANTITY_SIZE], kv[BM_QUANTITY_SIZE];
+    struct bm_model_size size;
     struct bm_text kind = {0};
-    bm_quantity_count(parameters, model->parameters);
-    bm_quantity_count(active, model->active_parameters);
-    snprintf(layers, sizeof layers, "%u", model->layers);
-    snprintf(context, sizeof context, "%u", model->max_context);
+    bm_model_size(model, &size);
+    bm_quantity_count(parameters, size.parameters);
+    bm_quantity_count(active, size.active[size.convention]);
+    bm_quantity_bytes(kv, 2 * size.kv_elements);
     bm_text_append(&kind, "%s%s", attention[model->attention], model->experts > 0 ? ", experts" : "");
     if (model->mamba_layers > 0)
         bm_text_append(&kind, ", Mamba-2");
-    const char *cells[] = {model->id, model->released, parameters, active, layers, context, kind.data};
+    const char *cells[] = {model->id, parameters, active, counts[size.convention], kv, kind.data};
     bm_table_add(table, cells);
     bm_text_fini(&kind);
 }
 
-enum bm_status bm_export_models(bool json, const struct bm_export_options *options, struct bm_text *text,
-                                struct bm_error *error) {
-    static const struct bm_column columns[] = {{"MODEL", BM_ALIGN_LEFT},   {"RELEASED", BM_ALIGN_LEFT},
-                                               {"PARAMS", BM_ALIGN_RIGHT}, {"ACTIVE", BM_ALIGN_RIGHT},
-                                               {"LAYERS", BM_ALIGN_RIGHT}, {"CONTEXT", BM_ALIGN_RIGHT},
-                                               {"KIND", BM_ALIGN_WRAP}};
-    struct bm_model *models;
+enum bm_status bm_export_model_list(const struct bm_model *models, size_t count, bool json,
+                                    const struct bm_export_options *options, struct bm_text *text,
+                                    struct bm_error *error) {
+    static const struct bm_column columns[] = {{"MODEL", BM_ALIGN_LEFT},     {"PARAMS", BM_ALIGN_RIGHT},
+                                               {"ACTIVE", BM_ALIGN_RIGHT},   {"COUNTS", BM_ALIGN_LEFT},
+                                               {"KV/TOKEN", BM_ALIGN_RIGHT}, {"KIND", BM_ALIGN_WRAP}};
     struct bm_table *table = NULL;
-    size_t count;
-    enum bm_status status = bm_model_list(&models, &count, error);
-    if (status != BM_OK)
-        return status;
+    enum bm_status status;
     if (json) {
         json_t *list = json_array();
         for (size_t i = 0; i < count; i++)
             json_array_append_new(list, model_json(&models[i]));
-        status = bm_listing_json(json_pack("{s:o}", "models", list), text, error);
-    } else {
-        status = bm_table_create(columns, BM_COUNT_OF(columns), options, &table, error);
-        for (size_t i = 0; status == BM_OK && i < count; i++)
-            add_model(&models[i], table);
-        if (status == BM_OK)
-            status = bm_table_render(table, text, error);
+        return bm_listing_json(json_pack("{s:o}", "models", list), text, error);
     }
+    status = bm_table_create(columns, BM_COUNT_OF(columns), options, &table, error);
+    for (size_t i = 0; status == BM_OK && i < count; i++)
+        add_model(&models[i], table);
+    if (status == BM_OK)
+        status = bm_table_render(table, text, error);
     bm_table_destroy(table);
+    return status;
+}
+
+enum bm_status bm_export_models(bool json, const struct bm_export_options *options, struct bm_text *text,
+                                struct bm_error *error) {
+    struct bm_model *models;
+    size_t count;
+    enum bm_status status = bm_model_list(&models, &count, error);
+    if (status == BM_OK)
+        status = bm_export_model_list(models, count, json, options, text, error);
     free(models);
     return status;
 }

@@ -216,7 +216,7 @@ static void add_ratio(struct group *group, const char *name, const char *bound,
 
 static void note_flags(struct group *group, const struct bm_compare_cell *cell, size_t column,
                        const char *name) {
-    char label[8], about[160];
+    char label[8], about[176];
     bm_column_label(column, label);
     snprintf(about, sizeof about, "%s %s", label, name);
     /* that a row has not converged is what its interval says */

@@ -15,8 +15,8 @@ static bool is_single(const struct bm_gate *gate) {
     return gate->row_count > 0;
 }
 
-static void add_row(const struct bm_gate_row *row, bool single, struct bm_table *table,
-                    struct bm_notes *notes) {
+static void add_row(const struct bm_gate *gate, const struct bm_gate_row *row, bool single,
+                    struct bm_table *table, struct bm_notes *notes) {
     char name[256], change[BM_QUANTITY_SIZE], interval[2 * BM_QUANTITY_SIZE], detectable[BM_QUANTITY_SIZE],
         runs[48];
     if (single)
@@ -26,7 +26,10 @@ static void add_row(const struct bm_gate_row *row, bool single, struct bm_table 
     bm_quantity_change(change, row->change);
     bm_quantity_change_interval(interval, row->low, row->high);
     bm_quantity_change(detectable, row->detectable);
-    snprintf(runs, sizeof runs, "%zu+%zu", row->old_runs, row->new_runs);
+    if (gate->is_ab) /* pairs */
+        snprintf(runs, sizeof runs, "%zu", row->new_runs);
+    else
+        snprintf(runs, sizeof runs, "%zu+%zu", row->old_runs, row->new_runs);
     const char *cells[] = {bm_verdict_name(row->verdict), change, interval, detectable, runs, name};
     if (bm_verdict_fails(row->verdict))
         bm_table_add_alarm(table, cells);
@@ -60,7 +63,7 @@ enum bm_status bm_export_gate_text(const struct bm_gate *gate, const struct bm_e
         append_line(text, options, line);
     }
     for (size_t i = 0; status == BM_OK && i < gate->row_count; i++)
-        add_row(&gate->rows[i], single, table, &notes);
+        add_row(gate, &gate->rows[i], single, table, &notes);
     if (status == BM_OK)
         status = bm_table_render(table, text, error);
     bm_table_destroy(table);

@@ -18,12 +18,11 @@ static enum bm_status plan_json(const struct bm_run_plan *plan, const struct bm_
         bm_case_key(&item->the_case, key);
         if (item->measured_as != i)
             bm_case_key(&plan->items[item->measured_as].the_case, shared);
-        json_array_append_new(cases, json_pack("{s:s, s:s, s:s, s:f, s:f, s:o}", "key", key, "device",
-                                               inventory->devices[item->device].id, "backend",
-                                               endpoint_of(inventory, item)->id, "flops",
-                                               item->the_case.workload->flops(&item->the_case), "bytes",
-                                               item->the_case.workload->bytes(&item->the_case), "measured_as",
-                                               bm_listing_text(shared)));
+        json_array_append_new(
+            cases, json_pack("{s:s, s:s, s:s, s:f, s:f, s:o}", "key", key, "device",
+                             inventory->devices[item->device].id, "backend", endpoint_of(inventory, item)->id,
+                             "flops", bm_run_item_flops(plan, i), "bytes", bm_run_item_bytes(plan, i),
+                             "measured_as", bm_listing_text(shared)));
     }
     return bm_listing_json(
         json_pack("{s:s, s:f, s:o}", "suite", plan->suite, "budget_s", plan->budget_s, "cases", cases), text,
@@ -47,8 +46,8 @@ enum bm_status bm_export_plan(const struct bm_run_plan *plan, const struct bm_in
         const struct bm_run_item *item = &plan->items[i];
         char key[BM_KEY_SIZE], flops[BM_QUANTITY_SIZE], bytes[BM_QUANTITY_SIZE];
         bm_case_key(&item->the_case, key);
-        bm_quantity_count(flops, item->the_case.workload->flops(&item->the_case));
-        bm_quantity_bytes(bytes, item->the_case.workload->bytes(&item->the_case));
+        bm_quantity_count(flops, bm_run_item_flops(plan, i));
+        bm_quantity_bytes(bytes, bm_run_item_bytes(plan, i));
         measured += item->measured_as == i;
         const char *cells[] = {inventory->devices[item->device].id, endpoint_of(inventory, item)->id, key,
                                flops, bytes};

@@ -51,7 +51,8 @@ static void add_attention(struct bm_pass *pass, uint64_t layers) {
     const struct bm_pass_heads heads = {model->heads, model->kv_heads, model->head_dim, model->head_dim};
     bool prefill = pass->request->phase == BM_PHASE_PREFILL;
     uint32_t length = prefill ? pass->request->tokens : pass->request->context;
-    bool banded = model->sliding_window > 0 && length > model->sliding_window;
+    uint64_t seen = prefill ? (uint64_t)length + pass->request->context : length;
+    bool banded = model->sliding_window > 0 && seen > model->sliding_window;
     uint64_t windowed = banded ? (layers + 1) / 2 : 0; /* the first layer is windowed, as in gpt-oss */
     bm_pass_attention(pass, "attn", layers - windowed, &heads, length, 0);
     bm_pass_attention(pass, "attn_window", windowed, &heads, prefill ? length : model->sliding_window,
@@ -189,6 +190,12 @@ static enum bm_status check_request(const struct bm_model *model, const struct b
         return bm_fail(error, BM_INVALID, "%s: --batch must be at least 1", model->id);
     switch (request->phase) {
     case BM_PHASE_PREFILL:
+        if (request->context > model->max_context)
+            return check_length(model, "--past", request->context, error);
+        if (request->context > 0 && request->tokens > model->max_context - request->context)
+            return bm_fail(error, BM_INVALID,
+                           "%s: --past %u and --tokens %u exceed the model's maximum context, %u", model->id,
+                           request->context, request->tokens, model->max_context);
         return check_length(model, "--tokens", request->tokens, error);
     case BM_PHASE_DECODE:
         return check_length(model, "--context", request->context, error);

@@ -199,14 +199,15 @@ void bm_pass_experts(struct bm_pass *pass, const char *name, uint64_t count, uin
 void bm_pass_attention(struct bm_pass *pass, const char *name, uint64_t count,
                        const struct bm_pass_heads *heads, uint32_t length, uint32_t window) {
     bool decode = pass->request->phase == BM_PHASE_DECODE;
+    const uint32_t past = decode ? 0 : pass->request->context;
     struct bm_op *op = add(pass, name, count);
     if (op == NULL)
         return;
-    check_elements(pass, name, (uint64_t)pass->request->batch * length,
+    check_elements(pass, name, (uint64_t)pass->request->batch * ((uint64_t)length + past),
                    (uint64_t)heads->heads * heads->head_dim);
     if (pass->status == BM_OK)
         set_case(pass, op, "attention", decode ? 1 : length);
-    op->the_case.context = decode ? length : 0;
+    op->the_case.context = decode ? length : past;
     op->the_case.heads = heads->heads;
     op->the_case.kv_heads = heads->kv_heads;
     op->the_case.head_dim = heads->head_dim;

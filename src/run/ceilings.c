@@ -40,6 +40,7 @@ static const struct meaning *meaning_of(const struct bm_results_row *row) {
         {"fma", "i8_matrix", "fma", "GOP/s"},
         {"fma", NULL, "fma", "GFLOP/s"},
         {"launch", "empty", "launch_latency", "us"},
+        {"launch", "wait", "wait_latency", "us"},
         {"transfer", "to_device", "transfer_to_device", "GB/s"},
         {"transfer", "from_device", "transfer_from_device", "GB/s"},
     };

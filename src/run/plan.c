@@ -22,10 +22,22 @@ static bool listed(const struct bm_names *names, const char *word) {
     return names->count == 0;
 }
 
-/* The option's workloads where there are some, else those that the suite's entry names, else all. */
+/* Whole passes are run where they are asked for by name. */
+static bool wants_sequence(const struct planner *planner) {
+    const struct bm_suite_entry *axes = planner->axes;
+    bool named = planner->options->workloads.count > 0 && listed(&planner->options->workloads, "layer");
+    for (unsigned i = 0; planner->options->workloads.count == 0 && i < axes->workload_count; i++)
+        named |= strcmp(axes->workloads[i], "layer") == 0;
+    return named;
+}
+
+/* The option's workloads where there are some, else those that the suite's entry names, else all; all too
+ * where a whole pass is asked for. */
 static bool selects_workload(const struct planner *planner, const char *workload) {
     const struct bm_suite_entry *axes = planner->axes;
     bool named = axes->workload_count == 0;
+    if (wants_sequence(planner))
+        return true;
     if (planner->options->workloads.count > 0)
         return listed(&planner->options->workloads, workload);
     for (unsigned i = 0; i < axes->workload_count; i++)
@@ -79,6 +91,27 @@ static bool is_planned(const struct planner *planner, const struct bm_model *mod
     return false;
 }
 
+/* After the ops that it is made of. */
+static enum bm_status add_sequence(struct planner *planner, const struct bm_model *model,
+                                   const struct bm_request *request, struct bm_error *error) {
+    struct bm_case the_case = {.workload = bm_workload_find("layer"),
+                               .op = "pass",
+                               .phase = request->phase,
+                               .dtype = request->dtype,
+                               .batch = request->batch,
+                               .tokens = request->tokens,
+                               .context = request->context,
+                               .kv = request->kv,
+                               .n = model->mamba_layers > 0 ? model->ffn_layers : model->layers,
+                               .hot = planner->options->hot};
+    size_t item;
+    bm_string_set(the_case.model, sizeof the_case.model, model->id);
+    enum bm_status status = add_item(planner, &the_case, false, &item, error);
+    if (status == BM_OK)
+        planner->plan->items[item].sequence = planner->plan->request_count;
+    return status;
+}
+
 static enum bm_status add_request(struct planner *planner, const struct bm_model *model,
                                   const struct bm_request *request, struct bm_error *error) {
     struct bm_run_plan *plan = planner->plan;
@@ -117,7 +150,7 @@ static enum bm_status add_request(struct planner *planner, const struct bm_model
         entry->use_count = plan->use_count - first_use;
         plan->request_count++;
     }
-    return status;
+    return status == BM_OK && wants_sequence(planner) ? add_sequence(planner, model, request, error) : status;
 }
 
 /* The numbers of an axis: the option's where given, else the suite's. */
@@ -160,8 +193,10 @@ static enum bm_status add_phase(struct planner *planner, const struct bm_suite_e
             : axis(&options->contexts, entry->contexts, entry->context_count, &length_count);
     bool suite_lengths = lengths == entry->tokens || lengths == entry->contexts;
     enum bm_status status = BM_OK;
+    const unsigned past_count = phase == BM_PHASE_PREFILL ? options->pasts.count : 0;
     for (unsigned b = 0; status == BM_OK && b < batch_count; b++)
-        for (unsigned l = 0; status == BM_OK && l < length_count; l++) {
+        for (unsigned i = 0; status == BM_OK && i < length_count * (past_count + 1); i++) {
+            const unsigned l = i / (past_count + 1), past = i % (past_count + 1);
             if (suite_lengths && lengths[l] > model->max_context) /* the suite was written for other models */
                 continue;
             struct bm_request request = {.phase = phase,
@@ -170,10 +205,12 @@ static enum bm_status add_phase(struct planner *planner, const struct bm_suite_e
                                          .tokens = 1,
                                          .routing =
                                              planner->options->zipf ? BM_ROUTING_ZIPF : BM_ROUTING_UNIFORM};
-            if (phase == BM_PHASE_PREFILL)
-                request.tokens = lengths[l];
-            else
+            if (phase == BM_PHASE_DECODE)
                 request.context = lengths[l];
+            else
+                request.tokens = lengths[l];
+            if (past > 0)
+                request.context = options->pasts.items[past - 1];
             for (unsigned k = 0; status == BM_OK && k < kv_count; k++) {
                 request.kv = kvs[k];
                 status = add_request(planner, model, &request, error);
@@ -210,6 +247,10 @@ static enum bm_status add_model(struct planner *planner, const struct bm_suite_e
     if (status != BM_OK)
         return bm_fail(error, status, "%s: $.entries[%u].models: %s", planner->suite, planner->entry,
                        wrong.message);
+    if (planner->options->counts.count > 0) {
+        const struct bm_model whole = model;
+        status = bm_model_shard(&whole, planner->options->counts.items[0], &model, error);
+    }
     for (size_t p = 0; status == BM_OK && p < BM_COUNT_OF(phases); p++) {
         bool in_entry = false;
         for (unsigned i = 0; i < entry->phase_count; i++)
@@ -402,6 +443,8 @@ static enum bm_status check_selectors(const struct bm_run_options *options,
         if (bm_dtype_find(options->dtypes.items[i]) == NULL)
             return bm_fail(error, BM_INVALID, "dtype '%s' is unknown: use %s", options->dtypes.items[i],
                            bm_dtype_names());
+    if (options->counts.count > 1)
+        return bm_fail(error, BM_INVALID, "--count: give one number of devices");
     for (size_t i = 0; i < options->kvs.count; i++)
         if (strcmp(options->kvs.items[i], "f16") != 0 && strcmp(options->kvs.items[i], "int8") != 0)
             return bm_fail(error, BM_INVALID, "kv '%s' is unknown: use f16 or int8", options->kvs.items[i]);

@@ -34,7 +34,7 @@ void bm_run_reserve_items(struct bm_run *run) {
         const struct bm_endpoint *endpoint = bm_run_endpoint(run, item);
         struct bm_run_state *state = &run->states[i];
         struct bm_session *session = *session_of(run, item);
-        if (item->measured_as != i)
+        if (item->measured_as != i || (item->sequence != 0 && session != NULL))
             continue;
         if (session == NULL)
             state->error = run->session_error[endpoint - run->inventory->endpoints];
@@ -104,7 +104,9 @@ enum bm_status bm_run_prepare_items(struct bm_run *run, struct bm_error *error) 
         struct bm_run_state *state = &run->states[i];
         if (bm_run_stop_requested(run))
             return bm_fail(error, BM_INTERRUPTED, "interrupted");
-        if (run->plan->items[i].measured_as == i && state->status == BM_ROW_OK)
+        if (run->plan->items[i].sequence != 0 && state->status == BM_ROW_OK)
+            bm_run_prepare_sequence(run, i);
+        else if (run->plan->items[i].measured_as == i && state->status == BM_ROW_OK)
             prepare_item(run, i);
         if (run->observer == NULL)
             continue;

@@ -61,6 +61,7 @@ static void describe_state(const struct bm_run_state *state, struct bm_results_r
         bm_string_set(row->kernel.pipe, sizeof row->kernel.pipe, state->info.pipe);
     row->kernel.parameters_from = state->info.parameters_from;
     row->kernel.parameters = *state->info.parameters;
+    row->kernel.launches = state->info.launches;
     if (state->info.threads != 0)
         row->threads = state->info.threads;
 }
@@ -127,8 +128,8 @@ static enum bm_status fill_row(struct bm_run *run, size_t i, struct bm_error *er
         .gbytes_per_s = unknown,
         .tokens_per_s = unknown,
         .threads = endpoint->is_gpu ? 0 : endpoint->compute_units,
-        .flops = item->the_case.workload->flops(&item->the_case),
-        .bytes = item->the_case.workload->bytes(&item->the_case),
+        .flops = bm_run_item_flops(run->plan, i),
+        .bytes = bm_run_item_bytes(run->plan, i),
     };
     bm_case_key(&item->the_case, row->key);
     bm_string_set(row->device, sizeof row->device, run->inventory->devices[item->device].id);

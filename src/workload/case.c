@@ -44,6 +44,8 @@ void bm_case_key(const struct bm_case *the_case, char key[BM_KEY_SIZE]) {
 bool bm_case_same_work(const struct bm_case *a, const struct bm_case *b) {
     if (a->workload != b->workload)
         return false;
+    if (a->workload->is_sequence && (strcmp(a->model, b->model) != 0 || a->phase != b->phase))
+        return false; /* its shape does not tell what it is made of */
     /* The op of a ceiling is the work itself, and its key does not tell its size. */
     if (a->workload->is_ceiling && (strcmp(a->op, b->op) != 0 || a->working_set != b->working_set ||
                                     a->n != b->n || a->k != b->k || a->hot != b->hot))

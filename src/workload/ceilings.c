@@ -81,6 +81,7 @@ size_t bm_ceiling_cases_sized(const struct bm_ceiling_sizes *sizes, bool inner, 
                               struct bm_case *cases, size_t capacity) {
     static const char *const pipes[] = {"f64_vector", "f16_vector", "i32_vector", "i8_dot"};
     static const char *const matrix_pipes[] = {"f16_matrix", "bf16_matrix", "i8_matrix"};
+    static const char *const launches[] = {"empty", "wait"};
     static const char *const transfers[] = {"to_device", "from_device"};
     const struct bm_case lanes = {.n = lanes_for(sizes)};
     struct list list = {.cases = cases, .capacity = capacity};
@@ -98,8 +99,8 @@ size_t bm_ceiling_cases_sized(const struct bm_ceiling_sizes *sizes, bool inner, 
         add(&list, &bm_workload_fma, pipes[i], lanes);
     for (size_t i = 0; (all || sizes->is_gpu) && i < BM_COUNT_OF(matrix_pipes); i++)
         add(&list, &bm_workload_fma, matrix_pipes[i], lanes);
-    if (all)
-        add(&list, &bm_workload_launch, "empty", (struct bm_case){0});
+    for (size_t i = 0; all && i < BM_COUNT_OF(launches); i++)
+        add(&list, &bm_workload_launch, launches[i], (struct bm_case){0});
     for (size_t i = 0; all && i < BM_COUNT_OF(transfers); i++)
         add(&list, &bm_workload_transfer, transfers[i], (struct bm_case){.working_set = sizes->cold_bytes});
     return list.count;

@@ -1,5 +1,6 @@
-/* Launch ceiling: what the shortest kernel takes, one launch after the other in a queue of many. It writes
- * one number, to show that it ran. B = 4; F = 0. */
+/* Launch ceilings: what the shortest kernel takes, one launch after the other in a queue of many (empty), and
+ * when the host waits for each (wait): the difference is a synchronisation. It writes one number, to show
+ * that it ran. B = 4; F = 0. */
 #include <string.h>
 
 #include "internal.h"
@@ -7,8 +8,8 @@
 static const double written = 16777213; /* exact in f32, and no poison */
 
 static enum bm_status validate(const struct bm_case *c, struct bm_error *error) {
-    if (strcmp(c->op, "empty") != 0)
-        return bm_fail(error, BM_INVALID, "launch has no op '%s', only empty", c->op);
+    if (strcmp(c->op, "empty") != 0 && strcmp(c->op, "wait") != 0)
+        return bm_fail(error, BM_INVALID, "launch has no op '%s', only empty and wait", c->op);
     return BM_OK;
 }
 
@@ -51,6 +52,7 @@ static enum bm_status plan_launch(const struct bm_case *c, const struct bm_targe
     struct bm_launch *launch = bm_plan_launch(plan, "launch", 1);
     bm_launch_tensor(launch, plan, 0);
     bm_launch_uint(launch, (uint64_t)written);
+    plan->waits = strcmp(c->op, "wait") == 0;
     return bm_plan_fits(plan, target, error);
 }
 

@@ -137,6 +137,7 @@ size_t cases_all(struct bm_case cases[CASES_MAX]) {
     }
     cases[count++] = case_ceiling("fma", "i32_vector", 0, 1000, 77);
     cases[count++] = case_ceiling("launch", "empty", 0, 0, 0);
+    cases[count++] = case_ceiling("launch", "wait", 0, 0, 0);
     cases[count++] = case_ceiling("transfer", "to_device", 4096, 0, 0);
     cases[count++] = case_ceiling("transfer", "from_device", 3 * 65536 + 8, 0, 0);
     cases[count++] = case_ceiling("transfer", "to_device", 100004, 0, 0);

@@ -137,6 +137,55 @@ Test(onednn, every_format_under_every_cap) {
     }
 }
 
+/* u8s8 and s8s8 are one contract: both pass, in vectors and matrices, and nothing else is taken. */
+Test(onednn, activations_of_either_sign) {
+    struct bm_cpu cpu;
+    bm_cpu_detect(&cpu);
+    if (!is_there() || !bm_cpu_has(&cpu, BM_ISA_VNNI))
+        cr_skip("no int8 products");
+    struct bm_endpoint endpoint = endpoint_of(&here, BM_ISA_ANY);
+    const struct bm_backend *backend = endpoint.backend;
+    struct bm_session *session = session_open(&endpoint, 1 << 20, 1, NULL);
+    struct bm_case cases[] = {matmul("int8", 1, 257, 129), matmul("int8", 33, 70, 1000)};
+    struct bm_parameters parameters = {0};
+    struct bm_error error = {0};
+    for (int c = 0; c < 4; c++) {
+        bm_parameters_set(&parameters, "UNSIGNED", c % 2);
+        cr_assert_eq(backend->reserve(session, &cases[c / 2], &parameters, &error), BM_OK, "%s",
+                     error.message);
+    }
+    for (int c = 0; c < 4; c++) {
+        struct bm_prepared *prepared;
+        struct bm_prepared_info info;
+        struct bm_verification verification;
+        bm_parameters_set(&parameters, "UNSIGNED", c % 2);
+        cr_assert_eq(backend->prepare(session, &cases[c / 2], &parameters, &prepared, &error), BM_OK, "%s",
+                     error.message);
+        backend->info(prepared, &info);
+        cr_expect_eq(bm_parameters_get(info.parameters, "UNSIGNED", -1), c % 2);
+        cr_expect_str_eq(info.parameters_from, "tuned");
+        cr_assert_eq(backend->verify(prepared, 7, &verification, &error), BM_OK, "%s", error.message);
+        cr_expect_eq(verification.status, BM_VERIFICATION_PASSED, "%s", verification.problem);
+        backend->discard(prepared);
+    }
+    bm_parameters_set(&parameters, "UNSIGNED", 2);
+    cr_expect_eq(backend->reserve(session, &cases[0], &parameters, &error), BM_INVALID);
+    cr_expect_not_null(strstr(error.message, "no kernel parameter UNSIGNED = 2 in int8"), "%s",
+                       error.message);
+    bm_parameters_set(&parameters, "UNSIGNED", 1);
+    cases[0].dtype = bm_dtype_find("f32");
+    cr_expect_eq(backend->reserve(session, &cases[0], &parameters, NULL), BM_INVALID);
+    const char *from;
+    cr_assert_eq(backend->known(session, &cases[1], &parameters, &from, NULL), BM_OK);
+    struct bm_prepared *prepared = session_prepare(&endpoint, session, &cases[1]);
+    struct bm_prepared_info info;
+    backend->info(prepared, &info);
+    cr_expect_eq(bm_parameters_get(info.parameters, "UNSIGNED", -1),
+                 bm_parameters_get(&parameters, "UNSIGNED", -2), "what is known is what runs");
+    backend->discard(prepared);
+    backend->close(session);
+}
+
 /* ---- threads ---- */
 
 static struct bm_case large(void) {
@@ -272,7 +321,7 @@ Test(onednn, cases_cross_the_socket_whole) {
 Test(quantise, follows_the_contract_whatever_the_instructions) {
     enum { ROWS = 5, K = 1003 };
     static float x[ROWS * K];
-    static int8_t q[ROWS * K];
+    static uint8_t q[ROWS * K];
     struct bm_cpu cpus[3] = {{0}};
     float scales[ROWS];
     struct bm_random random;
@@ -287,9 +336,10 @@ Test(quantise, follows_the_contract_whatever_the_instructions) {
         x[4 * K + j] = (float)((int)(j % 255) - 127) + (j > 500 ? 0.5f : 0);
     }
     x[4 * K] = 127;
-    for (size_t c = 0; c < 3; c++) {
+    for (size_t c = 0; c < 6; c++) {
+        const int offset = c < 3 ? 0 : BM_UNSIGNED_OFFSET;
         memset(q, 0x55, sizeof q);
-        bm_quantise_rows(&cpus[c], x, ROWS, K, q, scales);
+        bm_quantise_rows(&cpus[c % 3], x, ROWS, K, offset, q, scales);
         for (size_t r = 0; r < ROWS; r++) {
             float largest = 0;
             for (size_t j = 0; j < K; j++)
@@ -297,8 +347,9 @@ Test(quantise, follows_the_contract_whatever_the_instructions) {
             cr_expect_eq(scales[r], largest / 127);
             for (size_t j = 0; j < K; j++) {
                 const float expected = largest > 0 ? rintf(x[r * K + j] / (largest / 127)) : 0;
-                cr_assert_eq((float)q[r * K + j], expected, "cpu %zu, row %zu, %zu: %d, not %g", c, r, j,
-                             q[r * K + j], (double)expected);
+                const int got = offset > 0 ? q[r * K + j] - offset : (int8_t)q[r * K + j];
+                cr_assert_eq((float)got, expected, "cpu %zu, row %zu, %zu: %d, not %g", c, r, j, got,
+                             (double)expected);
             }
         }
     }
@@ -308,19 +359,42 @@ Test(quantise, brings_sums_back_in_place) {
     enum { ROWS = 3, N = 9001 };
     static int32_t sums[ROWS * N];
     static float columns[N], values[ROWS * N];
+    static int32_t corrections[N];
     const float rows[ROWS] = {0.5f, -2, 0};
     struct bm_cpu cpus[3] = {{0}};
     bm_cpu_detect(&cpus[1]);
     cpus[2] = cpus[1];
     bm_cpu_cap(&cpus[2], BM_ISA_AVX2);
-    for (size_t c = 0; c < 3; c++) {
+    for (size_t c = 0; c < 6; c++) {
+        for (size_t j = 0; j < N; j++)
+            corrections[j] = c < 3 ? 0 : (int32_t)(j * 31 % 997) - 400;
         for (size_t i = 0; i < ROWS * N; i++)
             sums[i] = (int32_t)(i * 7919 % 100003) - 50000;
         for (size_t j = 0; j < N; j++)
             columns[j] = 1.0f / (float)(j + 1);
         memcpy(values, sums, sizeof values);
-        bm_dequantise(&cpus[c], values, ROWS, N, rows, columns);
+        bm_dequantise(&cpus[c % 3], values, ROWS, N, c < 3 ? NULL : corrections, rows, columns);
         for (size_t i = 0; i < ROWS * N; i++)
-            cr_assert_eq(values[i], (float)sums[i] * (rows[i / N] * columns[i % N]), "%zu", i);
+            cr_assert_eq(values[i], (float)(sums[i] - corrections[i % N]) * (rows[i / N] * columns[i % N]),
+                         "%zu", i);
+    }
+}
+
+/* What unsigned activations add to a product is what the corrections take away. */
+Test(quantise, corrections_undo_the_offset) {
+    enum { N = 5, K = 301 };
+    int8_t weights[N * K];
+    int32_t corrections[N];
+    for (int i = 0; i < N * K; i++)
+        weights[i] = (int8_t)(i < K ? -128 : i * 89 % 256 - 128);
+    bm_column_corrections(weights, N, K, BM_UNSIGNED_OFFSET, corrections);
+    for (int n = 0; n < N; n++) {
+        int32_t as_signed = 0, as_unsigned = 0;
+        for (int j = 0; j < K; j++) {
+            const int q = j * 57 % 255 - 127;
+            as_signed += q * weights[n * K + j];
+            as_unsigned += (q + BM_UNSIGNED_OFFSET) * weights[n * K + j];
+        }
+        cr_expect_eq(as_unsigned - corrections[n], as_signed);
     }
 }

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from harness import TINY, ProgramTest, main
 
-NATIVE = {"BENCHMARK_BACKENDS": "native"}
-BOTH = {"BENCHMARK_BACKENDS": "native,opencl"}
+# A small cache, so that sets of memory that no cache holds are small too.
+SMALL = {"HWLOC_SYNTHETIC": f"package:1 numa:1 l3:1(size=1048576) core:{os.cpu_count()} pu:1", "HWLOC_THISSYSTEM": "1"}
+NATIVE = {"BENCHMARK_BACKENDS": "native", **SMALL}
+BOTH = {"BENCHMARK_BACKENDS": "native,opencl", **SMALL}
 
 
 class Native(ProgramTest):
@@ -50,6 +52,10 @@ class Native(ProgramTest):
         self.assertIn('"stream/-/-/read/-/-"', plan)
         if self.benchmark("devices", env=NATIVE).out.count(" 1 cores,") == 0:
             self.assertIn('"stream/-/-/read/-/-/threads1"', plan)
+
+    def test_instructions_are_listed(self):
+        line = next(line for line in self.benchmark("devices", env=NATIVE).out.splitlines() if "backend    native" in line)
+        self.assertTrue(line.endswith(", by " + (" ".join(tiers()) or "portable")), line)
 
     def test_unknown_backend(self):
         self.refused("run", *TINY, "--backend", "nativ", says="no backend matches 'nativ'", env=NATIVE)
@@ -114,7 +120,7 @@ class Caps(ProgramTest):
 
     @unittest.skipUnless("avx2" in tiers(), "no x86 CPU with AVX2")
     def test_a_backend_without_caps_is_left_out(self):
-        both = {"BENCHMARK_BACKENDS": "opencl,native"}
+        both = {"BENCHMARK_BACKENDS": "opencl,native", **SMALL}
         self.refused("run", *TINY, "--isa", "avx2", "--backend", "opencl", says=["under --isa", "native and onednn"], env=both)
 
     @unittest.skipUnless("avx2" in tiers(), "no x86 CPU with AVX2")
@@ -129,7 +135,7 @@ class Caps(ProgramTest):
 class Threads(ProgramTest):
     def threads(self, backend, *words):
         """{threads of the backend's rows}"""
-        _, document = self.run_tiny("--dtype", "f32", *words, env={"BENCHMARK_BACKENDS": f"native,{backend}"})
+        _, document = self.run_tiny("--dtype", "f32", *words, env={"BENCHMARK_BACKENDS": f"native,{backend}", **SMALL})
         return {row["threads"] for row in document["results"] if row["backend"].startswith(backend)}
 
     def test_every_backend_takes_as_many_as_it_is_told(self):
@@ -182,7 +188,7 @@ def children_of(parent):
     return pids
 
 
-ONEDNN = {"BENCHMARK_BACKENDS": "native,onednn"}
+ONEDNN = {"BENCHMARK_BACKENDS": "native,onednn", **SMALL}
 DTYPES = ("--dtype", "f32,bf16,f16,int8,int8af32")
 
 
@@ -199,7 +205,7 @@ class OneDnn(ProgramTest):
         for row in by_status["ok"]:
             self.assertIn(row["case"]["workload"], ("gemm", "gemv"))
             self.assertRegex(row["kernel"]["variant"], "brg|gemm|ref")
-            self.assertEqual(row["kernel"]["parameters"], {})
+            self.assertEqual(set(row["kernel"]["parameters"]), {"UNSIGNED"} if row["case"]["dtype"] == "int8" else set())
         for row in by_status["skipped"]:
             self.assertRegex(row["reason"], "oneDNN|onednn")
         self.assertEqual({row["status"] for row in rows if row["case"]["workload"] == "attention"}, {"skipped"})

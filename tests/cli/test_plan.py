@@ -90,6 +90,26 @@ class Plan(PlanTest):
         self.assertEqual(json.loads(self.benchmark("verify", "--dry-run", *TINY, "--format", "json").out)["cases"], self.plan())
 
 
+    def test_a_prompt_in_chunks(self):
+        """A later chunk attends over the earlier ones; all else is the same work."""
+        keys = self.keys("--phase", "prefill", "--dtype", "f16", "--past", "16,32")
+        self.assertEqual([key for key in keys if "attention" in key], [
+            f"attention/tiny/prefill/attn/f16/b1h2kv1d16t16{past}" for past in ("", "c16", "c32")])
+        self.assertEqual(len(keys), len(OPS) + 2)
+        self.refused("run", "--dry-run", *TINY, "--past", "49", says=("--past 49 and --tokens 16", "maximum context, 64"))
+        self.refused("run", "--dry-run", *TINY, "--past", "65", says="--past must be from 1 to")
+        self.assertEqual(self.keys("--phase", "decode", "--past", "16"), self.keys("--phase", "decode"))
+
+    def test_a_share_of_a_model(self):
+        keys = self.keys("--phase", "decode", "--dtype", "f16", "--model", "llama2-7b", "--context", "1024", "--count", "4")
+        self.assertIn("gemv/llama2-7b-tp4/decode/qkv/f16/m1n3072k4096", keys)
+        self.assertIn("gemv/llama2-7b-tp4/decode/attn_out/f16/m1n4096k1024", keys)
+        self.assertIn("gemv/llama2-7b-tp4/decode/ffn_down/f16/m1n4096k2752", keys)
+        self.assertIn("attention/llama2-7b-tp4/decode/attn/f16/b1h8kv8d128c1024/kvf16", keys)
+        self.refused("run", "--dry-run", *TINY, "--count", "3", says="tiny: heads, 2, do not divide among --count 3")
+        self.refused("run", "--dry-run", *TINY, "--count", "1,2", says="--count: give one number of devices")
+
+
 class Selectors(PlanTest):
     def parts(self, index, *words, **options):
         return {key.split("/")[index] for key in self.keys(*words, **options)}
@@ -103,6 +123,13 @@ class Selectors(PlanTest):
         self.assertEqual(self.parts(4), {"f32", "f16"})
         self.assertEqual(self.parts(4, "--dtype", "f16"), {"f16"})
         self.assertEqual(self.keys("--dtype", "f16,f16"), self.keys("--dtype", "f16"))
+
+    def test_kv(self):
+        def caches(*words):
+            return {key.rsplit("/", 1)[1] for key in self.keys("--phase", "decode", "--workload", "attention", "--dtype", "f16", *words)}
+        self.assertEqual(caches(), {"kvf16"})
+        self.assertEqual(caches("--kv", "int8"), {"kvint8"})
+        self.assertEqual(caches("--kv", "f16,int8"), {"kvf16", "kvint8"})
 
     def test_workload(self):
         self.assertEqual(self.parts(0, "--workload", "attention"), {"attention"})
@@ -194,6 +221,25 @@ class Listings(ProgramTest):
             for name in model["id"], *model["aliases"]:
                 self.benchmark("run", "--dry-run", *TINY, "--model", name)
 
+    def test_models_by_name_and_by_file(self):
+        (self.folder / "Some-Llama").mkdir(exist_ok=True)
+        config = {"architectures": ["LlamaForCausalLM"], "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2,
+                  "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 100, "max_position_embeddings": 256}
+        path = self.write("Some-Llama/config.json", config)
+        models = json.loads(self.benchmark("models", "deepseek-r1", "./tiny.json", path, "--format", "json").out)["models"]
+        self.assertEqual([model["id"] for model in models], ["deepseek-v3", "tiny", "some-llama"])
+        # by hand: 2 layers of 64 x (64 + 2 x 32) + 64 x 64 + 3 x 64 x 128, 5 norms, embedding and head
+        self.assertEqual(models[2]["parameters"], 2 * (64 * 128 + 64 * 64 + 3 * 64 * 128) + 5 * 64 + 2 * 100 * 64)
+        self.assertEqual(models[2]["kv_bytes_per_token"], 2 * 2 * 2 * 2 * 16)
+        self.assertIsNone(models[2]["published_parameters"])
+        self.assertIn("qkv/f32/m16n128k64", self.benchmark("run", "--dry-run", *TINY, "--model", path).out)
+        for key, value, says in (("num_hidden_layers", 0, "$.num_hidden_layers: must be a whole number from 1 to 1000 (is 0)"),
+                                 ("num_key_value_heads", 3, "must divide"), ("hidden_size", 2**63 - 1, "to 1048576"),
+                                 ("architectures", ["BertModel"], "'BertModel' is none of the families that are understood: llama")):
+            self.write("Some-Llama/config.json", {**config, key: value})
+            for words in ("models", path), ("run", "--dry-run", "--model", path):
+                self.refused(*words, says=("Some-Llama/config.json: $.", says))
+
     def test_suites(self):
         suites, _ = self.listing("suites")
         self.assertEqual([suite["name"] for suite in suites], ["gate", "quick", "standard", "full"])
@@ -208,7 +254,7 @@ class Listings(ProgramTest):
         kinds = {workload["name"]: workload["kind"] for workload in workloads}
         ceilings = {"stream", "cache", "fma", "launch", "transfer"}
         operations = {"gemm", "gemv", "grouped_gemm", "attention", "rmsnorm", "layernorm", "swiglu", "gelu", "residual", "rope",
-                      "softmax", "topk", "embedding", "kv_write", "mla", "mamba_conv", "mamba_scan"}
+                      "softmax", "topk", "embedding", "kv_write", "mla", "mamba_conv", "mamba_scan", "layer"}
         self.assertEqual(kinds, {**dict.fromkeys(ceilings, "ceiling"), **dict.fromkeys(operations, "operation")})
 
     def test_devices(self):

@@ -139,6 +139,31 @@ class Output(ProgramTest):
 class Layer(ProgramTest):
     """Every op of a decoder layer, for a mixture of experts with grouped routing."""
 
+    def test_a_whole_pass_as_one_sequence(self):
+        """Its launches and work are those of its ops, which are rows of the same run; equal passes share nothing."""
+        _, document = self.run_tiny("--workload", "layer", "--dtype", "f16", "--backend", "opencl")
+        rows = {row["key"]: row for row in document["results"]}
+        for phase, key in (("prefill", "layer/tiny/prefill/pass/f16/b1t16l2"), ("decode", "layer/tiny/decode/pass/f16/b1t1c32l2")):
+            whole = rows[key]
+            self.assertEqual((whole["status"], whole["verification"]["status"], whole["kernel"]["variant"]), ("ok", "passed", "sequence"))
+            summary, = (item for device in document["devices"] for item in device["summary"] if item["phase"] == phase)
+            self.assertEqual(summary["missing"], [])
+            uses = [(rows[use["key"]], use["count"]) for use in summary["rows"]]
+            parts = [(rows[row["measured_as"]] if row["measured_as"] else row, times) for row, times in uses]
+            self.assertEqual(whole["kernel"]["launches"], sum(times * row["kernel"]["launches"] for row, times in parts))
+            for work in "flops", "bytes":
+                self.assertAlmostEqual(whole[work], sum(times * row[work] for row, times in parts))
+            self.assertEqual(whole["verification"]["checked"], sum(row["verification"]["checked"] for row, _ in parts))
+        self.assertEqual(len(document["devices"][0]["summary"]), 2)
+
+    def test_a_whole_pass_needs_all_of_its_parts(self):
+        """What a backend cannot run leaves a hole in the pass."""
+        _, document = self.run_tiny("--workload", "layer", "--dtype", "f16", "--phase", "decode", "--backend", "opencl",
+                                    "--model", "./tiny.json", "--kv", "int8")
+        whole, = (row for row in document["results"] if row["case"]["workload"] == "layer")
+        self.assertEqual(whole["status"], "skipped")
+        self.assertIn("kv_write", whole["reason"])
+
     def test_a_whole_layer(self):
         experts = {"experts": 16, "experts_per_token": 4, "shared_experts": 1, "intermediate": 48, "dense_layers": 1,
                    "groups": 4, "groups_used": 2}

@@ -2,7 +2,7 @@
 
 from harness import ProgramTest, main
 
-READERS = ("compare", "check")  # of results files
+READERS = ("compare", "check", "ab")  # of results files
 OTHERS = ("run", "verify", "tune", "devices", "models", "workloads", "suites")
 COMMANDS = OTHERS + READERS
 DRY = ("run", "--dry-run", "--suite", "quick")
@@ -45,6 +45,7 @@ class Commands(ProgramTest):
 
     def test_unknown_commands(self):
         self.refused("verfy", says=("'verfy'", "did you mean `benchmark verify`?"))
+        self.refused("rnu", says=("'rnu'", "did you mean `benchmark run`?"))
         self.refused("device", says=("'device'", "did you mean `benchmark devices`?"))
         self.refused("dance", says=("'dance'", "benchmark help"))
         self.refused("", says=("unknown command ''", "benchmark help"))
@@ -55,7 +56,9 @@ class Commands(ProgramTest):
         self.refused("--version", "please", says="'please'")
         self.refused("help", "run", "please", says="'please'")
         for command in OTHERS:
-            self.refused(command, "please", says=(f"{command}: unknown argument 'please'", f"benchmark help {command}"))
+            if command != "models": # takes names
+                self.refused(command, "please", says=(f"{command}: unknown argument 'please'", f"benchmark help {command}"))
+        self.refused("models", "please", says="unknown model 'please'")
 
     def test_a_message_is_one_line_whatever_a_name_holds(self):
         self.refused("run\nnow\x1b[31m", says="'run?now?[31m'")

@@ -60,6 +60,12 @@ Test(listings, models) {
     for (size_t i = 0; i < count; i++)
         cr_expect(has_line(models[i].id), "%s", models[i].id);
     cr_expect_not_null(strstr(text.data, "MLA, experts"));
+    cr_expect_not_null(strstr(text.data, "deepseek-v3                   671 G  36.6 G  +head"), "%s",
+                       text.data);
+    cr_expect_not_null(strstr(text.data, "llama2-7b                    6.74 G  6.74 G  all      512 KiB"),
+                       "%s", text.data);
+    write_listing(bm_export_models, false, 80);
+    cr_expect_leq(longest_line(text.data), 80, "%s", text.data);
     write_listing(bm_export_models, true, 80);
     json_t *list = parse("models", &root);
     cr_assert_eq(json_array_size(list), count);
@@ -68,7 +74,11 @@ Test(listings, models) {
         cr_expect_str_eq(text_at(model, "id"), models[i].id);
         cr_expect_str_eq(text_at(model, "name"), models[i].name);
         cr_expect_eq(json_integer_value(json_object_get(model, "layers")), models[i].layers);
-        cr_expect_eq(json_real_value(json_object_get(model, "parameters")), models[i].parameters);
+        cr_expect_eq(json_real_value(json_object_get(model, "published_parameters")), models[i].parameters);
+        cr_expect_float_eq(json_real_value(json_object_get(model, "parameters")) / models[i].parameters, 1.0,
+                           0.02);
+        cr_expect_eq(json_object_size(json_object_get(model, "active_parameters")), 3);
+        cr_expect_gt(json_real_value(json_object_get(model, "kv_bytes_per_token")), 0);
         cr_expect_eq(json_is_true(json_object_get(model, "shapes_verified")), models[i].shapes_verified);
         cr_expect_eq(json_array_size(json_object_get(model, "aliases")), models[i].alias_count);
     }

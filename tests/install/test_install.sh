@@ -22,7 +22,7 @@ share=$place/share/benchmark
 for kind in bench kernels; do
     diff -r "$source/$kind" "$share/$kind" >&2 || fail "$kind was not installed as it is"
 done
-for schema in schema comparison.schema gate.schema; do
+for schema in schema comparison.schema gate.schema estimate.schema; do
     cmp "$source/results/$schema.json" "$share/results/$schema.json"
 done
 [ -s "$place/share/man/man1/benchmark.1" ] || fail "no man page"

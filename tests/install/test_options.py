@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-COMMANDS = "run compare check devices verify tune models workloads suites".split()
+COMMANDS = "run compare check ab estimate devices verify tune models workloads suites".split()
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]")
 EVERYWHERE = {"--help", "--version"}
 

@@ -171,6 +171,36 @@ Test(ops, gelu_has_no_gate_and_learned_positions_no_rope) {
     cr_expect_null(find("rope"));
 }
 
+/* A later chunk of a prompt attends over the earlier ones; nothing else knows of them. */
+Test(ops, a_chunk_of_a_prompt) {
+    struct bm_request request = {
+        .phase = BM_PHASE_PREFILL, .dtype = bm_dtype_find("f16"), .batch = 1, .tokens = 512, .context = 1024};
+    struct bm_op whole[BM_MAX_OPS];
+    struct bm_error error = {0};
+    list("llama2-7b", BM_PHASE_PREFILL, "f16", 1, 512);
+    const size_t ops_before = count;
+    memcpy(whole, ops, sizeof ops);
+    cr_assert_eq(bm_model_ops(&model, &request, ops, &count, &error), BM_OK, "%s", error.message);
+    cr_assert_eq(count, ops_before);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(ops[i].name, "attn") == 0)
+            expect_attention("attn", 32, 512, 1024);
+        else
+            cr_expect(bm_case_same_work(&ops[i].the_case, &whole[i].the_case), "%s", ops[i].name);
+    request.context = 4096 - 511; /* one too many */
+    cr_expect_eq(bm_model_ops(&model, &request, ops, &count, &error), BM_INVALID);
+    cr_expect_not_null(strstr(error.message, "--past 3585 and --tokens 512 exceed"), "%s", error.message);
+    request.context = UINT32_MAX;
+    cr_expect_eq(bm_model_ops(&model, &request, ops, &count, NULL), BM_INVALID);
+    cr_assert_eq(bm_model_load("gpt-oss-20b", &model, NULL), BM_OK);
+    request.tokens = 64;
+    request.context = 100; /* past the window, though the chunk is not */
+    cr_assert_eq(bm_model_ops(&model, &request, ops, &count, NULL), BM_OK);
+    cr_assert_not_null(find("attn_window"));
+    cr_expect_eq(find("attn_window")->the_case.window, 128);
+    cr_expect_eq(find("attn_window")->the_case.context, 100);
+}
+
 /* ---- the other kinds ---- */
 
 Test(ops, attention_may_be_wider_than_the_hidden_state) {

@@ -1,41 +1,47 @@
-"""What the comparisons of kernels with ceilings share: running the program, and a table of medians beside targets."""
+"""What the scripts in the folders beside this share: rows of `benchmark run`, and medians of their shares beside targets."""
 import json
 import math
 import statistics
 import subprocess
 
 
-def measure(program, options, budget, path, cwd=None):
-    """The rows of a run that were measured themselves."""
-    subprocess.run([program, "run", "--device", "cpu0", "--backend", "opencl", "--quiet", "--budget", str(budget), "--output", str(path),
-                    *options], check=True, stdout=subprocess.DEVNULL, cwd=cwd)
-    return [row for row in json.loads(path.read_text())["results"] if not row["measured_as"] and row["case"]["model"]]
+def run(program, options, path, folder=None):
+    """The results of one run of the CPU through OpenCL."""
+    subprocess.run([program, "run", "--device", "cpu0", "--backend", "opencl", "--quiet", "--output", str(path), *options], check=True,
+                   cwd=folder, stdout=subprocess.DEVNULL)
+    return json.loads(path.read_text())
+
+
+def rows_of(document, workloads):
+    """Those that were measured themselves."""
+    return [row for row in document["results"] if row["case"]["workload"] in workloads and not row["measured_as"]]
 
 
 class Shares:
-    """Shares by group and row over runs, and rows that have none."""
+    """Rows of several runs in groups, such as (question, dtype)."""
 
     def __init__(self):
-        self.shares, self.targets, self.not_ok = {}, {}, []
+        self.rows, self.targets, self.not_ok = {}, {}, []
 
-    def add(self, run, row, group, key, target, each=None):
+    def add(self, number, row, group, key, target, each=None):
+        """`key`: of the row's utilization. `target`: of the group's geometric mean; `each`: of each row, or None. False: the row has none."""
         if row["status"] != "ok" or row["utilization"] is None:
-            self.not_ok.append(f"run {run + 1}: {row['key']}: {row['status']} {row['reason'] or ''}")
+            self.not_ok.append(f"run {number + 1}: {row['key']}: {row['status']} {row['reason'] or ''}")
             return False
         self.targets[group] = target, each
-        self.shares.setdefault(group, {}).setdefault(row["key"], []).append(row["utilization"][key])
+        self.rows.setdefault(group, {}).setdefault(row["key"], []).append(row["utilization"][key])
         return True
 
-    def report(self):
-        """Prints the table; whether anything misses."""
+    def print(self):
+        """The table of medians over the runs. True: a target was missed."""
         missed = bool(self.not_ok)
         print(*self.not_ok, sep="\n")
-        print(f"{'':32} {'dtype':9} {'geomean':>7} {'least':>6}  target")
-        for group, rows in self.shares.items():
+        print(f"{'':24} {'dtype':9} {'geomean':>7} {'least':>6}  target")
+        for group, rows in self.rows.items():
             medians = [statistics.median(values) for values in rows.values()]
             mean = math.exp(statistics.fmean(map(math.log, medians)))
-            wanted, each = self.targets[group]
-            miss = mean < wanted or (each is not None and min(medians) < each)
+            target, each = self.targets[group]
+            miss = mean < target or (each is not None and min(medians) < each)
             missed |= miss
-            print(f"{group[0]:32} {group[1]:9} {mean:7.3f} {min(medians):6.3f}  {wanted}{' MISSED' if miss else ''}")
+            print(f"{group[0]:24} {group[1]:9} {mean:7.3f} {min(medians):6.3f}  {target}{' MISSED' if miss else ''}")
         return missed

@@ -31,6 +31,7 @@ Test(ceilings, every_op_is_a_resource) {
         {"fma", "i8_matrix", "fma", "i8_matrix", "GOP/s"},
         {"fma", "bf16_dot", "fma", "bf16_dot", "GFLOP/s"},
         {"launch", "empty", "launch_latency", "", "us"},
+        {"launch", "wait", "wait_latency", "", "us"},
         {"transfer", "to_device", "transfer_to_device", "", "GB/s"},
         {"transfer", "from_device", "transfer_from_device", "", "GB/s"},
     };

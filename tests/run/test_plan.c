@@ -271,6 +271,31 @@ Test(plan, cases_are_selected) {
     cr_expect(gemv > 0 && gemm > 0, "one sequence is a vector, four are a matrix");
 }
 
+/* A decode step may have other KV caches than its format's; a prefill is planned once. */
+Test(plan, caches_are_an_axis_of_decode) {
+    select_one_endpoint();
+    options.models = NAMES("llama2-7b");
+    options.workloads = NAMES("attention");
+    options.phases = NAMES("prefill", "decode");
+    options.dtypes = NAMES("f32", "f16");
+    options.kvs = NAMES("int8", "f16");
+    options.tokens = options.contexts = (struct bm_run_numbers){.items = {64}, .count = 1};
+    create();
+    unsigned caches[2][2] = {{0}}, prefills = 0; /* f32 or f16, by int8 or f16 */
+    for (size_t i = 0; i < plan.item_count; i++) {
+        const struct bm_case *the_case = &plan.items[i].the_case;
+        if (plan.items[i].is_ceiling)
+            continue;
+        prefills += the_case->phase == BM_PHASE_PREFILL;
+        if (the_case->phase == BM_PHASE_DECODE)
+            caches[strcmp(the_case->dtype->name, "f16") == 0][bm_case_kv(the_case) == BM_ELEMENT_F16]++;
+    }
+    cr_expect_eq(prefills, 2);
+    for (size_t i = 0; i < 4; i++)
+        cr_expect_eq(caches[i / 2][i % 2], 1, "%zu: %u", i, caches[i / 2][i % 2]);
+    cr_expect_eq(plan.request_count, 2 + 4);
+}
+
 Test(plan, workloads_are_selected_and_the_rest_is_missing) {
     select_one_endpoint();
     options.dtypes = NAMES("f32");
@@ -441,7 +466,7 @@ Test(plan, ceilings_of_the_caches_that_there_are) {
     cr_expect_eq(count_op(0, "l1_read", &set), 2, "a suite that asks for all");
     cr_expect_eq(count_op(0, "f64_vector", &set), 2);
     cr_expect_eq(count_op(0, "from_device", &set), 2);
-    cr_expect_eq(count(0, 0, true), 18);
+    cr_expect_eq(count(0, 0, true), 19);
     close_topology();
     open_topology("package:1 l2:1(size=2097152) l1d:2(size=32768) core:1 pu:1");
     create();
@@ -502,6 +527,9 @@ Test(plan, wrong_selectors_are_named) {
     options = good;
     options.dtypes = NAMES("f64");
     expect_error(BM_INVALID, "'f64'");
+    options = good;
+    options.kvs = NAMES("int4");
+    expect_error(BM_INVALID, "kv 'int4' is unknown: use f16 or int8");
     options = good;
     options.models = NAMES("llama2-8b");
     expect_error(BM_NOT_FOUND, "llama2-8b");

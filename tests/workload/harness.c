@@ -312,10 +312,11 @@ static bool is_filled(const unsigned char *bytes, size_t count) {
 }
 
 /* outputs: of each of the plan's, in their order. */
-static enum bm_status compare(const struct bm_case *c, const struct bm_plan *plan, const struct buffers *b,
-                              const void *const *outputs, const enum bm_element *elements,
-                              struct harness_result *result, struct bm_error *error) {
-    const double tolerance = c->workload->tolerance(c);
+static enum bm_status compare(const struct harness *h, const struct bm_case *c, const struct bm_plan *plan,
+                              const struct buffers *b, const void *const *outputs,
+                              const enum bm_element *elements, struct harness_result *result,
+                              struct bm_error *error) {
+    const double tolerance = c->workload->tolerance(c) * (h->tolerance_factor > 0 ? h->tolerance_factor : 1);
     const uint64_t count = c->workload->check_count(c, plan);
     const uint64_t before = bm_clock_now(&bm_clock_monotonic);
     struct bm_check check;
@@ -397,7 +398,7 @@ enum bm_status harness_run(struct harness *h, const struct bm_case *c, const str
         }
     }
     if (!status)
-        status = compare(c, plan, &b, outputs, elements, result, error);
+        status = compare(h, c, plan, &b, outputs, elements, result, error);
 out:
     for (unsigned t = 0; t < BM_COUNT_OF(written); t++)
         free(written[t]);

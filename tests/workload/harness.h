@@ -14,6 +14,7 @@ struct harness {
     struct bm_target target; /* of the device; tests may change is_gpu to have a GPU's parameters */
     struct bm_values values[BM_ELEMENT_COUNT]; /* of the formats used so far */
     cl_program program;                        /* the last one, kept for plans with the same options */
+    double tolerance_factor;                   /* of inputs that are larger than the tolerance is for; 0: 1 */
     char options[1024];
     char *source;
 };

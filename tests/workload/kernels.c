@@ -209,7 +209,7 @@ static struct bm_case attention_case(const struct bm_dtype *dtype, const struct 
 static void run_attention(bool small) {
     static const struct tuning tunings[] = {
         {false, false, ""},
-        {true, false, "VEC=4 QUERY_TILE=12 KEY_TILE=16 ROW_TILE=4 DECODE_KEY_TILE=16 PREFETCH=512"},
+        {true, false, "VEC=4 QUERY_TILE=12 KEY_TILE=16 ROW_TILE=4 DECODE_KEY_TILE=16 PREFETCH=0"},
         {false, false,
          "QUERY_TILE=5 KEY_TILE=8 COLUMN_TILE=1 DECODE_ROWS=3 DECODE_KEY_TILE=32 VEC=8 ROW_TILE=3"},
         {false, false,
@@ -274,7 +274,7 @@ static void run_attention(bool small) {
                 continue;
             const struct heads *table = small ? tiny : shapes;
             for (size_t s = 0; s < (small ? BM_COUNT_OF(tiny) : BM_COUNT_OF(shapes)); s++) {
-                if (!small && t > 0 && (s + t + d) % 3) /* each is a compilation: take turns */
+                if (!small && (t > 0 || d > 1) && (s + t + d) % 4) /* each is a compilation: take turns */
                     continue;
                 const struct bm_case c = attention_case(bm_dtype_get(d), &table[s]);
                 trial_run(&c, &tunings[t], NULL);
@@ -289,6 +289,7 @@ static void run_attention_extremes(bool small) {
     static const struct heads large[] = {{BM_PHASE_PREFILL, 1, 4, 2, 64, 64, 40, 30, 0, 0},
                                          {BM_PHASE_PREFILL, 1, 4, 4, 64, 64, 70, 0, 16, 0},
                                          {BM_PHASE_DECODE, 1, 8, 2, 64, 64, 1, 300, 0, 0}};
+    trial_harness.tolerance_factor = 1000; /* a score of 10^4 errs by 10^-3, and so does a weight */
     for (size_t d = 0; !small && d < 2; d++) {
         const enum bm_element element = bm_dtype_get(d)->activation;
         struct bm_values *values = &trial_harness.values[element];
@@ -306,6 +307,7 @@ static void run_attention_extremes(bool small) {
             }
         bm_values_fini(values);
     }
+    trial_harness.tolerance_factor = 1;
     /* One head of 40 tokens; values begin behind as many keys (harness.c: at 3328). The last token alone sees
      * the last key, and the first eight the first. */
     enum { SIZE = 64, TOKENS = 40, VALUES = 3328 };
@@ -413,12 +415,12 @@ static void run_faults(bool small) {
         trial_run(&c, &plain, &(struct harness_fault){true, 2, 0, 1, 64});
         /* a scale of a key and of a value, in both phases; the first key that a window still holds */
         c.kv = BM_KV_INT8;
-        trial_run(&c, &plain, &(struct harness_fault){true, 4, 41, 1, 1});
-        trial_run(&c, &plain, &(struct harness_fault){true, 5, 41, 1, 1});
+        trial_run(&c, &plain, &(struct harness_fault){true, 4, 40, 1, 20});
+        trial_run(&c, &plain, &(struct harness_fault){true, 5, 40, 1, 20});
         c.phase = BM_PHASE_DECODE;
         c.context = 300;
-        trial_run(&c, &plain, &(struct harness_fault){true, 4, 599, 1, 1});
-        trial_run(&c, &plain, &(struct harness_fault){true, 5, 599, 1, 1});
+        trial_run(&c, &plain, &(struct harness_fault){true, 4, 580, 1, 20});
+        trial_run(&c, &plain, &(struct harness_fault){true, 5, 580, 1, 20});
         c.kv = BM_KV_DTYPE;
         c.phase = BM_PHASE_PREFILL;
         c.tokens = 1;

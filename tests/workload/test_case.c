@@ -212,7 +212,7 @@ Test(tables, find_what_they_list) {
     size_t count = 0;
     for (; bm_workload_get(count); count++)
         cr_assert_eq(bm_workload_find(bm_workload_get(count)->name), bm_workload_get(count));
-    cr_assert_eq(count, 22);
+    cr_assert_eq(count, 23);
     cr_assert_null(bm_workload_find("gem"));
     for (count = 0; bm_dtype_get(count); count++) {
         cr_assert_eq(bm_dtype_find(bm_dtype_get(count)->name), bm_dtype_get(count));

@@ -76,14 +76,14 @@ Test(list, holds_what_is_asked_for) {
     expect_ops(cases, list(&epyc, true, false, cases), "read copy llc_read l2_read l1_read f32_vector");
     expect_ops(cases, list(&epyc, false, true, cases),
                "read copy write triad llc_read l2_read l1_read f32_vector f64_vector f16_vector i32_vector "
-               "i8_dot f16_matrix bf16_matrix i8_matrix empty to_device from_device");
+               "i8_dot f16_matrix bf16_matrix i8_matrix empty wait to_device from_device");
     struct bm_ceiling_sizes of_gpu = epyc;
     of_gpu.is_gpu = true;
     expect_ops(cases, list(&of_gpu, false, false, cases),
                "read copy llc_read f32_vector f16_matrix bf16_matrix i8_matrix");
     struct bm_ceiling_sizes unknown = {.cold_bytes = 1 << 20};
     expect_ops(cases, list(&unknown, true, false, cases), "read copy f32_vector");
-    cr_expect_eq(bm_ceiling_cases_sized(&epyc, true, true, cases, 2), 18, "how many there are");
+    cr_expect_eq(bm_ceiling_cases_sized(&epyc, true, true, cases, 2), 19, "how many there are");
 }
 
 Test(list, sizes_follow_the_device) {

@@ -90,7 +90,9 @@ static void describe(struct bm_endpoint *endpoint) {
     struct bm_worker worker;
     struct bm_worker_library library;
     struct bm_error error = {0};
-    if (start(endpoint, &options, &worker, &library, &error) == BM_OK) {
+    if (!BM_HAS_ONEDNN) {
+        bm_fail(&error, BM_NOT_FOUND, "built without oneDNN: install libdnnl-dev, configure anew");
+    } else if (start(endpoint, &options, &worker, &library, &error) == BM_OK) {
         endpoint->usable = true;
         bm_string_set(endpoint->driver, sizeof endpoint->driver, library.version);
         bm_string_set(endpoint->version, sizeof endpoint->version, library.isa);
@@ -98,9 +100,7 @@ static void describe(struct bm_endpoint *endpoint) {
         return;
     }
     bm_string_set(endpoint->driver, sizeof endpoint->driver, "unknown");
-    bm_string_set(endpoint->unusable_reason, sizeof endpoint->unusable_reason,
-                  BM_HAS_ONEDNN ? error.message
-                                : "built without oneDNN: install libdnnl-dev, configure anew");
+    bm_string_set(endpoint->unusable_reason, sizeof endpoint->unusable_reason, error.message);
 }
 
 static enum bm_status list(const struct bm_backend_options *options, struct bm_endpoint **endpoints,
@@ -126,6 +126,7 @@ static enum bm_status list(const struct bm_backend_options *options, struct bm_e
                                      .unified_memory = true,
                                      .only_rows = true,
                                      .fixed_kernels = true,
+                                     .instructions = true,
                                      .isa = options->isa,
                                      .places = options->places};
     describe(endpoint);
@@ -168,12 +169,19 @@ static void close_session(struct bm_session *session) {
     free(session);
 }
 
+static void give_case(struct bm_worker_request *request, const struct bm_case *the_case,
+                      const struct bm_parameters *parameters) {
+    bm_worker_case_pack(the_case, &request->wanted);
+    request->has_parameters = parameters != NULL && parameters->count > 0;
+    if (request->has_parameters)
+        request->parameters = *parameters;
+}
+
 static enum bm_status reserve(struct bm_session *session, const struct bm_case *the_case,
                               const struct bm_parameters *parameters, struct bm_error *error) {
-    (void)parameters; /* prepare() takes none */
     struct bm_worker_request request = {.call = BM_WORKER_RESERVE};
     struct bm_worker_reply reply;
-    bm_worker_case_pack(the_case, &request.wanted);
+    give_case(&request, the_case, parameters);
     return bm_worker_call(&session->worker, &request, &reply, error);
 }
 
@@ -182,14 +190,11 @@ static enum bm_status prepare(struct bm_session *session, const struct bm_case *
                               struct bm_error *error) {
     struct bm_worker_request request = {.call = BM_WORKER_PREPARE};
     *prepared_out = NULL;
-    if (parameters != NULL && parameters->count > 0)
-        return bm_fail(error, BM_INVALID, "%s: onednn has no kernel parameter %s", the_case->workload->name,
-                       parameters->items[0].name);
     struct bm_prepared *prepared = bm_alloc(1, sizeof *prepared);
     if (prepared == NULL)
         return bm_fail(error, BM_NO_MEMORY, "out of memory while preparing a case");
     prepared->session = session;
-    bm_worker_case_pack(the_case, &request.wanted);
+    give_case(&request, the_case, parameters);
     enum bm_status status = bm_worker_call(&session->worker, &request, &prepared->description, error);
     if (status == BM_OK)
         *prepared_out = prepared;
@@ -208,11 +213,16 @@ static void discard(struct bm_prepared *prepared) {
     free(prepared);
 }
 
-/* The library knows best. */
+/* Of int8 the signs that the CPU multiplies (worker/session.c); else the library knows best. */
 static enum bm_status known(const struct bm_session *session, const struct bm_case *the_case,
                             struct bm_parameters *parameters, const char **from, struct bm_error *error) {
-    (void)session, (void)the_case, (void)error;
+    struct bm_cpu cpu;
+    (void)error;
+    bm_cpu_detect(&cpu);
+    bm_cpu_cap(&cpu, session->endpoint->isa);
     *parameters = (struct bm_parameters){0};
+    if (the_case->dtype != NULL && the_case->dtype->quantised_activations)
+        bm_parameters_set(parameters, "UNSIGNED", !cpu.amx_int8 || !bm_cpu_request_amx());
     *from = "shipped";
     return BM_OK;
 }
@@ -225,8 +235,9 @@ static void info(const struct bm_prepared *prepared, struct bm_prepared_info *ou
     *out = (struct bm_prepared_info){.variant = prepared->description.variant,
                                      .pipe = prepared->description.pipe,
                                      .parameters = &prepared->description.parameters,
-                                     .parameters_from = "shipped",
-                                     .cold_bytes = prepared->description.cold_bytes};
+                                     .parameters_from = prepared->description.parameters_from,
+                                     .cold_bytes = prepared->description.cold_bytes,
+                                     .launches = 1};
 }
 
 static enum bm_status verify(struct bm_prepared *prepared, uint64_t seed,

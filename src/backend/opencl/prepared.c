@@ -187,6 +187,7 @@ enum bm_status bm_opencl_prepare(struct bm_session *session, const struct bm_cas
 void bm_opencl_discard(struct bm_prepared *prepared) {
     if (prepared == NULL)
         return;
+    free(prepared->parts);
     for (unsigned l = 0; l < BM_MAX_LAUNCHES; l++)
         if (prepared->kernels[l] != NULL)
             clReleaseKernel(prepared->kernels[l]);

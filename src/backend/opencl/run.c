@@ -78,15 +78,21 @@ static enum bm_status enqueue_block(struct bm_prepared *prepared, uint64_t launc
     if (code != CL_SUCCESS)
         return bm_cl_fail(error, code, "clCreateUserEvent");
     enum bm_status status = BM_OK;
-    for (uint64_t i = 0; status == BM_OK && i < launches; i++) {
-        status = bm_opencl_enqueue(prepared, prepared->next_launch, i == 0 ? &events->gate : NULL,
-                                   i == 0 ? &events->first : NULL, i + 1 == launches ? &events->last : NULL,
-                                   error);
-        prepared->next_launch++;
-        if (status == BM_OK && !open && (i + 1 == launches || i + 1 == QUEUED_AHEAD)) {
+    struct bm_prepared *alone[] = {prepared}, **parts = prepared->parts != NULL ? prepared->parts : alone;
+    const uint64_t count = prepared->parts != NULL ? prepared->part_count : 1, total = launches * count;
+    for (uint64_t i = 0; status == BM_OK && i < total; i++) {
+        struct bm_prepared *part = parts[i % count];
+        status =
+            bm_opencl_enqueue(part, part->next_launch, i == 0 ? &events->gate : NULL,
+                              i == 0 ? &events->first : NULL, i + 1 == total ? &events->last : NULL, error);
+        part->next_launch++;
+        const bool waits = part->plan.waits;
+        if (status == BM_OK && !open && (i + 1 == total || i + 1 == QUEUED_AHEAD || waits)) {
             status = open_gate(events, block, error);
             open = true;
         }
+        if (status == BM_OK && waits && (code = clFinish(prepared->session->queue.queue)) != CL_SUCCESS)
+            status = bm_cl_fail(error, code, "clFinish");
     }
     if (!open ||
         status != BM_OK) /* never leave the queue waiting; a second opening is an error of no matter */

@@ -154,7 +154,10 @@ static void info(const struct bm_prepared *prepared, struct bm_prepared_info *ou
         .pipe = prepared->plan.pipe,
         .parameters = &prepared->plan.parameters,
         .parameters_from = prepared->parameters_from,
+        .launches = prepared->plan.launch_count,
     };
+    for (size_t i = 0; i < prepared->part_count; i++)
+        out->launches += prepared->parts[i]->plan.launch_count;
     for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++)
         if (prepared->slots > 1)
             out->cold_bytes += bm_element_size((enum bm_element)e, prepared->region[e] * prepared->slots);
@@ -183,4 +186,5 @@ const struct bm_backend bm_backend_opencl = {
     .verify = bm_opencl_verify,
     .run = bm_opencl_run,
     .discard = bm_opencl_discard,
+    .join = bm_opencl_join,
 };

@@ -55,6 +55,8 @@ struct bm_prepared {
     uint64_t stride[BM_MAX_TENSORS];   /* elements from one slot to the next; 0: it does not rotate */
     uint64_t slots, next_launch;
     int32_t *tables[BM_MAX_TENSORS]; /* the host's copy of every draw of a table */
+    struct bm_prepared **parts; /* of a sequence: cases in their order, borrowed; then nothing else is set */
+    size_t part_count;
 };
 
 /* Plans a case with these parameters, which then count as tuned; NULL: the best known ones, tuned, else
@@ -120,6 +122,8 @@ enum bm_status bm_opencl_prepare(struct bm_session *session, const struct bm_cas
 void bm_opencl_discard(struct bm_prepared *prepared);
 enum bm_status bm_opencl_verify(struct bm_prepared *prepared, uint64_t seed,
                                 struct bm_verification *verification, struct bm_error *error);
+enum bm_status bm_opencl_join(struct bm_prepared *const *parts, size_t count, struct bm_prepared **joined,
+                              struct bm_error *error);
 enum bm_status bm_opencl_run(struct bm_prepared *prepared, uint64_t launches, struct bm_block *block,
                              struct bm_error *error);
 /* Sets the offsets of launch number `turn`, whose slot and draw follow from it, and enqueues the plan once,

@@ -32,6 +32,8 @@ struct bm_worker_request {
     uint64_t cold_bytes, session_seed, memory_bytes;
     /* RESERVE, PREPARE */
     struct bm_worker_case wanted;
+    bool has_parameters;
+    struct bm_parameters parameters;
     /* VERIFY, RUN, DISCARD */
     uint64_t prepared; /* of the reply to PREPARE */
     uint64_t seed, launches;

@@ -1,11 +1,12 @@
 /* oneDNN's own loop: matrix products as a user of the library would time them, without anything of this
  * project. The yardstick for the harness's overhead; by hand, see tests/perf/README.md. oneDNN 2.6.
  *
- * usage: loop SECONDS MIB M N K TYPE    TYPE: f32, bf16 or s8 (products of 32 bits, nothing quantised);
- * weights rotate over MIB MiB of memory in huge pages. Prints the median time of a product in ns, over blocks
- * of 20 ms. */
+ * usage: loop SECONDS MIB M N K TYPE    TYPE: f32, bf16, s8 or u8 (activations; weights of s8, sums of 32
+ * bits, nothing quantised); weights rotate over MIB MiB of memory in huge pages. Prints the median time of a
+ * product in ns, over blocks of 20 ms. */
 #define _GNU_SOURCE
 #include <oneapi/dnnl/dnnl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,8 +56,10 @@ int main(int count, char **words) {
     const dnnl_dim_t m = atol(words[3]), n = atol(words[4]), k = atol(words[5]);
     const dnnl_data_type_t in = !strcmp(words[6], "f32")    ? dnnl_f32
                                 : !strcmp(words[6], "bf16") ? dnnl_bf16
+                                : !strcmp(words[6], "u8")   ? dnnl_u8
                                                             : dnnl_s8;
-    const dnnl_data_type_t out = in == dnnl_s8 ? dnnl_s32 : in;
+    const bool whole = in == dnnl_s8 || in == dnnl_u8;
+    const dnnl_data_type_t out = whole ? dnnl_s32 : in;
     const dnnl_dims_t a = {m, k}, b = {k, n}, c = {m, n};
     dnnl_engine_t engine;
     dnnl_stream_t stream;
@@ -67,7 +70,7 @@ int main(int count, char **words) {
     CHECK(dnnl_engine_create(&engine, dnnl_cpu, 0));
     CHECK(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags));
     CHECK(dnnl_memory_desc_init_by_tag(&from, 2, a, in, dnnl_ab));
-    CHECK(dnnl_memory_desc_init_by_tag(&weights, 2, b, in, dnnl_format_tag_any));
+    CHECK(dnnl_memory_desc_init_by_tag(&weights, 2, b, whole ? dnnl_s8 : in, dnnl_format_tag_any));
     CHECK(dnnl_memory_desc_init_by_tag(&to, 2, c, out, dnnl_ab));
     CHECK(dnnl_matmul_desc_init(&operation, &from, &weights, NULL, &to));
     CHECK(dnnl_primitive_desc_create(&descriptor, &operation, NULL, engine, NULL));

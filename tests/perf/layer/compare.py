@@ -15,18 +15,18 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-import shares  # noqa: E402  (beside this folder)
+import shares  # noqa: E402 - beside this folder
 
 MODELS = HERE.parent.parent.parent / "bench" / "models"
 ROWS = ["rmsnorm", "rope", "swiglu", "residual"]
 # (name, model, phase, workloads, lengths, dtypes, share, target)
 QUESTIONS = [
-    ("latent attention, 16 heads, c8192", "sixteen", "decode", ["mla"], ["--context", "8192"], ["f32", "f16"], "roofline_efficiency", 0.6),
+    ("latent attention", "sixteen", "decode", ["mla"], ["--context", "8192"], ["f32", "f16"], "roofline_efficiency", 0.6),
     ("scan, prefill", "hunyuan-turbos", "prefill", ["mamba_scan"], ["--tokens", "2048"], ["f32", "f16"], "roofline_efficiency", 0.5),
     ("scan, decode", "hunyuan-turbos", "decode", ["mamba_scan"], ["--context", "8192", "--batch", "1,32"], ["f32", "f16"],
      "roofline_efficiency", 0.5),
     ("convolution, prefill", "hunyuan-turbos", "prefill", ["mamba_conv"], ["--tokens", "2048"], ["f32", "f16"], "roofline_efficiency", 0.5),
-    ("rows, 512 x 4096", "llama2-7b", "prefill", ROWS, ["--tokens", "512"], ["f32", "f16"], "memory_of_ceiling", 0.8),
+    ("512 x 4096", "llama2-7b", "prefill", ROWS, ["--tokens", "512"], ["f32", "f16"], "memory_of_ceiling", 0.8),
 ]
 
 
@@ -46,12 +46,12 @@ def main():
         for run in range(given.runs):
             for number, (title, model, phase, workloads, lengths, dtypes, key, target) in enumerate(QUESTIONS):
                 options = ["--model", "./sixteen.json" if model == "sixteen" else model, "--phase", phase, "--workload", ",".join(workloads),
-                           "--dtype", ",".join(dtypes), *lengths]
-                for row in shares.measure(program, options, given.budget, folder / f"{run}-{number}.json", folder):
+                           "--dtype", ",".join(dtypes), "--budget", str(given.budget), *lengths]
+                for row in shares.rows_of(shares.run(program, options, folder / f"{run}-{number}.json", folder), workloads):
                     case = row["case"]
                     what = f"{case['workload']}, {title}" if workloads is ROWS else title
                     table.add(run, row, (what, case["dtype"]), key, target)
-    return 1 if table.report() else 0
+    return 1 if table.print() else 0
 
 
 if __name__ == "__main__":

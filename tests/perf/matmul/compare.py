@@ -20,7 +20,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-import shares  # noqa: E402  (beside this folder)
+import shares  # noqa: E402 - beside this folder
 
 PEERS = {"openblas": ("HAVE_OPENBLAS", "cblas.h", "-lopenblas", 1.6), "onednn": ("HAVE_DNNL", "oneapi/dnnl/dnnl.h", "-ldnnl", 1.05),
          "clblast": ("HAVE_CLBLAST", "clblast_c.h", "-lclblast", 6)}
@@ -63,24 +63,23 @@ def main():
     parser.add_argument("--budget", type=float, default=60, help="seconds for each question of each run")
     parser.add_argument("--peers", action="store_true")
     given = parser.parse_args()
-    table, rates, ratios = shares.Shares(), {}, {}
+    found, rates, ratios = shares.Shares(), {}, {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         peers = build_peers(folder) if given.peers else None
         for run in range(given.runs):
             for number, (title, options, key, wanted, each) in enumerate(QUESTIONS):
-                for row in shares.measure(given.program, ["--model", "llama2-7b", *options], given.budget, folder / f"{run}-{number}.json"):
+                options = ["--model", "llama2-7b", "--budget", str(given.budget), *options]
+                for row in shares.rows_of(shares.run(given.program, options, folder / f"{run}-{number}.json"), ("gemm", "gemv")):
                     case = row["case"]
-                    if case["workload"] not in ("gemm", "gemv"):
-                        continue
                     group = title.format(**case), case["dtype"]
-                    if table.add(run, row, group, key, wanted[case["dtype"]], each) and number == 0:
+                    if found.add(run, row, group, key, wanted[case["dtype"]], each) and number == 0:
                         rates.setdefault((case["m"], case["n"], case["k"]), []).append(row["gflops"])
             for shape in rates if peers else ():
                 done = subprocess.run([peers, *map(str, shape), "2"], check=True, capture_output=True, text=True)
                 for peer, theirs in json.loads(done.stdout).items():
                     ratios.setdefault(peer, {}).setdefault(shape, []).append(rates[shape][-1] / theirs)
-    missed = table.report()
+    missed = found.print()
     for peer, shapes in ratios.items():
         medians = [statistics.median(values) for values in shapes.values()]
         mean = math.exp(statistics.fmean(map(math.log, medians)))

@@ -116,20 +116,16 @@ void bm_library_describe(char version[64], char isa[64]) {
 /* ---- matrix products ---- */
 
 static dnnl_data_type_t type_of(enum bm_library_type type) {
-    static const dnnl_data_type_t types[] = {[BM_LIBRARY_F32] = dnnl_f32,
-                                             [BM_LIBRARY_F16] = dnnl_f16,
-                                             [BM_LIBRARY_BF16] = dnnl_bf16,
-                                             [BM_LIBRARY_S8] = dnnl_s8,
-                                             [BM_LIBRARY_S32] = dnnl_s32};
+    static const dnnl_data_type_t types[] = {
+        [BM_LIBRARY_F32] = dnnl_f32, [BM_LIBRARY_F16] = dnnl_f16, [BM_LIBRARY_BF16] = dnnl_bf16,
+        [BM_LIBRARY_S8] = dnnl_s8,   [BM_LIBRARY_U8] = dnnl_u8,   [BM_LIBRARY_S32] = dnnl_s32};
     return types[type];
 }
 
 static const char *name_of(enum bm_library_type type) {
-    static const char *const names[] = {[BM_LIBRARY_F32] = "f32",
-                                        [BM_LIBRARY_F16] = "f16",
-                                        [BM_LIBRARY_BF16] = "bf16",
-                                        [BM_LIBRARY_S8] = "int8",
-                                        [BM_LIBRARY_S32] = "int32"};
+    static const char *const names[] = {
+        [BM_LIBRARY_F32] = "f32", [BM_LIBRARY_F16] = "f16",          [BM_LIBRARY_BF16] = "bf16",
+        [BM_LIBRARY_S8] = "int8", [BM_LIBRARY_U8] = "unsigned int8", [BM_LIBRARY_S32] = "int32"};
     return names[type];
 }
 

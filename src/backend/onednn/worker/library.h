@@ -2,14 +2,22 @@
  * its headers. Written for 2.6 (Debian 12). For 3.x: descriptors of operations are gone, so that a primitive
  * descriptor is created from memory descriptors at once (dnnl_matmul_primitive_desc_create); memory
  * descriptors are opaque (dnnl_memory_desc_create_with_strides, dnnl_memory_desc_destroy); the other calls
- * kept their names. Nothing here uses output scales, which 3.x replaced. */
+ * kept their names. Nothing here uses output scales, which 3.x replaced. CMakeLists.txt asks for a version
+ * below 3. */
 #ifndef BM_ONEDNN_LIBRARY_H
 #define BM_ONEDNN_LIBRARY_H
 
 #include "bm/topology.h"
 
 /* What the library computes with, as far as it is used here. */
-enum bm_library_type { BM_LIBRARY_F32, BM_LIBRARY_F16, BM_LIBRARY_BF16, BM_LIBRARY_S8, BM_LIBRARY_S32 };
+enum bm_library_type {
+    BM_LIBRARY_F32,
+    BM_LIBRARY_F16,
+    BM_LIBRARY_BF16,
+    BM_LIBRARY_S8,
+    BM_LIBRARY_U8,
+    BM_LIBRARY_S32
+};
 
 struct bm_library; /* opaque: the CPU's engine and a stream */
 /* Once a process: the library takes its cap before its first use. */

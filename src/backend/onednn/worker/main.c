@@ -17,15 +17,22 @@ static void open_session(const struct bm_worker_request *request, struct bm_sess
         bm_library_describe(reply->library.version, reply->library.isa);
 }
 
+static const struct bm_parameters *parameters_of(const struct bm_worker_request *request) {
+    return request->has_parameters ? &request->parameters : NULL;
+}
+
 static void prepare(struct bm_session *session, const struct bm_case *the_case,
-                    struct bm_worker_reply *reply) {
+                    const struct bm_worker_request *request, struct bm_worker_reply *reply) {
     struct bm_prepared *prepared;
-    reply->status = bm_onednn_prepare(session, the_case, &prepared, &reply->error);
+    reply->status = bm_onednn_prepare(session, the_case, parameters_of(request), &prepared, &reply->error);
     if (reply->status != BM_OK)
         return;
     reply->prepared = (uint64_t)(uintptr_t)prepared;
     bm_string_set(reply->variant, sizeof reply->variant, bm_library_matmul_name(prepared->matmul));
     bm_string_set(reply->pipe, sizeof reply->pipe, prepared->pipe);
+    bm_string_set(reply->parameters_from, sizeof reply->parameters_from,
+                  request->has_parameters ? "tuned" : "shipped");
+    reply->parameters = prepared->parameters;
     if (prepared->slots > 1)
         reply->cold_bytes = prepared->slots * prepared->apart;
 }
@@ -43,9 +50,9 @@ static void serve_session(const struct bm_worker_request *request, struct bm_ses
             reply->status = bm_fail(&reply->error, BM_UNSUPPORTED, "onednn runs matrix products alone, no %s",
                                     request->wanted.workload);
         else if (request->call == BM_WORKER_PREPARE)
-            prepare(session, &the_case, reply);
+            prepare(session, &the_case, request, reply);
         else
-            reply->status = bm_onednn_reserve(session, &the_case, &reply->error);
+            reply->status = bm_onednn_reserve(session, &the_case, parameters_of(request), &reply->error);
         break;
     case BM_WORKER_VERIFY:
         reply->status = bm_onednn_verify(prepared, request->seed, &reply->verification, &reply->error);

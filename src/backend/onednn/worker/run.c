@@ -5,6 +5,12 @@
 #include "quantise.h"
 #include "session.h"
 
+static int32_t *corrections_of(const struct bm_prepared *prepared, uint64_t slot) {
+    const struct bm_tensor *weights = &prepared->plan.tensors[BM_WEIGHTS];
+    uint8_t *packed = prepared->session->arena[weights->element].data + slot * prepared->apart;
+    return (int32_t *)(void *)(packed + prepared->corrections_at);
+}
+
 /* One execution: what engines do for a matrix product of this contract. */
 static enum bm_status execute(struct bm_prepared *prepared, uint64_t slot, struct bm_error *error) {
     struct bm_session *session = prepared->session;
@@ -12,12 +18,13 @@ static enum bm_status execute(struct bm_prepared *prepared, uint64_t slot, struc
     float *row_scales = (float *)(void *)session->row_scales.data;
     if (!prepared->quantised)
         return bm_library_matmul_run(prepared->matmul, (size_t)slot, error);
-    bm_quantise_rows(&session->cpu,
-                     (const float *)(void *)session->hot[BM_ACTIVATIONS][c->dtype->activation].data, c->m,
-                     c->k, (int8_t *)session->quantised.data, row_scales);
+    bm_quantise_rows(
+        &session->cpu, (const float *)(void *)session->hot[BM_ACTIVATIONS][c->dtype->activation].data, c->m,
+        c->k, prepared->unsigned_activations ? BM_UNSIGNED_OFFSET : 0, session->quantised.data, row_scales);
     enum bm_status status = bm_library_matmul_run(prepared->matmul, (size_t)slot, error);
     if (status == BM_OK)
-        bm_dequantise(&session->cpu, session->outputs.data + BM_GUARD_BYTES, c->m, c->n, row_scales,
+        bm_dequantise(&session->cpu, session->outputs.data + BM_GUARD_BYTES, c->m, c->n,
+                      prepared->unsigned_activations ? corrections_of(prepared, slot) : NULL, row_scales,
                       (const float *)(void *)session->hot[BM_SCALES][c->dtype->scale].data);
     return status;
 }
@@ -38,6 +45,9 @@ static enum bm_status pack_slot(struct bm_prepared *prepared, uint64_t slot, str
         return status;
     bm_onednn_fill(&session->values[weights->element], slot * weights->count, weights->count,
                    session->plain.data);
+    if (prepared->unsigned_activations)
+        bm_column_corrections((const int8_t *)session->plain.data, prepared->the_case.n, prepared->the_case.k,
+                              BM_UNSIGNED_OFFSET, corrections_of(prepared, slot));
     return bm_library_matmul_pack(prepared->matmul, session->plain.data, packed, error);
 }
 

@@ -14,6 +14,8 @@ enum bm_status bm_onednn_open(enum bm_isa cap, uint64_t cold_bytes, uint64_t see
     session->memory_bytes = memory_bytes;
     bm_cpu_detect(&session->cpu);
     bm_cpu_cap(&session->cpu, cap);
+    if (bm_cpu_has(&session->cpu, BM_ISA_AMX) && !bm_cpu_request_amx())
+        session->cpu.amx_bf16 = session->cpu.amx_int8 = false; /* the library does without them, too */
     enum bm_status status = bm_library_open(cap, &session->library, error);
     if (status == BM_OK)
         *session_out = session;
@@ -53,8 +55,8 @@ static enum bm_status type_of(enum bm_element element, enum bm_library_type *typ
 }
 
 /* Quantised activations are int8 to the library, their sums whole numbers of 32 bits. */
-static enum bm_status shape_of(const struct bm_case *the_case, struct bm_library_shape *shape,
-                               struct bm_error *error) {
+static enum bm_status shape_of(const struct bm_case *the_case, bool unsigned_activations,
+                               struct bm_library_shape *shape, struct bm_error *error) {
     const struct bm_dtype *dtype = the_case->dtype;
     *shape = (struct bm_library_shape){.m = the_case->m, .n = the_case->n, .k = the_case->k};
     enum bm_status status = type_of(dtype->weight, &shape->weights, error);
@@ -63,7 +65,7 @@ static enum bm_status shape_of(const struct bm_case *the_case, struct bm_library
     if (status == BM_OK)
         status = type_of(dtype->output, &shape->outputs, error);
     if (dtype->quantised_activations) {
-        shape->activations = BM_LIBRARY_S8;
+        shape->activations = unsigned_activations ? BM_LIBRARY_U8 : BM_LIBRARY_S8;
         shape->outputs = BM_LIBRARY_S32;
     }
     return status;
@@ -85,9 +87,17 @@ static uint64_t larger(uint64_t a, uint64_t b) {
 
 enum { REGION_ALIGNMENT = 4096 };
 
-static uint64_t region_bytes(const struct bm_library_matmul *matmul) {
-    const uint64_t bytes = bm_library_matmul_packed_bytes(matmul);
-    return (bytes + REGION_ALIGNMENT - 1) / REGION_ALIGNMENT * REGION_ALIGNMENT;
+static uint64_t round_up(uint64_t bytes, uint64_t alignment) {
+    return (bytes + alignment - 1) / alignment * alignment;
+}
+
+static uint64_t corrections_at(const struct bm_prepared *prepared) {
+    return round_up(bm_library_matmul_packed_bytes(prepared->matmul), 64);
+}
+
+static uint64_t region_bytes(const struct bm_prepared *prepared) {
+    const uint64_t corrections = prepared->unsigned_activations ? prepared->the_case.n * sizeof(int32_t) : 0;
+    return round_up(corrections_at(prepared) + corrections, REGION_ALIGNMENT);
 }
 
 static uint64_t tensor_bytes(const struct bm_tensor *tensor) {
@@ -95,9 +105,9 @@ static uint64_t tensor_bytes(const struct bm_tensor *tensor) {
 }
 
 /* Whole slots that are the cold set at least. */
-static uint64_t arena_bytes(const struct bm_session *session, const struct bm_library_matmul *matmul) {
-    const uint64_t apart = region_bytes(matmul);
-    return larger((session->cold_bytes + apart - 1) / apart, 1) * apart;
+static uint64_t arena_bytes(const struct bm_session *session, const struct bm_prepared *prepared) {
+    const uint64_t apart = region_bytes(prepared);
+    return larger(round_up(session->cold_bytes, apart), apart);
 }
 
 /* Every size of a session, and what becomes of it if a case joins those already reserved. */
@@ -111,8 +121,8 @@ static size_t list_needs(struct bm_session *session, const struct bm_prepared *c
                          struct need needs[NEEDS_MOST]) {
     const struct bm_plan *plan = &candidate->plan;
     size_t count = 0;
-    needs[count++] = (struct need){&session->arena[plan->tensors[BM_WEIGHTS].element],
-                                   arena_bytes(session, candidate->matmul), 0};
+    needs[count++] =
+        (struct need){&session->arena[plan->tensors[BM_WEIGHTS].element], arena_bytes(session, candidate), 0};
     needs[count++] =
         (struct need){&session->outputs, tensor_bytes(&plan->tensors[BM_OUTPUTS]), 2 * BM_GUARD_BYTES};
     needs[count++] =
@@ -156,18 +166,42 @@ static bool multiplies_int8_exactly(const struct bm_cpu *cpu) {
     return bm_cpu_has(cpu, BM_ISA_VNNI) || cpu->amx_int8;
 }
 
+/* VNNI multiplies unsigned bytes by signed ones: for others oneDNN adds 128 to each activation on its way.
+ * The tiles of AMX have both signs. */
+static enum bm_status choose_signs(struct bm_prepared *prepared, const struct bm_parameters *parameters,
+                                   struct bm_error *error) {
+    static const char name[] = "UNSIGNED";
+    const struct bm_dtype *dtype = prepared->the_case.dtype;
+    for (unsigned i = 0; parameters != NULL && i < parameters->count; i++)
+        if (!dtype->quantised_activations || strcmp(parameters->items[i].name, name) != 0 ||
+            (uint64_t)parameters->items[i].value > 1)
+            return bm_fail(error, BM_INVALID, "%s: onednn has no kernel parameter %s = %lld in %s",
+                           prepared->the_case.workload->name, parameters->items[i].name,
+                           (long long)parameters->items[i].value, dtype->name);
+    prepared->quantised = dtype->quantised_activations;
+    if (!prepared->quantised)
+        return BM_OK;
+    const int64_t fitting = !prepared->session->cpu.amx_int8;
+    prepared->unsigned_activations =
+        (parameters != NULL ? bm_parameters_get(parameters, name, fitting) : fitting) != 0;
+    bm_parameters_set(&prepared->parameters, name, prepared->unsigned_activations);
+    return BM_OK;
+}
+
 static enum bm_status begin(struct bm_session *session, const struct bm_case *the_case,
-                            struct bm_prepared *prepared, struct bm_error *error) {
+                            const struct bm_parameters *parameters, struct bm_prepared *prepared,
+                            struct bm_error *error) {
     struct bm_library_shape shape;
     *prepared = (struct bm_prepared){.session = session, .the_case = *the_case};
     enum bm_status status = plan_case(the_case, &prepared->plan, error);
     if (status == BM_OK)
-        status = shape_of(the_case, &shape, error);
+        status = choose_signs(prepared, parameters, error);
+    if (status == BM_OK)
+        status = shape_of(the_case, prepared->unsigned_activations, &shape, error);
     if (status == BM_OK)
         status = check_single_tensors(session, &prepared->plan, error);
     if (status != BM_OK)
         return status;
-    prepared->quantised = the_case->dtype->quantised_activations;
     if (prepared->quantised && !multiplies_int8_exactly(&session->cpu))
         return bm_fail(error, BM_UNSUPPORTED,
                        "without VNNI oneDNN adds pairs of int8 products in 16 bits, where they saturate");
@@ -197,9 +231,9 @@ static enum bm_status reserve(struct bm_session *session, const struct bm_prepar
 }
 
 enum bm_status bm_onednn_reserve(struct bm_session *session, const struct bm_case *the_case,
-                                 struct bm_error *error) {
+                                 const struct bm_parameters *parameters, struct bm_error *error) {
     struct bm_prepared candidate;
-    enum bm_status status = begin(session, the_case, &candidate, error);
+    enum bm_status status = begin(session, the_case, parameters, &candidate, error);
     if (status == BM_OK)
         status = reserve(session, &candidate, error);
     bm_library_matmul_destroy(candidate.matmul);
@@ -267,21 +301,23 @@ static enum bm_status bind(struct bm_prepared *prepared, struct bm_error *error)
     if (status != BM_OK)
         return status;
     prepared->operands.values[BM_WEIGHTS] = &session->values[element];
-    prepared->apart = (size_t)region_bytes(prepared->matmul);
-    prepared->slots = prepared->the_case.hot ? 1 : arena_bytes(session, prepared->matmul) / prepared->apart;
+    prepared->corrections_at = (size_t)corrections_at(prepared);
+    prepared->apart = (size_t)region_bytes(prepared);
+    prepared->slots = prepared->the_case.hot ? 1 : arena_bytes(session, prepared) / prepared->apart;
     return bm_library_matmul_bind(prepared->matmul, activations, session->outputs.data + BM_GUARD_BYTES,
                                   session->scratch.data, arena, prepared->apart, (size_t)prepared->slots,
                                   error);
 }
 
 enum bm_status bm_onednn_prepare(struct bm_session *session, const struct bm_case *the_case,
-                                 struct bm_prepared **prepared_out, struct bm_error *error) {
+                                 const struct bm_parameters *parameters, struct bm_prepared **prepared_out,
+                                 struct bm_error *error) {
     struct need needs[NEEDS_MOST];
     *prepared_out = NULL;
     struct bm_prepared *prepared = bm_alloc(1, sizeof *prepared);
     if (prepared == NULL)
         return bm_fail(error, BM_NO_MEMORY, "out of memory while preparing a case");
-    enum bm_status status = begin(session, the_case, prepared, error);
+    enum bm_status status = begin(session, the_case, parameters, prepared, error);
     const size_t count = status == BM_OK ? list_needs(session, prepared, needs) : 0;
     for (size_t i = 0; status == BM_OK && i < count; i++)
         if (needs[i].bytes > needs[i].shared->largest)

@@ -39,19 +39,24 @@ struct bm_prepared {
     struct bm_library_matmul *matmul;
     struct bm_operands operands; /* weights: of slot 0 */
     char pipe[24];
-    size_t apart; /* bytes from slot to slot */
+    size_t apart;          /* bytes from slot to slot */
+    size_t corrections_at; /* in a slot: those of the columns, where activations are unsigned */
     uint64_t slots, next_slot;
-    bool quantised;
+    bool quantised, unsigned_activations;
+    struct bm_parameters parameters;
 };
 
 enum bm_status bm_onednn_open(enum bm_isa cap, uint64_t cold_bytes, uint64_t seed, uint64_t memory_bytes,
                               struct bm_session **session, struct bm_error *error) BM_CHECK_RESULT;
 void bm_onednn_close(struct bm_session *session);
-/* As the doors of bm_backend. */
+/* As the doors of bm_backend. Products of int8 have one parameter: UNSIGNED, 1 where the library takes
+ * activations as unsigned bytes (u8s8), 0 where as signed ones (s8s8). The results are the same. */
 enum bm_status bm_onednn_reserve(struct bm_session *session, const struct bm_case *the_case,
+                                 const struct bm_parameters *parameters,
                                  struct bm_error *error) BM_CHECK_RESULT;
 enum bm_status bm_onednn_prepare(struct bm_session *session, const struct bm_case *the_case,
-                                 struct bm_prepared **prepared, struct bm_error *error) BM_CHECK_RESULT;
+                                 const struct bm_parameters *parameters, struct bm_prepared **prepared,
+                                 struct bm_error *error) BM_CHECK_RESULT;
 void bm_onednn_discard(struct bm_prepared *prepared);
 enum bm_status bm_onednn_verify(struct bm_prepared *prepared, uint64_t seed,
                                 struct bm_verification *verification, struct bm_error *error) BM_CHECK_RESULT;

@@ -1,0 +1,327 @@
+"""benchmark estimate, on results made by hand: figures against sums done here, what is missing, bad input."""
+
+import copy
+import json
+import math
+import os
+import re
+import zlib
+from pathlib import Path
+
+from jsonschema import Draft202012Validator
+
+import made
+from harness import MODEL, SUITE, ProgramTest, main
+
+SCHEMA = json.loads((Path(os.environ["BM_SOURCE_DIR"]) / "results" / "estimate.schema.json").read_text())
+# executions of each op in a pass of the tiny model, which has two layers
+COUNTS = {"embedding": 1, "norm": 5, "qkv": 2, "rope": 2, "kv_write": 2, "attn": 2, "attn_out": 2, "ffn_gate_up": 2, "act": 2,
+          "ffn_down": 2, "residual": 4, "lm_head": 1, "softmax": 1}
+LOGITS = ("lm_head", "softmax")
+LAUNCH_US, WAIT_US = 1.0, 31.0
+ASKED = ("--model", "./tiny.json", "--prompt", "32", "--chunk", "16", "--generate", "16")
+
+
+def work(key):
+    """What a row measures, whatever op of whatever model it is."""
+    parts = key.split("/")
+    return "/".join(parts[:1] + parts[4:])
+
+
+def invented_ns(key):
+    return 5000.0 + zlib.crc32(work(key).encode()) % 20000
+
+
+class EstimateTest(ProgramTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        entry = {name: value for name, value in SUITE["entries"][0].items() if name != "workloads"}
+        cls.write("whole.json", {**SUITE, "entries": [{**entry, "dtypes": ["f16"]}]})
+
+    def plan(self, *words):
+        """Cases of `benchmark run` with these selectors, as made.py takes them."""
+        plan = self.benchmark("run", "--dry-run", "--suite", "./whole.json", "--format", "json", *words).out
+        cases = []
+        for case in json.loads(plan)["cases"]:
+            workload, model, phase, op, dtype, shape = case["key"].split("/")[:6]
+            if model == "-":
+                continue
+            context = re.search(r"c(\d+)$", shape)
+            cases.append({"key": case["key"], "workload": workload, "model": model, "phase": phase, "op": op, "dtype": dtype,
+                          "batch": 1, "tokens": 1, "context": int(context[1]) if context and workload == "attention" else 0,
+                          "m": 0, "n": 0, "k": 0, "flops": case["flops"] or 1.0, "bytes": case["bytes"], "count": 1})
+        return cases
+
+    def prefill(self, *words):
+        return self.plan("--phase", "prefill", "--tokens", "16", "--past", "16", *words)
+
+    def decode(self, *words, contexts="33,40,47"):
+        return self.plan("--phase", "decode", "--context", contexts, *words)
+
+    def results(self, name, cases, latencies=True, machine=None, times=invented_ns, launches=1, **options):
+        machine = machine or made.Machine(sheet=made.Sheet("test-cpu", "2024-01", 1000.0, 100.0, 65.0))
+        cases = list({case["key"]: case for case in cases}.values())
+        document = made.results([machine], cases, {case["key"]: times(case["key"]) for case in cases}, **options)
+        for row in document["results"]:
+            row["kernel"]["launches"] = launches
+        if latencies:
+            for resource, value in ("launch_latency", LAUNCH_US), ("wait_latency", WAIT_US):
+                document["devices"][0]["ceilings"].append(made.ceiling_json(machine, resource, None, value, "us"))
+        return self.write(name, document)
+
+    def estimate(self, *words, code=0, asked=ASKED):
+        """The report as JSON, which must fit its schema."""
+        report = json.loads(self.benchmark("estimate", *asked, *words, "--format", "json", code=code).out)
+        self.assertEqual([error.message for error in Draft202012Validator(SCHEMA).iter_errors(report)], [])
+        return report
+
+    def the_point(self, *words, **options):
+        estimate, = self.estimate(*words, **options)["estimates"]
+        return estimate["points"][0]
+
+
+class Figures(EstimateTest):
+    def expected(self, prefill, decode):
+        """TTFT and TPOT in ns: sums of the definitions, with nothing of the program."""
+        by_op = lambda cases: {(case["op"], case["context"]): invented_ns(case["key"]) for case in cases}
+        rows, steps = by_op(prefill), by_op(decode)
+        ttft = sum(COUNTS[op] * rows[op, past if op == "attn" else 0]
+                   for past in (0, 16) for op in COUNTS if op not in LOGITS or past == 16)
+        mean = sum(COUNTS[op] * steps[op, 0] for op in COUNTS if op != "attn")
+        at = {context: steps["attn", context] for context in (33, 40, 47)}
+        for context in range(33, 48):
+            low = 33 if context <= 40 else 40
+            mean += 2 / 15 * (at[low] + (at[low + 7] - at[low]) * (context - low) / 7)
+        return ttft, mean
+
+    def test_ttft_and_tpot_are_sums_of_the_ops(self):
+        prefill, decode = self.prefill(), self.decode()
+        point = self.the_point(self.results("all.json", prefill + decode))
+        ttft, mean = self.expected(prefill, decode)
+        wait = (WAIT_US - LAUNCH_US) * 1000
+        self.assertAlmostEqual(point["ttft_ms"], (ttft + wait) / 1e6, places=9)
+        self.assertAlmostEqual(point["tpot_ms"], (mean + wait) / 1e6, places=9)
+        self.assertAlmostEqual(point["ttft_launch_free_ms"], ttft / 1e6, places=9)
+        self.assertAlmostEqual(point["tpot_launch_free_ms"], mean / 1e6, places=9)
+        self.assertAlmostEqual(point["prefill_tokens_per_s"], 32 / (ttft + wait) * 1e9, places=4)
+        self.assertAlmostEqual(point["decode_tokens_per_s"], 1e9 / (mean + wait), places=4)
+        self.assertEqual([op["op"] for op in point["ops"]], list(COUNTS))
+        self.assertAlmostEqual(sum(op["prefill_ms"] for op in point["ops"]), ttft / 1e6, places=9)
+        self.assertAlmostEqual(sum(op["decode_ms"] for op in point["ops"]), mean / 1e6, places=9)
+        self.assertFalse(point["tpot_bound_by_launches"])
+        self.assertEqual((point["missing"], point["fits"], point["devices_needed"]), ([], True, 1))
+        for key in "ttft", "tpot":
+            low, high = point[key + "_ci"]
+            self.assertTrue(low < point[key + "_ms"] < high)
+            self.assertLess(high / low, 1.01, "errors of many rows partly cancel")
+
+    def test_utilization_is_of_the_datasheet(self):
+        """Of a decode step: FLOPs and bytes of its ops, by the plan, at the middle of the contexts."""
+        decode = self.decode()
+        point = self.the_point(self.results("all.json", self.prefill() + decode))
+        for key, peak, share in (("flops", 1000.0, "decode_mfu"), ("bytes", 100.0, "decode_mbu")):
+            amount = sum(COUNTS[case["op"]] * case[key] for case in decode
+                         if case["context"] in (0, 40) and not (case[key] == 1.0 and key == "flops"))
+            self.assertAlmostEqual(point[share] / (amount / (point["tpot_ms"] * 1e6) / peak), 1, places=6)
+
+    def test_more_launches_than_the_host_issues(self):
+        point = self.the_point(self.results("many.json", self.prefill() + self.decode(), launches=1000))
+        self.assertTrue(point["tpot_bound_by_launches"] and point["ttft_bound_by_launches"])
+        launches = sum(COUNTS.values()) * 1000
+        self.assertAlmostEqual(point["tpot_ms"], (launches * LAUNCH_US + WAIT_US - LAUNCH_US) / 1000, places=9)
+
+    def test_equal_work_of_another_model_serves(self):
+        """Rows are matched by what they measure."""
+        whole = self.the_point(self.results("all.json", self.prefill() + self.decode()))
+        self.write("twin.json", {**MODEL, "id": "twin"})
+        twin = self.the_point("./all.json", asked=("--model", "./twin.json", *ASKED[2:]))
+        self.assertEqual(twin, whole)
+
+    def test_files_of_one_device_complete_one_another(self):
+        prefill, decode = self.prefill(), self.decode()
+        whole = self.the_point(self.results("all.json", prefill + decode))
+        first = self.results("p.json", prefill, created="2026-03-01T10:00:00Z")
+        second = self.results("d.json", decode, created="2026-03-02T10:00:00Z")
+        self.assertEqual(self.the_point(first, second), whole)
+        # the newest counts, wherever it stands
+        slower = self.results("slow.json", decode, created="2026-03-03T10:00:00Z", times=lambda key: 3 * invented_ns(key))
+        for files in (first, second, slower), (slower, second, first):
+            self.assertGreater(self.the_point(*files)["tpot_ms"], 2 * whole["tpot_ms"])
+        # another machine is another estimate
+        other = self.results("other.json", prefill + decode, machine=made.Machine("Other CPU"))
+        self.assertEqual([item["name"] for item in self.estimate("./all.json", other)["estimates"]], ["Test CPU", "Other CPU"])
+        self.assertEqual(len(self.estimate("./all.json", other, "--device", "other")["estimates"]), 1)
+
+    def test_a_library_of_matrix_products_beside_the_rest(self):
+        """A backend without attention is completed by another one; of what it runs itself nothing is."""
+        whole = json.loads((self.folder / self.results("all.json", self.prefill() + self.decode())).read_text())
+        for row in list(whole["results"]):
+            if row["case"]["workload"].startswith("gem"):
+                twin = copy.deepcopy(row)
+                twin.update(backend="onednn", time_ns=made.time_json(row["time_ns"]["median"] / 2, 0.005))
+                whole["results"].append(twin)
+        estimates = {item["backend"]: item["points"][0] for item in self.estimate(self.write("both.json", whole))["estimates"]}
+        self.assertEqual(list(estimates), ["onednn + opencl/pocl", "opencl/pocl"])
+        both, alone = estimates.values()
+        half = sum(op["decode_ms"] / 2 for op in alone["ops"] if op["op"] in ("qkv", "attn_out", "ffn_gate_up", "ffn_down", "lm_head"))
+        self.assertAlmostEqual(alone["tpot_ms"] - both["tpot_ms"], half, places=9)
+        self.assertEqual(len(self.estimate("./both.json", "--backend", "onednn")["estimates"]), 1)
+        key = next(row["key"] for row in whole["results"] if "/decode/qkv/" in row["key"])
+        whole["results"] = [row for row in whole["results"] if row["key"] != key or row["backend"] != "onednn"]
+        estimate, = self.estimate(self.write("less.json", whole), "--backend", "onednn", code=4)["estimates"]
+        self.assertEqual([item["op"] for item in estimate["points"][0]["missing"]], ["qkv"])
+
+    def test_an_int8_cache(self):
+        path = self.results("int8.json", self.prefill() + self.decode("--kv", "int8"))
+        eight = self.the_point(path, "--kv", "int8", code=4) # what writes such a cache is not measured yet
+        self.assertEqual([(item["op"], item["why"]) for item in eight["missing"]], [("kv_write", "nothing measures it yet")])
+        self.assertEqual(eight["cache_bytes"], 47 * 2 * (2 * 16 + 2 * 4))
+        self.assertIn("attn", [item["op"] for item in self.the_point(path, code=4)["missing"]])
+        estimate, = self.estimate("./all.json", "--kv", "int8", code=4)["estimates"]
+        self.assertIn("--phase decode --kv int8 --batch 1", estimate["commands"][0])
+        self.refused("estimate", *ASKED, path, "--kv", "f32", says="--kv: 'f32'")
+
+    def test_a_curve_over_batches(self):
+        cases = self.prefill("--batch", "1,4") + self.decode("--batch", "1,4")
+        slow = lambda key: 1e6 * (4 if "b4" in key or "m4" in key or "m64" in key else 1)
+        path = self.results("curve.json", cases, times=slow)
+        estimate, = self.estimate(path, "--batch", "4,1,4", "--tpot", "60")["estimates"]
+        self.assertEqual([point["batch"] for point in estimate["points"]], [1, 4])
+        self.assertLess(estimate["points"][0]["tpot_ms"], 60)
+        self.assertGreater(estimate["points"][1]["tpot_ms"], 60)
+        self.assertEqual(estimate["best_batch"], 1)
+        estimate, = self.estimate(path, "--batch", "1,4", "--tpot", "1")["estimates"]
+        self.assertIsNone(estimate["best_batch"])
+        self.assertIsNone(estimate["compute_bound_from_batch"])
+        # made.py calls what needs more of the arithmetic compute-bound
+        fast = made.Machine(compute=1e-3)
+        estimate, = self.estimate(self.results("bound.json", cases, machine=fast), "--batch", "1,4")["estimates"]
+        self.assertEqual(estimate["compute_bound_from_batch"], 1)
+
+    def test_devices_that_share_a_model(self):
+        cases = self.prefill("--count", "2") + self.decode("--count", "2")
+        path = self.results("half.json", cases)
+        alone = self.the_point(path, "--count", "2")
+        self.assertIsNone(alone["ttft_ms"], "without links only the fit is known")
+        self.assertEqual((alone["missing"], alone["fits"]), ([], True))
+        linked = self.the_point(path, "--count", "2", "--link", "0.001,7")
+        # two rings a layer, two layers: a row of 32 values of 2 bytes at 1 MB/s, and two steps of 7 us
+        ring = 2 / 2 * 32 * 2 / 0.001 + 2 * 7000
+        without = linked["tpot_launch_free_ms"] * 1e6 + (WAIT_US - LAUNCH_US) * 1000
+        self.assertAlmostEqual(linked["tpot_ms"] * 1e6, without + 4 * ring, places=3)
+        self.refused("estimate", *ASKED, path, "--count", "3", says="tiny: heads, 2, do not divide among --count 3")
+
+
+class Missing(EstimateTest):
+    def test_rows_are_named_with_what_measures_them(self):
+        path = self.results("p.json", self.prefill())
+        estimate, = self.estimate(path, code=4)["estimates"]
+        point, = estimate["points"]
+        self.assertIsNotNone(point["ttft_ms"])
+        self.assertIsNone(point["tpot_ms"])
+        self.assertIn("attention/tiny/decode/attn/f16/b1h2kv1d16c33/kvf16", [item["key"] for item in point["missing"]])
+        command, = estimate["commands"]
+        self.assertEqual(command, "benchmark run --model ./tiny.json --device cpu0 --backend opencl/pocl --dtype f16 "
+                                  "--phase decode --batch 1 --context 33,40,47")
+        # what the command plans is all that was missing
+        words = command.split()[2:]
+        words = words[:2] + words[4:] # any device
+        found = {work(case["key"]) for case in self.plan(*words)}
+        self.assertLessEqual({work(item["key"]) for item in point["missing"]}, found)
+        self.assertEqual(self.the_point(path, self.results("rest.json", self.plan(*words)))["missing"], [])
+
+    def test_contexts_are_never_extrapolated(self):
+        prefill = self.prefill()
+        for contexts, why in (("33,40", "measured at contexts of 33 to 40, needed from 33 to 47"),
+                              ("34,40,47", "measured at contexts of 34 to 47, needed from 33 to 47"),
+                              ("33,47", "measured at 2 of at least 3 contexts"), ("33,34,46", "33 to 46, needed")):
+            point = self.the_point(self.results("some.json", prefill + self.decode(contexts=contexts)), code=4)
+            missing, = point["missing"]
+            self.assertEqual(missing["op"], "attn")
+            self.assertIn(why, missing["why"])
+            self.assertIsNone(point["tpot_ms"])
+        self.the_point(self.results("some.json", prefill + self.decode(contexts="1,33,40,64")))
+
+    def test_a_chunk_beyond_what_was_measured(self):
+        path = self.results("p.json", self.plan("--phase", "prefill", "--tokens", "16") + self.decode())
+        estimate, = self.estimate(path, code=4)["estimates"]
+        self.assertEqual([item["op"] for item in estimate["points"][0]["missing"]], ["attn"])
+        self.assertIn("--phase prefill --batch 1 --tokens 16 --past 16", estimate["commands"][0])
+
+    def test_latencies_are_named(self):
+        path = self.results("bare.json", self.prefill() + self.decode(), latencies=False)
+        estimate, = self.estimate(path, code=4)["estimates"]
+        point, = estimate["points"]
+        self.assertEqual([(item["phase"], item["op"]) for item in point["missing"]], [(None, "launch_latency"), (None, "wait_latency")])
+        self.assertIsNone(point["tpot_ms"])
+        self.assertGreater(point["tpot_launch_free_ms"], 0)
+        self.assertEqual(len(estimate["commands"]), 1)
+
+    def test_what_was_not_verified_does_not_count(self):
+        whole = json.loads((self.folder / self.results("all.json", self.prefill() + self.decode())).read_text())
+        key = next(row["key"] for row in whole["results"] if "/decode/qkv/" in row["key"])
+        for status in "failed", "skipped", "invalid":
+            path = self.write("spoiled.json", made.unmeasured(whole, key, status, "planted"))
+            missing, = self.the_point(path, code=4)["missing"]
+            self.assertEqual((missing["op"], missing["key"]), ("qkv", key))
+        hot = copy.deepcopy(whole)
+        for row in hot["results"]:
+            if row["key"] == key:
+                row["case"]["hot"] = True
+        self.the_point(self.write("hot.json", hot), code=4)
+
+    def test_text_names_them_too(self):
+        result = self.benchmark("estimate", *ASKED, self.results("p.json", self.prefill()), code=4)
+        self.assertIn("\nmissing:\ndecode, batch 1: embedding norm qkv", result.out)
+        self.assertIn("\nbenchmark run --model ./tiny.json --device cpu0", result.out)
+        self.assertEqual(result.err, "")
+
+
+class Text(EstimateTest):
+    def test_the_report(self):
+        out = self.benchmark("estimate", *ASKED, self.results("all.json", self.prefill() + self.decode())).out
+        self.assertIn("tiny: a prompt of 32 tokens in chunks of 16, 16 generated\n", out)
+        self.assertIn("cpu0: Test CPU, opencl/pocl, f16 (./all.json)", out)
+        self.assertRegex(out, r"batch 1: weights [\d.]+ KiB \+ cache [\d.]+ KiB of 16.0 GiB: fits")
+        self.assertRegex(out, r"(?m)^BATCH +TTFT +\+/- % +TOK/s +MFU +TPOT +\+/- % +TOK/s +MBU +BOUND$")
+        self.assertIn("most tokens/s with a TPOT of at most 200 ms:", out)
+        for op in COUNTS:
+            self.assertRegex(out, rf"(?m)^{op} ")
+        self.assertNotIn("missing", out)
+
+    def test_a_model_that_does_not_fit(self):
+        path = self.results("all.json", self.prefill() + self.decode())
+        point = self.the_point(path, code=4, asked=("--model", "llama2-70b"))
+        self.assertEqual((point["fits"], point["devices_needed"]), (False, 16)) # 138 GB among devices of 17 GB, 64 heads
+        self.assertIn("does not fit: 16 devices would hold it", self.benchmark("estimate", "--model", "llama2-70b", path, code=4).out)
+
+
+class Mistakes(EstimateTest):
+    def test_options(self):
+        path = self.results("all.json", self.prefill() + self.decode())
+        for words, says in (((), "name one model"), (("--model", "llama2-7b,llama2-13b"), "name one model"),
+                            (("--model", "xyz"), "unknown model 'xyz'"), (("--model", "./tiny.json", "--prompt", "60"),
+                             "--prompt 60 and --generate 128 exceed the model's maximum context, 64"),
+                            ((*ASKED, "--prompt", "8"), "--prompt: give one number"), ((*ASKED, "--dtype", "f64"), "dtype 'f64'"),
+                            ((*ASKED, "--device", "gpu"), "no measured matrix product"), ((*ASKED, "--tpot", "0"), "number from"),
+                            ((*ASKED, "--link", "fast"), "--link: 'fast'"), ((*ASKED, "--link", "5,x"), "--link: '5,x'"),
+                            ((*ASKED, "--format", "xml"), "--format: 'xml'"), ((*ASKED, "--batch", "0"), "--batch")):
+            self.refused("estimate", *words, path, says=says)
+        self.refused("estimate", *ASKED, says="name results files")
+
+    def test_files(self):
+        whole = self.results("all.json", self.prefill() + self.decode())
+        self.refused("estimate", *ASKED, "./absent.json", says="absent.json")
+        self.refused("estimate", *ASKED, self.write("broken.json", "{"), says="broken.json")
+        result = self.benchmark("estimate", *ASKED, "./broken.json", whole, code=2)
+        self.assertIn("TTFT", result.out, "the others are still shown")
+        self.assertIn("broken.json", result.err)
+        for ns in 0, -1, 1e400:
+            document = made.results([made.Machine()])
+            document["results"][0]["time_ns"]["median"] = ns if math.isfinite(ns) else None
+            self.benchmark("estimate", *ASKED, self.write("odd.json", document), code=4)
+
+
+if __name__ == "__main__":
+    main()

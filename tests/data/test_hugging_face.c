@@ -1,0 +1,199 @@
+/* config.json of models on Hugging Face: their shapes, against our own files of the same models. */
+#include "bm/data.h"
+#include "fixture.h"
+
+#include <limits.h>
+
+TestSuite(hugging_face, .init = fixture_begin, .fini = fixture_end);
+
+/* The shape-defining keys of the published files, among some that say nothing of shapes. */
+static const char llama2[] =
+    "{\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"llama\", \"bos_token_id\": 1,"
+    "\"hidden_act\": \"silu\", \"hidden_size\": 4096, \"intermediate_size\": 11008,"
+    "\"max_position_embeddings\": 4096, \"num_attention_heads\": 32, \"num_hidden_layers\": 32,"
+    "\"num_key_value_heads\": 32, \"rope_scaling\": null, \"rms_norm_eps\": 1e-05,"
+    "\"tie_word_embeddings\": false, \"torch_dtype\": \"float16\", \"vocab_size\": 32000}";
+static const char qwen25[] =
+    "{\"architectures\": [\"Qwen2ForCausalLM\"], \"hidden_size\": 3584, \"intermediate_size\": 18944,"
+    "\"max_position_embeddings\": 131072, \"num_attention_heads\": 28, \"num_hidden_layers\": 28,"
+    "\"num_key_value_heads\": 4, \"sliding_window\": 131072, \"use_sliding_window\": false,"
+    "\"tie_word_embeddings\": false, \"vocab_size\": 152064}";
+static const char qwen3_moe[] =
+    "{\"model_type\": \"qwen3_moe\", \"hidden_size\": 2048, \"intermediate_size\": 6144, \"head_dim\": 128,"
+    "\"max_position_embeddings\": 40960, \"num_attention_heads\": 32, \"num_hidden_layers\": 48,"
+    "\"num_key_value_heads\": 4, \"num_experts\": 128, \"num_experts_per_tok\": 8, \"decoder_sparse_step\": "
+    "1,"
+    "\"mlp_only_layers\": [], \"moe_intermediate_size\": 768, \"norm_topk_prob\": true, \"vocab_size\": "
+    "151936}";
+static const char mixtral[] =
+    "{\"architectures\": [\"MixtralForCausalLM\"], \"hidden_size\": 4096, \"intermediate_size\": 14336,"
+    "\"max_position_embeddings\": 32768, \"num_attention_heads\": 32, \"num_hidden_layers\": 32,"
+    "\"num_key_value_heads\": 8, \"num_local_experts\": 8, \"num_experts_per_tok\": 2, \"sliding_window\": "
+    "null,"
+    "\"vocab_size\": 32000}";
+static const char deepseek[] =
+    "{\"architectures\": [\"DeepseekV3ForCausalLM\"], \"hidden_size\": 7168, \"intermediate_size\": 18432,"
+    "\"kv_lora_rank\": 512, \"q_lora_rank\": 1536, \"qk_nope_head_dim\": 128, \"qk_rope_head_dim\": 64,"
+    "\"v_head_dim\": 128, \"max_position_embeddings\": 163840, \"num_attention_heads\": 128, "
+    "\"num_hidden_layers\": 61,"
+    "\"num_key_value_heads\": 128, \"n_routed_experts\": 256, \"n_shared_experts\": 1, "
+    "\"num_experts_per_tok\": 8,"
+    "\"moe_intermediate_size\": 2048, \"moe_layer_freq\": 1, \"first_k_dense_replace\": 3, \"n_group\": 8,"
+    "\"topk_group\": 4, \"topk_method\": \"noaux_tc\", \"num_nextn_predict_layers\": 1, "
+    "\"quantization_config\": {},"
+    "\"vocab_size\": 129280}";
+
+static struct bm_model load(const char *name, const char *text) {
+    struct bm_model model;
+    struct bm_error error = {0};
+    cr_assert_eq(bm_model_load(fixture_write(name, text, SIZE_MAX), &model, &error), BM_OK, "%s",
+                 error.message);
+    return model;
+}
+
+static struct bm_model load_known(const char *id) {
+    char path[PATH_MAX];
+    struct bm_model model;
+    struct bm_error error = {0};
+    snprintf(path, sizeof path, "%s/bench/models/%s.json", getenv("BM_SOURCE_DIR"), id);
+    cr_assert_eq(bm_model_load(path, &model, &error), BM_OK, "%s", error.message);
+    return model;
+}
+
+Test(hugging_face, shapes_are_those_of_our_own_files) {
+    static const struct {
+        const char *text, *id;
+    } rows[] = {{llama2, "llama2-7b"},
+                {qwen25, "qwen2.5-7b"},
+                {qwen3_moe, "qwen3-30b-a3b"},
+                {mixtral, "mixtral-8x7b"},
+                {deepseek, "deepseek-v3"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct bm_model a = load("config.json", rows[i].text), b = load_known(rows[i].id);
+#define SAME(field) cr_expect_eq(a.field, b.field, "%s: " #field " %u, not %u", b.id, a.field, b.field)
+        SAME(layers);
+        SAME(hidden);
+        SAME(heads);
+        SAME(kv_heads);
+        SAME(head_dim);
+        SAME(attention);
+        SAME(ffn);
+        SAME(intermediate);
+        SAME(dense_layers);
+        SAME(experts);
+        SAME(experts_per_token);
+        SAME(shared_experts);
+        SAME(expert_intermediate);
+        SAME(expert_groups);
+        SAME(expert_groups_used);
+        SAME(vocabulary);
+        SAME(tied_embeddings);
+        SAME(q_lora);
+        SAME(kv_lora);
+        SAME(qk_nope_dim);
+        SAME(qk_rope_dim);
+        SAME(v_dim);
+        SAME(qk_norm);
+#undef SAME
+        cr_expect_str_eq(a.biases, b.biases, "%s", b.id);
+    }
+}
+
+Test(hugging_face, the_id_is_the_folders_name) {
+    cr_expect_str_eq(load("Llama-2-7b hf/config.json", llama2).id, "llama-2-7b-hf");
+    cr_expect_str_eq(load("Llama-2-7b hf/config.json", llama2).name, "Llama-2-7b hf");
+    cr_expect_str_eq(load("My_Llama.json", llama2).id, "my_llama");
+    cr_expect_str_eq(load("Llama-2-7b hf/config.json", llama2).family, "llama");
+}
+
+Test(hugging_face, what_is_missing_has_the_librarys_meaning) {
+    char *text = fixture_replace(llama2, "\"num_key_value_heads\": 32, ", "");
+    struct bm_model model = load("config.json", text);
+    free(text);
+    cr_expect_eq(model.kv_heads, 32);
+    text = fixture_replace(qwen3_moe, "\"mlp_only_layers\": []", "\"mlp_only_layers\": [0, 5]");
+    model = load("config.json", text);
+    free(text);
+    cr_expect_eq(model.dense_layers, 2);
+    text = fixture_replace(qwen3_moe, "\"decoder_sparse_step\": 1", "\"decoder_sparse_step\": 2");
+    model = load("config.json", text);
+    free(text);
+    cr_expect_eq(model.dense_layers, 24);
+    text = fixture_replace(deepseek, "\"q_lora_rank\": 1536", "\"q_lora_rank\": null");
+    model = load("config.json", text);
+    free(text);
+    cr_expect_eq(model.q_lora, 0);
+    text = fixture_replace(deepseek, "\"n_group\": 8", "\"n_group\": 1"); /* one group is none */
+    model = load("config.json", text);
+    free(text);
+    cr_expect_eq(model.expert_groups, 0);
+    cr_expect_eq(model.expert_groups_used, 0);
+}
+
+Test(hugging_face, each_mistake_is_one_line_that_names_the_place) {
+    static const struct {
+        const char *text, *old, *by, *message;
+    } rows[] = {
+        {llama2, "LlamaForCausalLM", "GPT2LMHeadModel",
+         "$.architectures: 'GPT2LMHeadModel' is none of the families that are understood: llama, qwen2, "
+         "qwen2_moe, qwen3, qwen3_moe, mixtral, deepseek, deepseek_v2, deepseek_v3"},
+        {qwen3_moe, "\"qwen3_moe\"", "7", "$.model_type: '' is none of the families"},
+        {llama2, "[\"LlamaForCausalLM\"], \"model_type\": \"llama\"", "[]", "$.model_type: '' is none of"},
+        {llama2, "\"num_hidden_layers\": 32", "\"num_hidden_layers\": 0",
+         "$.num_hidden_layers: must be a whole number from 1 to 1000 (is 0)"},
+        {llama2, "\"num_hidden_layers\": 32", "\"num_layers\": 32", "$.num_hidden_layers: is missing"},
+        {llama2, "\"num_key_value_heads\": 32", "\"num_key_value_heads\": 5",
+         "$.num_key_value_heads: must divide $.num_attention_heads"},
+        {llama2, "\"num_key_value_heads\": 32", "\"num_key_value_heads\": 0",
+         "$.num_key_value_heads: must be a whole number from 1"},
+        {llama2, "\"num_attention_heads\": 32", "\"num_attention_heads\": 96",
+         "$.num_attention_heads: must divide"},
+        {llama2, "\"hidden_size\": 4096", "\"hidden_size\": 9223372036854775807",
+         "$.hidden_size: must be a whole number from 1 to 1048576 (is 9223372036854775807)"},
+        {llama2, "\"hidden_size\": 4096", "\"hidden_size\": 92233720368547758080",
+         "not valid JSON: too big integer"},
+        {llama2, "\"hidden_size\": 4096", "\"hidden_size\": \"4096\"",
+         "$.hidden_size: must be a whole number"},
+        {llama2, "\"tie_word_embeddings\": false", "\"tie_word_embeddings\": 0", "must be true or false"},
+        {llama2, "\"bos_token_id\": 1", "\"mlp_bias\": true", "$.mlp_bias: is true"},
+        {qwen25, "\"use_sliding_window\": false", "\"use_sliding_window\": true",
+         "$.use_sliding_window: is true"},
+        {qwen3_moe, "\"num_experts_per_tok\": 8", "\"num_experts_per_tok\": 129",
+         "$.num_experts_per_tok: must not exceed the number of experts"},
+        {qwen3_moe, "\"num_experts\": 128", "\"num_experts\": 1", "$.num_experts: must be at least 2"},
+        {qwen3_moe, "\"decoder_sparse_step\": 1", "\"decoder_sparse_step\": 0",
+         "$.decoder_sparse_step: must be"},
+        {qwen3_moe, "\"decoder_sparse_step\": 1", "\"decoder_sparse_step\": 49",
+         "must leave at least one layer"},
+        {qwen3_moe, "[]", "{}", "$.mlp_only_layers: must be a list"},
+        {mixtral, "\"sliding_window\": null", "\"sliding_window\": 4096", "$.sliding_window: is shorter"},
+        {deepseek, "\"first_k_dense_replace\": 3", "\"first_k_dense_replace\": 61",
+         "must leave at least one layer"},
+        {deepseek, "\"n_group\": 8", "\"n_group\": 7", "$.n_group: must divide $.n_routed_experts"},
+        {deepseek, "\"topk_group\": 4", "\"topk_group\": 9", "$.topk_group: must be from 1 to $.n_group"},
+        {deepseek, "\"moe_layer_freq\": 1", "\"moe_layer_freq\": 2", "$.moe_layer_freq: must be 1"},
+        {deepseek, "\"kv_lora_rank\": 512,", "", "$.kv_lora_rank: is missing"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        static const struct bm_model zero;
+        struct bm_model model;
+        struct bm_error error = {0};
+        char *text = fixture_replace(rows[i].text, rows[i].old, rows[i].by);
+        memset(&model, 1, sizeof model);
+        cr_expect_eq(bm_model_load(fixture_write("config.json", text, SIZE_MAX), &model, &error), BM_INVALID,
+                     "%s", rows[i].message);
+        fixture_check_message(&error, BM_INVALID, "config.json", rows[i].message);
+        cr_expect_eq(memcmp(&model, &zero, sizeof model), 0, "the output is cleared");
+        free(text);
+    }
+}
+
+/* Any file cut anywhere is refused, or the whole is there. */
+Test(hugging_face, truncated_files_are_refused) {
+    for (size_t size = 0; size + 1 < sizeof deepseek - 1; size++) {
+        struct bm_model model;
+        struct bm_error error = {0};
+        cr_expect_eq(bm_model_load(fixture_write("config.json", deepseek, size), &model, &error), BM_INVALID);
+        cr_expect_null(strchr(error.message, '\n'));
+    }
+}
