@@ -601,3 +601,74 @@ Test(tolerance, lies_between_rounding_and_a_lost_term) {
         cr_assert(c.workload->tolerance(&c) < 0.2 * lost, "k %llu", (unsigned long long)k);
     }
 }
+
+/* The recurrence itself, token by token: outputs, then the last state. Before the first token it is zeros,
+ * or, in decode, tensor 5. */
+static void scan_by_force(const struct bm_case *c, double *out, double *states) {
+    const uint64_t tokens = c->phase == BM_PHASE_DECODE ? 1 : c->tokens, p = c->head_dim, n = c->n;
+    const uint64_t width = c->heads * p + 2 * c->groups * n;
+    for (uint64_t b = 0; b < c->batch; b++)
+        for (uint64_t h = 0; h < c->heads; h++) {
+            double *state = states + (b * c->heads + h) * n * p;
+            for (uint64_t i = 0; i < n * p; i++)
+                state[i] = c->phase == BM_PHASE_DECODE ? element(5, (b * c->heads + h) * n * p + i) : 0;
+            for (uint64_t t = 0; t < tokens; t++) {
+                const uint64_t token = b * tokens + t, x = token * width + h * p;
+                const uint64_t in = token * width + c->heads * p + h / (c->heads / c->groups) * n,
+                               to = in + c->groups * n;
+                const double step =
+                    log(1 + exp(element(3, token * c->heads + h) + element(4, 2 * c->heads + h)));
+                const double left = exp(-step * exp(element(4, h)));
+                for (uint64_t i = 0; i < p; i++) {
+                    double *y = &out[(token * c->heads + h) * p + i];
+                    *y = element(4, c->heads + h) * element(2, x + i);
+                    for (uint64_t j = 0; j < n; j++) {
+                        double *s = &state[j * p + i];
+                        *s = left * *s + step * element(2, in + j) * element(2, x + i);
+                        *y += element(2, to + j) * *s;
+                    }
+                }
+            }
+        }
+}
+
+Test(reference, mamba_scan_is_the_recurrence) {
+    static const uint32_t shapes[][2] = {{1, 0}, {3, 0}, {1, 1}, {2, 37}};
+    make_values();
+    for (size_t s = 0; s < BM_COUNT_OF(shapes); s++) {
+        const bool decode = shapes[s][1] == 0;
+        const struct bm_case c = {.workload = bm_workload_find("mamba_scan"),
+                                  .phase = decode ? BM_PHASE_DECODE : BM_PHASE_PREFILL,
+                                  .dtype = bm_dtype_find("f32"),
+                                  .batch = shapes[s][0],
+                                  .tokens = decode ? 1 : shapes[s][1],
+                                  .heads = 6,
+                                  .head_dim = 5,
+                                  .n = 8,
+                                  .k = 16,
+                                  .groups = 3};
+        const uint64_t outputs = (uint64_t)c.batch * c.tokens * 30, states = (uint64_t)c.batch * 240;
+        double *truth[2] = {calloc(outputs, sizeof(double)), calloc(states, sizeof(double))};
+        unsigned char *touched[2] = {calloc(outputs, 1), calloc(states, 1)};
+        struct bm_check *check = calloc(1, sizeof(*check));
+        struct bm_plan plan;
+        plan_with(&c, false, NULL, 0, &plan);
+        scan_by_force(&c, truth[0], truth[1]);
+        for (uint64_t i = 0; i < c.workload->check_count(&c, &plan); i++) {
+            cr_assert_eq(c.workload->check(&c, &plan, &operands, 1, i, check, NULL), BM_OK);
+            for (unsigned j = 0; j < check->count; j++) {
+                touched[check->output][check->first + j] = 1;
+                cr_assert_float_eq(check->expected[j], truth[check->output][check->first + j], 1e-9);
+            }
+        }
+        for (uint64_t i = 0; i < outputs; i++)
+            cr_assert(touched[0][i]);
+        for (uint64_t i = 0; i < states; i++)
+            cr_assert(touched[1][i]);
+        for (unsigned i = 0; i < 2; i++) {
+            free(truth[i]);
+            free(touched[i]);
+        }
+        free(check);
+    }
+}
