@@ -288,7 +288,7 @@ INLINE float weigh(floatv *score, const uint first, const uint end, const int lo
         const int at = v * VEC;
         if (at < low || at + VEC > high) {
             const intv index = INDICES + at;
-            value = (index >= low) & (index < high) ? value : (floatv)-INFINITY;
+            value = ((index >= low) & (index < high)) ? value : (floatv)-INFINITY;
             score[v] = value;
         }
         largest = value > largest ? value : largest;
@@ -472,13 +472,15 @@ attention_prefill(global const stored *restrict queries, CACHE global stored *re
 /* ---- decode ---- */
 
 /* Calls for so many bytes, PREFETCH ahead. */
-INLINE void call_ahead(global const cached *from, const uint bytes) {
 #if PREFETCH
+INLINE void call_ahead(global const cached *from, const uint bytes) {
 #pragma unroll
     for (uint byte = 0; byte < bytes; byte += CACHE_LINE)
         __builtin_prefetch((const char *)(ulong)from + PREFETCH + byte, 0, 3);
-#endif
 }
+#else
+#define call_ahead(from, bytes)
+#endif
 
 /* Of every split of every head: V_DIM sums, the maximum (base 2) and the weight. */
 kernel WIDE_VECTORS __attribute__((reqd_work_group_size(1, 1, 1))) void

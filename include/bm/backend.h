@@ -34,6 +34,7 @@ struct bm_endpoint {
     bool has_pci;
     struct bm_pci_address pci;
     bool fixed_kernels;             /* they have no parameters: nothing to tune */
+    bool instructions;              /* `version` is the CPU's that it uses: "avx2 avx512" */
     bool only_ceilings, only_rows;  /* what it is asked for; neither: both */
     enum bm_isa isa;                /* the cap that it keeps */
     const struct bm_places *places; /* borrowed; NULL: the driver chooses */

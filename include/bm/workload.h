@@ -214,6 +214,7 @@ struct bm_operands {
 /* A run of consecutive outputs with their float64 reference. An output passes when
  * |got - expected| <= tolerance * max(|expected|, scale). */
 struct bm_check {
+    unsigned output; /* of the plan's outputs, in their order; most have one */
     uint64_t first;
     unsigned count;
     double expected[BM_CHECK_OUTPUTS];

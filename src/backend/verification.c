@@ -11,6 +11,22 @@ unsigned bm_plan_output(const struct bm_plan *plan) {
     return t;
 }
 
+unsigned bm_plan_guarded(const struct bm_plan *plan, unsigned number, size_t *start) {
+    const size_t alignment = 64;
+    unsigned t = 0;
+    *start = 0;
+    for (; t < plan->tensor_count; t++) {
+        const struct bm_tensor *tensor = &plan->tensors[t];
+        if (tensor->role != BM_ROLE_OUTPUT)
+            continue;
+        if (number-- == 0)
+            break;
+        const size_t bytes = (size_t)bm_element_size(tensor->element, tensor->count) + 2 * BM_GUARD_BYTES;
+        *start += (bytes + alignment - 1) / alignment * alignment;
+    }
+    return t;
+}
+
 static bool all_poison(const uint8_t *bytes, size_t size) {
     for (size_t i = 0; i < size; i++)
         if (bytes[i] != BM_POISON)
@@ -58,22 +74,24 @@ enum bm_status bm_verification_compare(const struct bm_case *the_case, const str
                                        const uint8_t *guarded, struct bm_verification *verification,
                                        struct bm_error *error) {
     const struct bm_workload *workload = the_case->workload;
-    const struct bm_tensor *output = &plan->tensors[bm_plan_output(plan)];
     enum bm_status status = BM_OK;
+    size_t start;
     *verification = (struct bm_verification){.status = BM_VERIFICATION_PASSED,
                                              .tolerance = workload->tolerance(the_case)};
     bm_string_set(verification->reference, sizeof verification->reference, workload->reference);
     struct bm_check *check = bm_alloc(1, sizeof *check);
     if (check == NULL)
         return bm_fail(error, BM_NO_MEMORY, "out of memory for verification");
-    check_written(output, guarded, verification);
+    for (unsigned i = 0, t; (t = bm_plan_guarded(plan, i, &start)) < plan->tensor_count; i++)
+        check_written(&plan->tensors[t], guarded + start, verification);
     uint64_t groups = workload->check_count(the_case, plan);
     for (uint64_t g = 0; g < groups; g++) {
         status = workload->check(the_case, plan, operands, seed, g, check, error);
         if (status != BM_OK)
             break;
+        const enum bm_element element = plan->tensors[bm_plan_guarded(plan, check->output, &start)].element;
         for (unsigned i = 0; i < check->count; i++) {
-            double got = (double)bm_element_load(output->element, guarded + BM_GUARD_BYTES, check->first + i);
+            double got = (double)bm_element_load(element, guarded + start + BM_GUARD_BYTES, check->first + i);
             double wrong = relative_error(got, check->expected[i], check->scale);
             if (wrong > verification->max_relative_error)
                 verification->max_relative_error = wrong;

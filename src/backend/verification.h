@@ -8,13 +8,16 @@
  * certain NaN. Outputs are of these formats; an integer one has no value to spare. */
 enum { BM_POISON = 0xff, BM_GUARD_BYTES = 4096 };
 
-/* guarded: BM_GUARD_BYTES of poison, the output tensor, BM_GUARD_BYTES of poison; as the device left it.
- * A wrong result is told in *verification, not by the status. */
+/* guarded: BM_GUARD_BYTES of poison, the output tensor, BM_GUARD_BYTES of poison, as the device left it; so
+ * each of several, from bm_plan_guarded() on. A wrong result is told in *verification, not by the status. */
 enum bm_status bm_verification_compare(const struct bm_case *the_case, const struct bm_plan *plan,
                                        const struct bm_operands *operands, uint64_t seed,
                                        const uint8_t *guarded, struct bm_verification *verification,
                                        struct bm_error *error) BM_CHECK_RESULT;
-/* Index of the plan's one output tensor. */
+/* Index of the plan's output tensor, of several the first. */
 unsigned bm_plan_output(const struct bm_plan *plan);
+/* That of output `number`, counted from 0, and where its first guard lies in `guarded`. Past the last one:
+ * the number of tensors, and the bytes of all. */
+unsigned bm_plan_guarded(const struct bm_plan *plan, unsigned number, size_t *start);
 
 #endif

@@ -103,7 +103,10 @@ static void append_device(const struct bm_device *device, const struct bm_machin
         bm_quantity_bytes(memory, (double)endpoint->memory_bytes);
         bm_text_append(text, "  backend    %s, driver %s, %s", endpoint->id, endpoint->driver, memory);
         bm_quantity_bytes(memory, (double)endpoint->max_allocation_bytes);
-        bm_text_append(text, " (%s at once)%s%s\n", memory, endpoint->usable ? "" : ", not usable: ",
+        bm_text_append(text, " (%s at once)", memory);
+        if (endpoint->usable && endpoint->instructions)
+            bm_text_append(text, ", by %s", endpoint->version);
+        bm_text_append(text, "%s%s\n", endpoint->usable ? "" : ", not usable: ",
                        endpoint->usable ? "" : endpoint->unusable_reason);
     }
     if (device->missing[0] != '\0')

@@ -1,8 +1,8 @@
 /* ops.c - the operations of one forward pass, as inference engines run them.
  *
  * m rows of activations (batch x tokens in prefill, batch in decode) go through every layer; the vocabulary's
- * projection sees the last row of each sequence only. What has no workload of its own (scans, ...) is listed
- * all the same, so that a summary can name what it does not cover. */
+ * projection sees the last row of each sequence only. What has no workload of its own is listed all the
+ * same, so that a summary can name what it does not cover. */
 #include "pass.h"
 
 #include <string.h>
@@ -115,8 +115,11 @@ static void add_mamba_layers(struct bm_pass *pass, uint64_t layers, uint64_t m) 
     uint64_t inner = (uint64_t)model->mamba_heads * model->mamba_head_dim;
     uint64_t groups = (uint64_t)model->mamba_groups * model->mamba_state;
     bm_pass_matmul(pass, "in_proj", layers, m, 2 * inner + 2 * groups + model->mamba_heads, model->hidden);
-    bm_pass_add(pass, "conv", layers);
-    bm_pass_add(pass, "scan", layers);
+    bm_pass_conv(pass, layers, m, inner + 2 * groups);
+    bm_pass_scan(pass, layers);
+    /* What the scan gives is gated by z and normalised. */
+    bm_pass_rows(pass, "ssm_gate", "swiglu", layers, m, inner);
+    bm_pass_rows(pass, "ssm_norm", "rmsnorm", layers, m, inner);
     bm_pass_matmul(pass, "out_proj", layers, m, model->hidden, inner);
 }
 

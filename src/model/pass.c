@@ -252,3 +252,25 @@ void bm_pass_head_products(struct bm_pass *pass, const char *name, uint64_t coun
     op->the_case.row_per_pair = true;
     finish_case(pass, op);
 }
+
+void bm_pass_conv(struct bm_pass *pass, uint64_t count, uint64_t m, uint64_t channels) {
+    struct bm_op *op = add_rows(pass, "conv", "mamba_conv", count, m, channels);
+    if (op == NULL)
+        return;
+    op->the_case.k = pass->model->mamba_conv;
+    finish_case(pass, op);
+}
+
+void bm_pass_scan(struct bm_pass *pass, uint64_t count) {
+    const struct bm_model *model = pass->model;
+    struct bm_op *op =
+        add_heads(pass, "scan", "mamba_scan", count, model->mamba_heads, model->mamba_head_dim);
+    if (op == NULL)
+        return;
+    check_elements(pass, "scan", (uint64_t)pass->request->batch * model->mamba_heads,
+                   (uint64_t)model->mamba_head_dim * model->mamba_state);
+    op->the_case.n = model->mamba_state;
+    op->the_case.k = model->mamba_chunk;
+    op->the_case.groups = model->mamba_groups;
+    finish_case(pass, op);
+}

@@ -113,6 +113,7 @@ const struct bm_workload bm_workload_attention = {
     .safe_parameters = bm_attention_safe_parameters,
     .tunables = bm_attention_tunables,
     .tunable_count = BM_ATTENTION_TUNABLES,
+    .candidates = bm_attention_candidates,
     .plan = bm_attention_plan,
     .check_count = bm_attention_check_count,
     .check = bm_attention_check,

@@ -45,6 +45,38 @@ void bm_attention_safe_parameters(const struct bm_case *c, const struct bm_targe
     bm_parameters_set(parameters, "PREFETCH", target->is_gpu ? 0 : 4096);
 }
 
+/* Tiles that were the fastest of some shape or format on a CPU; what they leave out is safe. Prefill: rows
+ * and key vectors in registers against what a core's second cache holds. Decode: whole rows of values at once
+ * where memory decides, tiles that need no more registers than there are where arithmetic does. */
+size_t bm_attention_candidates(const struct bm_case *c, const struct bm_target *target,
+                               struct bm_parameters *out, size_t capacity) {
+    static const struct {
+        bool decode;
+        int64_t row_tile, column_tile, rows, key_tile, prefetch;
+    } tiles[] = {
+        {false, 8, 2, 128, 128, 0}, {false, 8, 2, 512, 128, 0}, {false, 12, 2, 192, 256, 0},
+        {false, 6, 4, 192, 256, 0}, {true, 1, 8, 8, 16, 4096},  {true, 1, 8, 8, 32, 1024},
+        {true, 4, 8, 8, 16, 4096},  {true, 4, 4, 8, 64, 2048},  {true, 4, 4, 8, 256, 2048},
+        {true, 2, 8, 8, 16, 8192},
+    };
+    size_t count = 0;
+    for (size_t i = 0; !target->is_gpu && i < BM_COUNT_OF(tiles); i++) {
+        if (tiles[i].decode != is_decode(c))
+            continue;
+        if (count < capacity) {
+            struct bm_parameters *parameters = &out[count];
+            bm_attention_safe_parameters(c, target, parameters);
+            bm_parameters_set(parameters, "ROW_TILE", tiles[i].row_tile);
+            bm_parameters_set(parameters, "COLUMN_TILE", tiles[i].column_tile);
+            bm_parameters_set(parameters, is_decode(c) ? "DECODE_ROWS" : "QUERY_TILE", tiles[i].rows);
+            bm_parameters_set(parameters, is_decode(c) ? "DECODE_KEY_TILE" : "KEY_TILE", tiles[i].key_tile);
+            bm_parameters_set(parameters, "PREFETCH", tiles[i].prefetch);
+        }
+        count++;
+    }
+    return count;
+}
+
 /* How one group works. */
 struct layout {
     uint64_t vec, rows, key_tile, lanes, lanes_d, row_tile, column_tile;

@@ -7,10 +7,11 @@
 #include "bm/workload.h"
 
 extern const struct bm_workload bm_workload_gemm, bm_workload_gemv, bm_workload_grouped,
-    bm_workload_attention, bm_workload_mla, bm_workload_rmsnorm, bm_workload_layernorm, bm_workload_swiglu,
-    bm_workload_gelu, bm_workload_residual, bm_workload_rope, bm_workload_softmax, bm_workload_topk,
-    bm_workload_embedding, bm_workload_kv_write, bm_workload_stream, bm_workload_cache, bm_workload_fma,
-    bm_workload_launch, bm_workload_transfer, bm_workload_layer;
+    bm_workload_attention, bm_workload_mla, bm_workload_mamba_conv, bm_workload_mamba_scan,
+    bm_workload_rmsnorm, bm_workload_layernorm, bm_workload_swiglu, bm_workload_gelu, bm_workload_residual,
+    bm_workload_rope, bm_workload_softmax, bm_workload_topk, bm_workload_embedding, bm_workload_kv_write,
+    bm_workload_stream, bm_workload_cache, bm_workload_fma, bm_workload_launch, bm_workload_transfer,
+    bm_workload_layer;
 
 /* Every count of elements is a product of a few dimensions; with these bounds none overflows 64 bits, in
  * bytes neither. */
@@ -182,6 +183,8 @@ enum { BM_ATTENTION_TUNABLES = 13 };
 extern const struct bm_tunable bm_attention_tunables[BM_ATTENTION_TUNABLES];
 void bm_attention_safe_parameters(const struct bm_case *c, const struct bm_target *target,
                                   struct bm_parameters *parameters);
+size_t bm_attention_candidates(const struct bm_case *c, const struct bm_target *target,
+                               struct bm_parameters *out, size_t capacity);
 enum bm_status bm_attention_plan(const struct bm_case *c, const struct bm_target *target,
                                  const struct bm_parameters *given, struct bm_plan *plan,
                                  struct bm_error *error) BM_CHECK_RESULT;

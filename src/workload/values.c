@@ -110,6 +110,7 @@ uint64_t bm_sample(uint64_t seed, uint64_t index, uint64_t bound) {
 
 enum bm_status bm_check_begin(struct bm_check *check, uint64_t index, uint64_t count,
                               struct bm_error *error) {
+    check->output = 0;
     check->first = 0;
     check->count = 0;
     check->scale = 1;

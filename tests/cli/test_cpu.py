@@ -53,6 +53,10 @@ class Native(ProgramTest):
         if self.benchmark("devices", env=NATIVE).out.count(" 1 cores,") == 0:
             self.assertIn('"stream/-/-/read/-/-/threads1"', plan)
 
+    def test_instructions_are_listed(self):
+        line = next(line for line in self.benchmark("devices", env=NATIVE).out.splitlines() if "backend    native" in line)
+        self.assertTrue(line.endswith(", by " + (" ".join(tiers()) or "portable")), line)
+
     def test_unknown_backend(self):
         self.refused("run", *TINY, "--backend", "nativ", says="no backend matches 'nativ'", env=NATIVE)
 

@@ -253,8 +253,8 @@ class Listings(ProgramTest):
             self.benchmark("run", "--dry-run", *TINY, "--dtype", dtype)
         kinds = {workload["name"]: workload["kind"] for workload in workloads}
         ceilings = {"stream", "cache", "fma", "launch", "transfer"}
-        operations = {"layer", "gemm", "gemv", "grouped_gemm", "attention", "rmsnorm", "layernorm", "swiglu", "gelu", "residual", "rope",
-                      "softmax", "topk", "embedding", "kv_write", "mla"}
+        operations = {"gemm", "gemv", "grouped_gemm", "attention", "rmsnorm", "layernorm", "swiglu", "gelu", "residual", "rope",
+                      "softmax", "topk", "embedding", "kv_write", "mla", "mamba_conv", "mamba_scan", "layer"}
         self.assertEqual(kinds, {**dict.fromkeys(ceilings, "ceiling"), **dict.fromkeys(operations, "operation")})
 
     def test_devices(self):

@@ -311,9 +311,11 @@ static bool is_filled(const unsigned char *bytes, size_t count) {
     return true;
 }
 
+/* outputs: of each of the plan's, in their order. */
 static enum bm_status compare(const struct harness *h, const struct bm_case *c, const struct bm_plan *plan,
-                              const struct buffers *b, const void *outputs, enum bm_element element,
-                              struct harness_result *result, struct bm_error *error) {
+                              const struct buffers *b, const void *const *outputs,
+                              const enum bm_element *elements, struct harness_result *result,
+                              struct bm_error *error) {
     const double tolerance = c->workload->tolerance(c) * (h->tolerance_factor > 0 ? h->tolerance_factor : 1);
     const uint64_t count = c->workload->check_count(c, plan);
     const uint64_t before = bm_clock_now(&bm_clock_monotonic);
@@ -324,7 +326,8 @@ static enum bm_status compare(const struct harness *h, const struct bm_case *c, 
         if (status)
             return status;
         for (unsigned j = 0; j < check.count; j++) {
-            const double got = (double)bm_element_load(element, outputs, check.first + j);
+            const double got =
+                (double)bm_element_load(elements[check.output], outputs[check.output], check.first + j);
             const double expected = check.expected[j];
             result->checked++;
             if (isnan(expected) || isinf(expected)) { /* in these places, and in no others */
@@ -347,7 +350,10 @@ enum bm_status harness_run(struct harness *h, const struct bm_case *c, const str
                            const struct harness_fault *fault, unsigned repeat, struct harness_result *result,
                            struct bm_error *error) {
     struct buffers b = {0};
-    unsigned char *outputs = NULL;
+    unsigned char *written[8] = {0};
+    const void *outputs[8];
+    enum bm_element elements[8];
+    unsigned output_count = 0;
 
     *result = (struct harness_result){.guards_intact = true};
     enum bm_status status = build(h, plan, error);
@@ -374,25 +380,28 @@ enum bm_status harness_run(struct harness *h, const struct bm_case *c, const str
                                                                : 0; /* an integer may be the poison itself */
         if (tensor->role != BM_ROLE_OUTPUT && tensor->role != BM_ROLE_SCRATCH)
             continue;
-        outputs = bm_alloc(bytes + 2 * GUARD_BYTES, 1);
-        if (!outputs) {
+        unsigned char *data = written[t] = bm_alloc(bytes + 2 * GUARD_BYTES, 1);
+        if (!data) {
             status = bm_fail(error, BM_NO_MEMORY, "no memory for %s", tensor->name);
             goto out;
         }
         TRY("clEnqueueReadBuffer", clEnqueueReadBuffer(h->queue, b.parent[t], CL_TRUE, 0,
-                                                       bytes + 2 * GUARD_BYTES, outputs, 0, NULL, NULL));
+                                                       bytes + 2 * GUARD_BYTES, data, 0, NULL, NULL));
         result->guards_intact &=
-            is_filled(outputs, GUARD_BYTES) && is_filled(outputs + GUARD_BYTES + bytes, GUARD_BYTES);
+            is_filled(data, GUARD_BYTES) && is_filled(data + GUARD_BYTES + bytes, GUARD_BYTES);
         static const unsigned char poison[4] = {0xff, 0xff, 0xff, 0xff};
         for (size_t i = 0; size && i < tensor->count && (!routed || tensor->role == BM_ROLE_OUTPUT); i++)
-            result->unwritten += !memcmp(outputs + GUARD_BYTES + i * size, poison, size);
-        if (tensor->role == BM_ROLE_OUTPUT)
-            status = compare(h, c, plan, &b, outputs + GUARD_BYTES, tensor->element, result, error);
-        free(outputs);
-        outputs = NULL;
+            result->unwritten += !memcmp(data + GUARD_BYTES + i * size, poison, size);
+        if (tensor->role == BM_ROLE_OUTPUT) {
+            outputs[output_count] = data + GUARD_BYTES;
+            elements[output_count++] = tensor->element;
+        }
     }
+    if (!status)
+        status = compare(h, c, plan, &b, outputs, elements, result, error);
 out:
-    free(outputs);
+    for (unsigned t = 0; t < BM_COUNT_OF(written); t++)
+        free(written[t]);
     for (unsigned t = 0; t < BM_COUNT_OF(b.parent); t++) {
         if (b.buffer[t])
             clReleaseMemObject(b.buffer[t]);

@@ -212,7 +212,7 @@ Test(tables, find_what_they_list) {
     size_t count = 0;
     for (; bm_workload_get(count); count++)
         cr_assert_eq(bm_workload_find(bm_workload_get(count)->name), bm_workload_get(count));
-    cr_assert_eq(count, 21);
+    cr_assert_eq(count, 23);
     cr_assert_null(bm_workload_find("gem"));
     for (count = 0; bm_dtype_get(count); count++) {
         cr_assert_eq(bm_dtype_find(bm_dtype_get(count)->name), bm_dtype_get(count));
@@ -266,6 +266,49 @@ Test(formulas, of_latent_attention) {
     c = latent("f32", 1, 16, 8);
     c.v_dim = 577;
     cr_expect_eq(c.workload->validate(&c, NULL), BM_INVALID, "values are part of a row");
+}
+
+/* TurboS: 64 heads of 80, a state of 128, 16 groups, chunks of 128. */
+Test(formulas, of_mamba) {
+    struct bm_case c = {.workload = bm_workload_find("mamba_scan"),
+                        .model = "hunyuan-turbos",
+                        .op = "scan",
+                        .phase = BM_PHASE_DECODE,
+                        .dtype = bm_dtype_find("f16"),
+                        .batch = 3,
+                        .tokens = 1,
+                        .heads = 64,
+                        .head_dim = 80,
+                        .n = 128,
+                        .k = 128,
+                        .groups = 16};
+    const double io = 2.0 * (2 * 5120 + 2 * 16 * 128 + 64), state = 655360;
+    assert_key(&c, "mamba_scan/hunyuan-turbos/decode/scan/f16/b3h64d80n128g16");
+    assert_class(c, "decode/d80");
+    cr_expect_float_eq(c.workload->flops(&c), 3 * 5 * state, 0.5);
+    cr_expect_float_eq(c.workload->bytes(&c), 3 * (8 * state + io), 0.5);
+    cr_expect_float_eq(c.workload->written(&c), 3 * (4 * state + 2 * 5120), 0.5);
+    c.phase = BM_PHASE_PREFILL;
+    c.tokens = 200;
+    assert_key(&c, "mamba_scan/hunyuan-turbos/prefill/scan/f16/b3h64d80n128g16t200q128");
+    cr_expect_float_eq(c.workload->flops(&c), 600 * (128.0 * 128 * 16 + 128 * 5120 + 4 * state), 0.5);
+    cr_expect_float_eq(c.workload->bytes(&c), 600 * io + 3 * 4 * state, 0.5);
+    c.n = 126;
+    cr_expect_eq(c.workload->validate(&c, NULL), BM_INVALID, "tiles are of four rows");
+
+    c.workload = bm_workload_find("mamba_conv");
+    c.head_dim = c.groups = 0;
+    c.n = 9216;
+    c.k = 4;
+    c.m = 600;
+    assert_key(&c, "mamba_conv/hunyuan-turbos/prefill/scan/f16/b3t200n9216k4");
+    cr_expect_float_eq(c.workload->flops(&c), 600.0 * 9216 * 12, 0.5);
+    cr_expect_float_eq(c.workload->bytes(&c), 2.0 * 9216 * (1200 + 5 + 3 * 3), 0.5);
+    c.phase = BM_PHASE_DECODE;
+    c.m = 3;
+    cr_expect_float_eq(c.workload->bytes(&c), 2.0 * 9216 * (6 + 5 + 2 * 3 * 3), 0.5);
+    c.m = 4;
+    cr_expect_eq(c.workload->validate(&c, NULL), BM_INVALID, "rows are those of the sequences");
 }
 
 Test(formulas, of_attention) {

@@ -77,6 +77,19 @@ static void make_cases(void) {
         c.v_dim = 512;
         c.context = 1000;
         add(c);
+        for (c.phase = BM_PHASE_PREFILL; c.phase <= BM_PHASE_DECODE; c.phase++) {
+            c.workload = bm_workload_find("mamba_scan");
+            c.tokens = c.phase == BM_PHASE_DECODE ? 1 : 100;
+            c.heads = 64;
+            c.head_dim = 80;
+            c.n = c.k = 128;
+            c.groups = 16;
+            add(c);
+            c.workload = bm_workload_find("mamba_conv");
+            c.m = 2 * c.tokens;
+            c.k = 4;
+            add(c);
+        }
         static const char *const rows[] = {"rmsnorm",  "layernorm", "swiglu",    "gelu",
                                            "residual", "softmax",   "embedding", "topk"};
         for (size_t w = 0; w < BM_COUNT_OF(rows); w++) {

@@ -54,6 +54,7 @@ static enum bm_status list(const struct bm_backend_options *options, struct bm_e
                                      .has_integer_dot = cpu.avx512_vnni || cpu.avx_vnni,
                                      .only_ceilings = true,
                                      .fixed_kernels = true,
+                                     .instructions = true,
                                      .isa = options->isa,
                                      .places = options->places};
     read_cpu_name(endpoint->name, sizeof endpoint->name);

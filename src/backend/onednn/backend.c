@@ -126,6 +126,7 @@ static enum bm_status list(const struct bm_backend_options *options, struct bm_e
                                      .unified_memory = true,
                                      .only_rows = true,
                                      .fixed_kernels = true,
+                                     .instructions = true,
                                      .isa = options->isa,
                                      .places = options->places};
     describe(endpoint);
@@ -221,7 +222,7 @@ static enum bm_status known(const struct bm_session *session, const struct bm_ca
     bm_cpu_cap(&cpu, session->endpoint->isa);
     *parameters = (struct bm_parameters){0};
     if (the_case->dtype != NULL && the_case->dtype->quantised_activations)
-        bm_parameters_set(parameters, "UNSIGNED", !cpu.amx_int8);
+        bm_parameters_set(parameters, "UNSIGNED", !cpu.amx_int8 || !bm_cpu_request_amx());
     *from = "shipped";
     return BM_OK;
 }

@@ -74,10 +74,10 @@ static enum bm_status read_output(struct bm_prepared *prepared, unsigned output,
 enum bm_status bm_opencl_verify(struct bm_prepared *prepared, uint64_t seed,
                                 struct bm_verification *verification, struct bm_error *error) {
     struct bm_session *session = prepared->session;
-    unsigned output = bm_plan_output(&prepared->plan);
-    size_t bytes = guarded_bytes(&prepared->plan.tensors[output]);
+    size_t bytes, start;
     uint64_t slot = seed % prepared->slots;
     *verification = (struct bm_verification){0};
+    bm_plan_guarded(&prepared->plan, BM_MAX_TENSORS, &bytes);
     uint8_t *guarded = bm_alloc(bytes, 1);
     if (guarded == NULL)
         return bm_fail(error, BM_NO_MEMORY, "out of memory for verification: %zu bytes", bytes);
@@ -86,10 +86,14 @@ enum bm_status bm_opencl_verify(struct bm_prepared *prepared, uint64_t seed,
         status = begin_on_host(prepared, error);
     if (status == BM_OK)
         status = bm_opencl_enqueue(prepared, seed, NULL, NULL, NULL, error);
-    if (status == BM_OK)
-        status = read_output(prepared, output, slot, guarded, error);
-    else
+    if (status != BM_OK)
         clFinish(session->queue.queue); /* what was queued must end before its buffers go */
+    for (unsigned i = 0, t; status == BM_OK; i++) {
+        t = bm_plan_guarded(&prepared->plan, i, &start);
+        if (t == prepared->plan.tensor_count)
+            break;
+        status = read_output(prepared, t, slot, guarded + start, error);
+    }
     if (status == BM_OK) {
         /* The reference reads the values that the device read. */
         struct bm_operands operands = bm_opencl_operands_at(prepared, seed);

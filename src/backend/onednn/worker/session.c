@@ -14,6 +14,8 @@ enum bm_status bm_onednn_open(enum bm_isa cap, uint64_t cold_bytes, uint64_t see
     session->memory_bytes = memory_bytes;
     bm_cpu_detect(&session->cpu);
     bm_cpu_cap(&session->cpu, cap);
+    if (bm_cpu_has(&session->cpu, BM_ISA_AMX) && !bm_cpu_request_amx())
+        session->cpu.amx_bf16 = session->cpu.amx_int8 = false; /* the library does without them, too */
     enum bm_status status = bm_library_open(cap, &session->library, error);
     if (status == BM_OK)
         *session_out = session;
