@@ -55,7 +55,8 @@ static void run_mla(bool small) {
     for (size_t f = 0; f < LATENT_FORMATS; f++)
         for (size_t t = 0; t < BM_COUNT_OF(latent_tunings); t++)
             for (size_t s = 0; s < count && (!small || latent_tunings[t].small); s++) {
-                if (!small && t % 4 != 0 && (s + t + f) % 3) /* each is a compilation: they take turns */
+                if (!small && (f > 0 || t % 4 != 0) &&
+                    (s + t + f) % 4) /* each is a compilation: take turns */
                     continue;
                 const struct bm_case c = latent_case(formats[f], table[s]);
                 trial_run(&c, &latent_tunings[t], NULL);
@@ -103,7 +104,8 @@ static void run_scan(bool small) {
     for (size_t f = 0; f < BM_COUNT_OF(formats); f++)
         for (size_t t = 0; t < BM_COUNT_OF(tunings); t++)
             for (size_t s = 0; s < count && (!small || tunings[t].small); s++) {
-                if (!small && (s + t + f) % 2) /* each is a compilation: they take turns */
+                if (!small && (f > 0 || t % 4 != 0) &&
+                    (s + t + f) % 4) /* each is a compilation: they take turns */
                     continue;
                 const struct bm_case c = mamba_case(formats[f], table[s]);
                 trial_run(&c, &tunings[t], NULL);
@@ -138,6 +140,9 @@ static void run_conv(bool small) {
     for (size_t f = 0; f < BM_COUNT_OF(formats); f++)
         for (size_t t = 0; t < BM_COUNT_OF(tunings); t++)
             for (size_t s = 0; s < count && (!small || tunings[t].small); s++) {
+                if (!small && (f > 0 || t % 3 != 0) &&
+                    (s + t + f) % 4) /* each is a compilation: take turns */
+                    continue;
                 const struct bm_case c = conv_case(formats[f], table[s]);
                 trial_run(&c, &tunings[t], NULL);
             }
