@@ -66,7 +66,9 @@ static void safe_parameters(const struct bm_case *c, const struct bm_target *tar
                             struct bm_parameters *parameters) {
     const bool grouped = target->is_gpu && target->max_group_items >= 64;
     *parameters = (struct bm_parameters){0};
-    bm_parameters_set(parameters, "TILE", 4);
+    /* A vector of a narrow format is half a line: stores of more rows in turn would not be joined. */
+    const bool narrow = c->dtype->activation != BM_ELEMENT_F32;
+    bm_parameters_set(parameters, "TILE", narrow && !grouped ? 2 : 4);
     bm_parameters_set(parameters, "RUN", grouped ? 16 : 64);
     bm_parameters_set(parameters, "CHUNK", grouped ? 1 : 64);
     bm_parameters_set(parameters, "VEC", grouped ? 4 : 16);
