@@ -118,7 +118,7 @@ static void expect_error(enum bm_status status, const char *part) {
 Test(plan, everything_usable) {
     create();
     cr_expect_str_eq(plan.suite, "quick");
-    cr_expect_eq(plan.budget_s, 45);
+    cr_expect_eq(plan.budget_s, 60);
     for (size_t e = 0; e < 2; e++)
         cr_expect_eq(count(0, e, true), 4, "memory read, memory copy, the last-level cache, fma");
     cr_expect_eq(count(1, 0, true), 6, "a GPU: three matrix units more; its cache is unknown");
