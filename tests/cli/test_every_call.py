@@ -68,13 +68,13 @@ class EveryCall(ProgramTest):
         self.fail_in_turn("verify", (), [(function, number + 1) for function in sorted(calls) for number in range(calls[function])])
 
     def test_of_measuring(self):
-        """The calls that a run makes beyond those of verify: the first ones, and one in their midst."""
+        """The calls that a run makes beyond those of verify: the first ones, and a later one that a busy machine comes to as well."""
         budget = ("--budget", "0.1")
         before, whole = self.count("verify"), self.count("run", *budget)
         calls = []
         for function in sorted(whole):
             first, last = before.get(function, 0) + 1, whole[function]
-            calls += [(function, number) for number in sorted({first, first + 1, (first + last) // 2}) if first <= number <= last]
+            calls += [(function, number) for number in sorted({first, first + 1, first + min(8, (last - first) // 4)}) if first <= number <= last]
         self.assertGreater(len(calls), 12)
         with ThreadPoolExecutor(WORKERS) as workers:
             list(workers.map(lambda call: self.fail_call("run", budget, *call), calls))
