@@ -27,6 +27,11 @@ enum format_of { FORMAT_OF_COMPARISON, FORMAT_OF_GATE, FORMAT_OF_ESTIMATE };
 /* The format of --format, or text; BM_INVALID names those that have such a report. */
 enum bm_status command_format(enum format_of of, const struct bm_export_format **format,
                               struct bm_error *error) BM_CHECK_RESULT;
+/* Adds each file of the command line to a report. Broken files are told and left out, and *left_out counts
+ * them; any other error ends the command. */
+enum bm_status command_add_files(enum bm_status (*add)(void *report, const char *path,
+                                                       struct bm_error *error),
+                                 void *report, size_t *left_out, struct bm_error *error) BM_CHECK_RESULT;
 /* The selectors of the command line. */
 enum bm_status command_filter(struct bm_compare_filter *filter, struct bm_error *error) BM_CHECK_RESULT;
 /* --margin and --alpha: "0.02" or "2%". */

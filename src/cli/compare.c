@@ -45,19 +45,8 @@ enum bm_status command_filter(struct bm_compare_filter *filter, struct bm_error 
     return BM_OK;
 }
 
-/* Broken files are told and left out. *left_out counts them; other errors end the comparison. */
-static enum bm_status add_files(struct bm_comparison *comparison, size_t *left_out, struct bm_error *error) {
-    for (size_t i = 0; i < settings.files.count; i++) {
-        struct bm_error wrong = {0};
-        enum bm_status status = bm_comparison_add(comparison, settings.files.items[i], &wrong);
-        if (status == BM_OK)
-            continue;
-        if (status != BM_INVALID && status != BM_NOT_FOUND && status != BM_IO)
-            return bm_fail(error, status, "%s", wrong.message);
-        report_error(&wrong);
-        ++*left_out;
-    }
-    return BM_OK;
+static enum bm_status add_file(void *comparison, const char *path, struct bm_error *error) {
+    return bm_comparison_add(comparison, path, error);
 }
 
 static enum bm_status write_report(const struct bm_comparison *comparison,
@@ -91,7 +80,7 @@ enum exit_code command_compare(void) {
     if (status == BM_OK)
         status = bm_comparison_create(&options, &comparison, &error);
     if (status == BM_OK)
-        status = add_files(comparison, &left_out, &error);
+        status = command_add_files(add_file, comparison, &left_out, &error);
     if (status == BM_OK && left_out > 0 && left_out == settings.files.count) {
         bm_comparison_destroy(comparison); /* all is said */
         return EXIT_USAGE;

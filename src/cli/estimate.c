@@ -87,19 +87,8 @@ static enum bm_status read_options(struct bm_serving_options *options, struct bm
     return status;
 }
 
-/* Broken files are told and left out. *left_out counts them; other errors end the estimate. */
-static enum bm_status add_files(struct bm_serving_report *report, size_t *left_out, struct bm_error *error) {
-    for (size_t i = 0; i < settings.files.count; i++) {
-        struct bm_error wrong = {0};
-        enum bm_status status = bm_serving_report_add(report, settings.files.items[i], &wrong);
-        if (status == BM_OK)
-            continue;
-        if (status != BM_INVALID && status != BM_NOT_FOUND && status != BM_IO)
-            return bm_fail(error, status, "%s", wrong.message);
-        report_error(&wrong);
-        ++*left_out;
-    }
-    return BM_OK;
+static enum bm_status add_file(void *report, const char *path, struct bm_error *error) {
+    return bm_serving_report_add(report, path, error);
 }
 
 static enum bm_status write_report(const struct bm_serving_report *report,
@@ -125,7 +114,7 @@ enum exit_code command_estimate(void) {
     if (status == BM_OK)
         status = bm_serving_report_create(&options, &report, &error);
     if (status == BM_OK)
-        status = add_files(report, &left_out, &error);
+        status = command_add_files(add_file, report, &left_out, &error);
     if (status == BM_OK && left_out == settings.files.count) {
         bm_serving_report_destroy(report); /* all is said */
         return EXIT_USAGE;

@@ -111,3 +111,19 @@ enum exit_code command_end_gate(const struct bm_gate *gate, const struct bm_expo
         return code;
     return broken_files ? EXIT_USAGE : code_of_verdicts(gate);
 }
+
+enum bm_status command_add_files(enum bm_status (*add)(void *report, const char *path,
+                                                       struct bm_error *error),
+                                 void *report, size_t *left_out, struct bm_error *error) {
+    for (size_t i = 0; i < settings.files.count; i++) {
+        struct bm_error wrong = {0};
+        enum bm_status status = add(report, settings.files.items[i], &wrong);
+        if (status == BM_OK)
+            continue;
+        if (status != BM_INVALID && status != BM_NOT_FOUND && status != BM_IO)
+            return bm_fail(error, status, "%s", wrong.message);
+        report_error(&wrong);
+        ++*left_out;
+    }
+    return BM_OK;
+}
