@@ -138,9 +138,13 @@ enum bm_argument_kind {
     BM_ARGUMENT_BUFFER, /* the buffer of tensor `index`; cold tensors: the arena */
     BM_ARGUMENT_OFFSET, /* ulong: element offset of cold or rotating tensor `index` in its buffer, or of a
                            table among its draws; changes at every launch */
-    BM_ARGUMENT_UINT,   /* uint: value */
-    BM_ARGUMENT_FLOAT,  /* float: real */
-    BM_ARGUMENT_LOCAL   /* local memory of value bytes */
+    BM_ARGUMENT_PITCH,  /* ulong: elements from one row of tensor `index` to the next, `value` where nothing
+                           else is asked for: a tensor may be part of wider rows. What a row is, a cache's
+                           line of one head as well, the workload says */
+    BM_ARGUMENT_HEAD_PITCH, /* ulong: likewise from one head to the next within a row */
+    BM_ARGUMENT_UINT,       /* uint: value */
+    BM_ARGUMENT_FLOAT,      /* float: real */
+    BM_ARGUMENT_LOCAL       /* local memory of value bytes */
 };
 struct bm_argument {
     enum bm_argument_kind kind;
@@ -169,7 +173,8 @@ struct bm_plan {
     unsigned tensor_count;
     struct bm_launch launches[4];
     unsigned launch_count;
-    bool waits; /* the host waits for the end of each execution before it queues the next */
+    bool check_all; /* checks cover every output, not a sample: for references that are themselves inputs */
+    bool waits;     /* the host waits for the end of each execution before it queues the next */
     bool plain; /* no launches: tensors as the mathematics has them, for a backend with kernels of its own */
 };
 

@@ -73,6 +73,9 @@ unsigned bm_plan_rotating_output(struct bm_plan *plan, const char *name, enum bm
 struct bm_launch *bm_plan_launch(struct bm_plan *plan, const char *kernel, unsigned dimensions);
 /* Appends the tensor's buffer and, for one that rotates, its offset. */
 void bm_launch_tensor(struct bm_launch *launch, const struct bm_plan *plan, unsigned tensor);
+/* A tensor's pitch, of rows or of heads, as it is where the tensor stands alone. */
+void bm_launch_pitch(struct bm_launch *launch, unsigned tensor, uint64_t elements);
+void bm_launch_head_pitch(struct bm_launch *launch, unsigned tensor, uint64_t elements);
 void bm_launch_uint(struct bm_launch *launch, uint64_t value);
 void bm_launch_float(struct bm_launch *launch, float value);
 /* BM_UNSUPPORTED when a buffer is larger than the target allocates at once. The cold tensors of one format

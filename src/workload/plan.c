@@ -51,6 +51,19 @@ void bm_launch_uint(struct bm_launch *launch, uint64_t value) {
     append(launch, (struct bm_argument){.kind = BM_ARGUMENT_UINT, .value = value});
 }
 
+static void append_pitch(struct bm_launch *launch, enum bm_argument_kind kind, unsigned tensor,
+                         uint64_t elements) {
+    append(launch, (struct bm_argument){.kind = kind, .index = tensor, .value = elements});
+}
+
+void bm_launch_pitch(struct bm_launch *launch, unsigned tensor, uint64_t elements) {
+    append_pitch(launch, BM_ARGUMENT_PITCH, tensor, elements);
+}
+
+void bm_launch_head_pitch(struct bm_launch *launch, unsigned tensor, uint64_t elements) {
+    append_pitch(launch, BM_ARGUMENT_HEAD_PITCH, tensor, elements);
+}
+
 void bm_launch_float(struct bm_launch *launch, float value) {
     append(launch, (struct bm_argument){.kind = BM_ARGUMENT_FLOAT, .real = value});
 }

@@ -239,7 +239,7 @@ static cl_int set_argument(cl_kernel kernel, cl_uint i, const struct bm_argument
                            const struct bm_plan *plan, const struct buffers *b) {
     const struct bm_tensor *tensor = &plan->tensors[a->index];
     const cl_uint number = (cl_uint)a->value;
-    const cl_ulong offset = b->offset[a->index];
+    const cl_ulong offset = b->offset[a->index], pitch = a->value;
 
     switch (a->kind) {
     case BM_ARGUMENT_BUFFER:
@@ -249,6 +249,9 @@ static cl_int set_argument(cl_kernel kernel, cl_uint i, const struct bm_argument
                                                            : &b->parent[a->index]);
     case BM_ARGUMENT_OFFSET:
         return clSetKernelArg(kernel, i, sizeof(offset), &offset);
+    case BM_ARGUMENT_PITCH:
+    case BM_ARGUMENT_HEAD_PITCH:
+        return clSetKernelArg(kernel, i, sizeof(pitch), &pitch);
     case BM_ARGUMENT_UINT:
         return clSetKernelArg(kernel, i, sizeof(number), &number);
     case BM_ARGUMENT_FLOAT:

@@ -122,7 +122,7 @@ static enum bm_status take_buffers(struct bm_prepared *prepared, struct bm_error
 static enum bm_status set_argument(cl_kernel kernel, unsigned position, const struct bm_argument *argument,
                                    const struct bm_prepared *prepared, struct bm_error *error) {
     cl_uint number = (cl_uint)argument->value;
-    cl_ulong offset = prepared->operands.start[argument->index];
+    cl_ulong offset = prepared->operands.start[argument->index], pitch = argument->value;
     cl_int code = CL_SUCCESS;
     switch (argument->kind) {
     case BM_ARGUMENT_BUFFER:
@@ -130,6 +130,10 @@ static enum bm_status set_argument(cl_kernel kernel, unsigned position, const st
         break;
     case BM_ARGUMENT_OFFSET:
         code = clSetKernelArg(kernel, position, sizeof offset, &offset);
+        break;
+    case BM_ARGUMENT_PITCH:
+    case BM_ARGUMENT_HEAD_PITCH:
+        code = clSetKernelArg(kernel, position, sizeof pitch, &pitch);
         break;
     case BM_ARGUMENT_UINT:
         code = clSetKernelArg(kernel, position, sizeof number, &number);
