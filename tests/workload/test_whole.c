@@ -24,6 +24,9 @@ static size_t list(struct bm_case *cases) {
     cases[count++] = rows("swiglu", 700, 6001);
     cases[count] = rows("mamba_conv", 700, 6001);
     cases[count++].k = 4;
+    cases[count] = rows("combine", 700, 6001);
+    cases[count].experts = 16;
+    cases[count++].top_k = 3;
     return count;
 }
 
