@@ -92,8 +92,8 @@ struct bm_case {
     enum bm_kv kv;                             /* of attention and kv_write */
     uint32_t window; /* attention in prefill: keys that a token sees, its own included; 0: all before it. In
                         decode the context says it */
-    /* grouped_gemm: each of m tokens goes to top_k of the experts; of those in groups_used of the groups
-     * where that is not 0. */
+    /* grouped_gemm and combine: each of m tokens goes to top_k of the experts; of those in groups_used of the
+     * groups where that is not 0. */
     uint32_t experts, top_k;
     enum bm_routing routing;
     bool row_per_pair; /* activations have a row for each (token, expert), not one for each token */

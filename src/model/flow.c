@@ -24,7 +24,7 @@ const struct bm_op *bm_flow_op(const struct bm_flow_build *build, const char *na
 static unsigned case_index(struct bm_flow_build *build, const struct bm_case *the_case) {
     struct bm_flow *flow = build->flow;
     for (size_t i = 0; i < flow->case_count; i++)
-        if (bm_case_same_work(&flow->cases[i], the_case))
+        if (strcmp(flow->cases[i].op, the_case->op) == 0 && bm_case_same_work(&flow->cases[i], the_case))
             return (unsigned)i;
     build->status =
         bm_grow(&flow->cases, &flow->case_capacity, flow->case_count + 1, sizeof *flow->cases, build->error);

@@ -150,6 +150,7 @@ static void add_experts(struct bm_pass *pass, uint64_t layers, uint64_t m) {
     bm_pass_rows(pass, "experts_act", "swiglu", layers, m * model->experts_per_token,
                  model->expert_intermediate);
     bm_pass_experts(pass, "experts_down", layers, m, model->hidden, model->expert_intermediate, true);
+    bm_pass_combine(pass, layers, m);
 }
 
 static enum bm_status check_length(const struct bm_model *model, const char *option, uint32_t length,

@@ -120,16 +120,14 @@ static enum bm_status plan_embedding(const struct bm_case *c, const struct bm_ta
 }
 
 static uint64_t embedding_check_count(const struct bm_case *c, const struct bm_plan *plan) {
-    (void)plan;
-    return bm_row_run_count(c->m, c->n);
+    return bm_row_run_count(plan, c->m, c->n);
 }
 
 static enum bm_status check_embedding(const struct bm_case *c, const struct bm_plan *plan,
                                       const struct bm_operands *operands, uint64_t seed, uint64_t index,
                                       struct bm_check *check, struct bm_error *error) {
     struct bm_row_run run;
-    (void)plan;
-    enum bm_status status = bm_row_run_begin(check, c->m, c->n, seed, index, &run, error);
+    enum bm_status status = bm_row_run_begin(check, plan, c->m, c->n, seed, index, &run, error);
     if (status)
         return status;
     const uint64_t row = run.row * step_of(c) % c->m;
@@ -243,28 +241,27 @@ struct kv_rows {
     uint64_t keys, values; /* checks of each */
 };
 
-static struct kv_rows kv_rows_of(const struct bm_case *c) {
-    return (struct kv_rows){bm_row_run_count(lines_of(c), c->head_dim),
-                            c->v_dim ? bm_row_run_count(lines_of(c), c->v_dim) : 0};
+static struct kv_rows kv_rows_of(const struct bm_case *c, const struct bm_plan *plan) {
+    return (struct kv_rows){bm_row_run_count(plan, lines_of(c), c->head_dim),
+                            c->v_dim ? bm_row_run_count(plan, lines_of(c), c->v_dim) : 0};
 }
 
 static uint64_t kv_check_count(const struct bm_case *c, const struct bm_plan *plan) {
-    const struct kv_rows rows = kv_rows_of(c);
-    (void)plan;
+    const struct kv_rows rows = kv_rows_of(c, plan);
     return rows.keys + rows.values;
 }
 
 static enum bm_status check_kv(const struct bm_case *c, const struct bm_plan *plan,
                                const struct bm_operands *operands, uint64_t seed, uint64_t index,
                                struct bm_check *check, struct bm_error *error) {
-    const struct kv_rows rows = kv_rows_of(c);
+    const struct kv_rows rows = kv_rows_of(c, plan);
     const bool is_value = index >= rows.keys;
     const uint32_t size = is_value ? c->v_dim : c->head_dim;
     struct bm_row_run run;
     enum bm_status status = bm_check_begin(check, index, kv_check_count(c, plan), error);
     if (!status)
-        status = bm_row_run_begin(check, lines_of(c), size, seed, is_value ? index - rows.keys : index, &run,
-                                  error);
+        status = bm_row_run_begin(check, plan, lines_of(c), size, seed, is_value ? index - rows.keys : index,
+                                  &run, error);
     if (status)
         return status;
     const uint64_t token = run.row % c->tokens, head = run.row / c->tokens % c->kv_heads;

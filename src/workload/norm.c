@@ -98,8 +98,7 @@ static enum bm_status plan_norm(const struct bm_case *c, const struct bm_target 
 }
 
 static uint64_t check_count(const struct bm_case *c, const struct bm_plan *plan) {
-    (void)plan;
-    return bm_row_run_count(c->m, c->n);
+    return bm_row_run_count(plan, c->m, c->n);
 }
 
 /* Sum over a row of (x - shift)^power, power 1 or 2. */
@@ -122,8 +121,7 @@ static enum bm_status check_norm(const struct bm_case *c, const struct bm_plan *
     const double n = (double)c->n;
     double weight[BM_CHECK_OUTPUTS], bias[BM_CHECK_OUTPUTS] = {0}, mean = 0;
     struct bm_row_run run;
-    (void)plan;
-    enum bm_status status = bm_row_run_begin(check, c->m, c->n, seed, index, &run, error);
+    enum bm_status status = bm_row_run_begin(check, plan, c->m, c->n, seed, index, &run, error);
     if (status)
         return status;
     if (is_layer_norm(c))

@@ -111,8 +111,7 @@ static enum bm_status plan_rope(const struct bm_case *c, const struct bm_target 
 }
 
 static uint64_t check_count(const struct bm_case *c, const struct bm_plan *plan) {
-    (void)plan;
-    return bm_row_run_count(rows_of(c), width_of(c));
+    return bm_row_run_count(plan, rows_of(c), width_of(c));
 }
 
 static double value_of(const struct bm_operands *operands, unsigned tensor, uint64_t index) {
@@ -124,8 +123,7 @@ static enum bm_status check_rope(const struct bm_case *c, const struct bm_plan *
                                  struct bm_check *check, struct bm_error *error) {
     const uint64_t half = c->head_dim / 2;
     struct bm_row_run run;
-    (void)plan;
-    enum bm_status status = bm_row_run_begin(check, rows_of(c), width_of(c), seed, index, &run, error);
+    enum bm_status status = bm_row_run_begin(check, plan, rows_of(c), width_of(c), seed, index, &run, error);
     if (status)
         return status;
     const uint64_t angles = run.row % c->tokens * c->head_dim;
