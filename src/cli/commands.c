@@ -161,7 +161,7 @@ static const struct option estimate_options[] = {
      &settings.run.kvs},
     {"routing", "uniform|zipf", "of tokens to experts; zipf: a few get most; default uniform", OPTION_CHOICE,
      &settings.run.zipf},
-    {"format", "FORMAT", "text (default) or json", OPTION_TEXT, &settings.format},
+    {"format", "FORMAT", "text (default), json, markdown or csv", OPTION_TEXT, &settings.format},
     {"output", "FILE|-", "where the report goes; default standard output", OPTION_TEXT, &settings.run.output},
     {0},
 };
