@@ -223,14 +223,14 @@ enum bm_status bm_model_ops(const struct bm_model *model, const struct bm_reques
     uint64_t m =
         request->phase == BM_PHASE_PREFILL ? (uint64_t)request->batch * request->tokens : request->batch;
     bm_pass_rows(&pass, "embedding", "embedding", 1, m, model->hidden);
-    /* Before every mixer and FFN, and the last one. */
-    bm_pass_rows(&pass, "norm", norm_of(model), mixers + layers.ffn + 1, m, model->hidden);
+    bm_pass_rows(&pass, "norm", norm_of(model), mixers + layers.ffn, m, model->hidden);
     add_attention_layers(&pass, layers.attention, m);
     add_mamba_layers(&pass, layers.mamba, m);
     add_dense_ffn(&pass, layers.ffn - routed, m);
     if (routed > 0)
         add_experts(&pass, routed, m);
     bm_pass_rows(&pass, "residual", "residual", mixers + layers.ffn, m, model->hidden);
+    bm_pass_rows(&pass, "final_norm", norm_of(model), 1, request->batch, model->hidden);
     bm_pass_matmul(&pass, "lm_head", 1, request->batch, model->vocabulary, model->hidden);
     bm_pass_rows(&pass, "softmax", "softmax", 1, request->batch, model->vocabulary); /* sampling */
     if (pass.status != BM_OK) {
