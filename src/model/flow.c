@@ -122,6 +122,8 @@ static void normalise(struct bm_flow_build *build, const char *name, unsigned to
     bm_flow_link_part(node, "inputs", build->hidden, offset, pitch, 0);
     bm_flow_link(node, "outputs", to);
     bm_flow_link(node, "weights", bm_flow_gains(build, n));
+    if (build->model->ffn == BM_FFN_GELU) /* LayerNorm's */
+        bm_flow_link(node, "biases", bm_flow_gains(build, n));
 }
 
 unsigned bm_flow_norm(struct bm_flow_build *build) {
