@@ -24,6 +24,8 @@ static const struct option selectors[] = {
 static const struct option plan_options[] = {
     {"past", "N", "also a prefill after N earlier tokens, a later chunk of a prompt", OPTION_NUMBERS,
      &settings.run.pasts},
+    {"generate", "N", "workload layer: also N decode steps, the last at the longest context", OPTION_NUMBERS,
+     &settings.run.generates},
     {"count", "N", "the share of one of N devices: heads and columns divided", OPTION_NUMBERS,
      &settings.run.counts},
     {0},

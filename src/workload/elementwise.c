@@ -109,8 +109,7 @@ static enum bm_status plan_elementwise(const struct bm_case *c, const struct bm_
 }
 
 static uint64_t check_count(const struct bm_case *c, const struct bm_plan *plan) {
-    (void)plan;
-    return bm_row_run_count(c->m, c->n);
+    return bm_row_run_count(plan, c->m, c->n);
 }
 
 static double expected_of(const struct bm_workload *workload, double x, double other) {
@@ -126,8 +125,7 @@ static enum bm_status check_elementwise(const struct bm_case *c, const struct bm
                                         struct bm_check *check, struct bm_error *error) {
     double x[BM_CHECK_OUTPUTS], other[BM_CHECK_OUTPUTS] = {0};
     struct bm_row_run run;
-    (void)plan;
-    enum bm_status status = bm_row_run_begin(check, c->m, c->n, seed, index, &run, error);
+    enum bm_status status = bm_row_run_begin(check, plan, c->m, c->n, seed, index, &run, error);
     if (status)
         return status;
     const bool pairs = c->workload == &bm_workload_swiglu;

@@ -218,6 +218,9 @@ Test(ops, attention_may_be_wider_than_the_hidden_state) {
     cr_expect_eq(find("experts_down")->the_case.top_k, 8);
     cr_expect_not(find("experts_gate_up")->the_case.row_per_pair, "tokens are gathered");
     cr_expect(find("experts_down")->the_case.row_per_pair);
+    const struct bm_op *combine = expect_rows("experts_combine", 48, "combine", 256, 2048);
+    cr_expect(combine->the_case.experts == 128 && combine->the_case.top_k == 8);
+    cr_expect_eq(combine->the_case.k, 0, "no expert is shared");
     cr_expect_null(find("ffn_gate_up"), "every layer is routed");
     cr_expect_null(find("shared_gate_up"));
 }
@@ -248,6 +251,9 @@ Test(ops, multi_head_latent_attention) {
     expect_matmul("experts_gate_up", 58, "grouped_gemm", 256, 4096, 7168);
     cr_expect_eq(find("experts_gate_up")->the_case.groups, 8);
     cr_expect_eq(find("experts_gate_up")->the_case.groups_used, 4);
+    const struct bm_op *combine = expect_rows("experts_combine", 58, "combine", 256, 7168);
+    cr_expect_eq(combine->the_case.k, 1, "onto what the shared expert gave");
+    cr_expect(combine->the_case.groups == 8 && combine->the_case.groups_used == 4);
     cr_expect_null(find("qkv"));
     list("deepseek-v3", BM_PHASE_DECODE, "f16", 1, 4096);
     cr_expect_null(find("kv_b")); /* absorbed */

@@ -145,6 +145,8 @@ static void run_conv(bool small) {
                     continue;
                 const struct bm_case c = conv_case(formats[f], table[s]);
                 trial_run(&c, &tunings[t], NULL);
+                if (f == 0 || small)
+                    trial_run_wide(&c, &tunings[t], 2);
             }
 }
 
