@@ -122,6 +122,8 @@ static void normalise(struct bm_flow_build *build, const char *name, unsigned to
     bm_flow_link_part(node, "inputs", build->hidden, offset, pitch, 0);
     bm_flow_link(node, "outputs", to);
     bm_flow_link(node, "weights", bm_flow_gains(build, n));
+    if (build->model->ffn == BM_FFN_GELU) /* LayerNorm's */
+        bm_flow_link(node, "biases", bm_flow_gains(build, n));
 }
 
 unsigned bm_flow_norm(struct bm_flow_build *build) {
@@ -176,10 +178,11 @@ unsigned bm_flow_experts(struct bm_flow_build *build, unsigned input) {
     struct bm_flow_node *node = bm_flow_add(build, "top_k");
     bm_flow_link(node, "logits", logits);
     bm_flow_link(node, "outputs", chosen);
+    unsigned shared = 0;
     if (model->shared_experts > 0) {
         const uint64_t width = (uint64_t)model->shared_experts * model->expert_intermediate;
         const unsigned up = bm_flow_matmul(build, "shared_gate_up", input);
-        bm_flow_matmul(build, "shared_down", activate(build, "shared_act", up, build->m * width));
+        shared = bm_flow_matmul(build, "shared_down", activate(build, "shared_act", up, build->m * width));
     }
     const unsigned up = bm_flow_value(build, "experts_gate_up", build->request->dtype->output,
                                       pairs * 2 * model->expert_intermediate);
@@ -192,7 +195,15 @@ unsigned bm_flow_experts(struct bm_flow_build *build, unsigned input) {
     node = bm_flow_add(build, "experts_down");
     bm_flow_link(node, "activations", activated);
     bm_flow_link(node, "outputs", down);
-    return down;
+    const unsigned sums =
+        bm_flow_value(build, "experts_combine", bm_flow_element(build), build->m * model->hidden);
+    node = bm_flow_add(build, "experts_combine");
+    bm_flow_link(node, "inputs", down);
+    bm_flow_link_part(node, "weights", chosen, 0, 2 * (uint64_t)model->experts_per_token, 0);
+    if (model->shared_experts > 0)
+        bm_flow_link(node, "shared", shared);
+    bm_flow_link(node, "outputs", sums);
+    return sums;
 }
 
 /* ---- a pass ---- */
