@@ -158,18 +158,21 @@ static void multiply_by_sigmoid(floatv x[ROWS * STREAMS], const floatv t[ROWS * 
 #define AHEAD       ((ulong)PREFETCH * ROWS) /* rows */
 #define FIRST_ROW   (get_group_id(1) * ROWS)
 
-/* silu(gate) x up, silu(x) = x / (1 + e^-x); inputs [m, 2 n]: the gates of a row, then what they gate. */
+/* silu(gate) x up, silu(x) = x / (1 + e^-x), both [m, n]; a fused projection's rows hold the gates, then what
+ * they gate. Pitches are multiples of VEC. */
 kernel WIDE_VECTORS __attribute__((reqd_work_group_size(LANES, 1, 1))) void
-swiglu(global stored *restrict outputs, const ulong outputs_offset, global const stored *restrict inputs,
-       const ulong inputs_offset, const uint n) {
-    global const stored *gates = inputs + inputs_offset + FIRST_ROW * 2 * n, *ups = gates + n;
+swiglu(global stored *restrict outputs, const ulong outputs_offset, global const stored *restrict gates,
+       const ulong gates_offset, global const stored *restrict ups, const ulong ups_offset, const ulong gates_pitch,
+       const ulong ups_pitch, const uint n) {
+    global const stored *from = gates + gates_offset + FIRST_ROW * gates_pitch;
+    global const stored *gated = ups + ups_offset + FIRST_ROW * ups_pitch;
     global stored *to = outputs + outputs_offset + FIRST_ROW * n;
     FOR_EACH(i, n) {
         floatv x[ROWS * STREAMS], gate[ROWS * STREAMS];
-        EACH CALL_FOR(gates + i + PLACE(s, 2 * n) + AHEAD * 2 * n);
-        EACH CALL_FOR(ups + i + PLACE(s, 2 * n) + AHEAD * 2 * n);
-        EACH gate[s] = load(gates + i + PLACE(s, 2 * n));
-        EACH x[s] = gate[s] * load(ups + i + PLACE(s, 2 * n));
+        EACH CALL_FOR(from + i + PLACE(s, gates_pitch) + AHEAD * gates_pitch);
+        EACH CALL_FOR(gated + i + PLACE(s, ups_pitch) + AHEAD * ups_pitch);
+        EACH gate[s] = load(from + i + PLACE(s, gates_pitch));
+        EACH x[s] = gate[s] * load(gated + i + PLACE(s, ups_pitch));
         multiply_by_sigmoid(x, gate);
         EACH store(x[s], to + i + PLACE(s, n));
     }

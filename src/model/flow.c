@@ -155,11 +155,17 @@ unsigned bm_flow_matmul(struct bm_flow_build *build, const char *name, unsigned 
 
 /* ---- feed-forward networks ---- */
 
-/* silu(gate) x up, or GELU, of rows that a projection left; count: of the outputs. */
-static unsigned activate(struct bm_flow_build *build, const char *name, unsigned input, uint64_t count) {
-    const unsigned output = bm_flow_value(build, name, bm_flow_element(build), count);
+/* silu(gate) x up, whose rows a projection left as [gate | up], or GELU; m rows of n outputs. */
+static unsigned activate(struct bm_flow_build *build, const char *name, unsigned input, uint64_t m,
+                         uint64_t n) {
+    const unsigned output = bm_flow_value(build, name, bm_flow_element(build), m * n);
     struct bm_flow_node *node = bm_flow_add(build, name);
-    bm_flow_link(node, "inputs", input);
+    if (build->model->ffn == BM_FFN_SWIGLU) {
+        bm_flow_link_part(node, "gates", input, 0, 2 * n, 0);
+        bm_flow_link_part(node, "ups", input, n, 2 * n, 0);
+    } else {
+        bm_flow_link(node, "inputs", input);
+    }
     bm_flow_link(node, "outputs", output);
     return output;
 }
@@ -167,7 +173,7 @@ static unsigned activate(struct bm_flow_build *build, const char *name, unsigned
 unsigned bm_flow_dense(struct bm_flow_build *build, unsigned input) {
     const struct bm_model *model = build->model;
     const unsigned up = bm_flow_matmul(build, model->ffn == BM_FFN_SWIGLU ? "ffn_gate_up" : "ffn_up", input);
-    return bm_flow_matmul(build, "ffn_down", activate(build, "act", up, build->m * model->intermediate));
+    return bm_flow_matmul(build, "ffn_down", activate(build, "act", up, build->m, model->intermediate));
 }
 
 unsigned bm_flow_experts(struct bm_flow_build *build, unsigned input) {
@@ -182,14 +188,14 @@ unsigned bm_flow_experts(struct bm_flow_build *build, unsigned input) {
     if (model->shared_experts > 0) {
         const uint64_t width = (uint64_t)model->shared_experts * model->expert_intermediate;
         const unsigned up = bm_flow_matmul(build, "shared_gate_up", input);
-        shared = bm_flow_matmul(build, "shared_down", activate(build, "shared_act", up, build->m * width));
+        shared = bm_flow_matmul(build, "shared_down", activate(build, "shared_act", up, build->m, width));
     }
     const unsigned up = bm_flow_value(build, "experts_gate_up", build->request->dtype->output,
                                       pairs * 2 * model->expert_intermediate);
     node = bm_flow_add(build, "experts_gate_up");
     bm_flow_link(node, "activations", input);
     bm_flow_link(node, "outputs", up);
-    const unsigned activated = activate(build, "experts_act", up, pairs * model->expert_intermediate);
+    const unsigned activated = activate(build, "experts_act", up, pairs, model->expert_intermediate);
     const unsigned down =
         bm_flow_value(build, "experts_down", build->request->dtype->output, pairs * model->hidden);
     node = bm_flow_add(build, "experts_down");

@@ -70,6 +70,7 @@ Test(flow, of_a_prompt_by_hand) {
     expect_node(7, "residual: inputs=stream added=attn_out outputs=next stream");
     expect_node(8, "norm: inputs=next stream outputs=normalised weights=gains of 256");
     expect_node(9, "ffn_gate_up: activations=normalised outputs=ffn_gate_up");
+    expect_node(10, "act: gates=ffn_gate_up/1024 ups=ffn_gate_up+512/1024 outputs=act");
     expect_node(11, "ffn_down: activations=act outputs=ffn_down");
     expect_node(12, "residual: inputs=next stream added=ffn_down outputs=stream");
     expect_node(16, "kv_write: inputs=qkv/512 keys=keys 2/192 values=values 2/192");

@@ -27,6 +27,11 @@ static size_t list(struct bm_case *cases) {
     cases[count] = rows("combine", 700, 6001);
     cases[count].experts = 16;
     cases[count++].top_k = 3;
+    cases[count] = rows("mamba_scan", 1100, 16);
+    cases[count].heads = 40;
+    cases[count].head_dim = 8;
+    cases[count].k = 128;
+    cases[count++].groups = 1;
     return count;
 }
 
