@@ -164,16 +164,20 @@ typedef char cached;
 /* An element is what is stored times its row's scale. */
 #if CACHED == I8
 #define SCALES(name) global const float *restrict name, const ulong name##_offset,
+#define SCALE_PITCHES , const ulong key_scale_pitch, const ulong value_scale_pitch
 #define SCALE(p, i)  ((p)[i])
 #define ROW_SCALES(name, row) (name + name##_offset + (row))
 #else
 #define SCALES(name)
+#define SCALE_PITCHES
 #define SCALE(p, i)  1.0f
 #define ROW_SCALES(name, row) 0
 #endif
 #define CACHE                                                                                                \
     global const cached *restrict keys, const ulong keys_offset, SCALES(key_scales)                          \
     global const cached *restrict values, const ulong values_offset, SCALES(value_scales)
+/* Elements from a token's queries to the next one's, and from the line of a KV head to the next head's. */
+#define PITCHES const ulong query_pitch, const ulong key_pitch, const ulong value_pitch SCALE_PITCHES
 
 /* 2^x for x <= 0, exactly 1 for 0 and 0 below 2^-125, so that no product is denormal. Within 4 units in the
  * last place: x is split into an integer, by adding a number whose last bit counts ones, and a fraction of at
@@ -382,7 +386,7 @@ INLINE void multiply(floatv *sum, const uint columns, const float *a, const uint
 kernel WIDE_VECTORS __attribute__((reqd_work_group_size(1, 1, 1))) void
 attention_prefill(global const stored *restrict queries, CACHE global stored *restrict outputs,
                   const uint heads, const uint kv_heads, const uint tokens, const uint past,
-                  const uint window, const float scale) {
+                  const uint window, const float scale, PITCHES) {
     floatv query[ROWS * K_VECTORS], score[ROWS * KEY_VECTORS], sum[ROWS * V_VECTORS];
     floatv panel[KEY_PANEL > VALUE_PANEL ? KEY_PANEL : VALUE_PANEL];
     float maximum[ROWS], weight[ROWS], factor[ROWS];
@@ -393,12 +397,13 @@ attention_prefill(global const stored *restrict queries, CACHE global stored *re
     const uint kv_head = get_group_id(1), batch = get_group_id(2);
     const ulong kv = (ulong)batch * kv_heads + kv_head;
 
-    keys += keys_offset + kv * context * HEAD_DIM;
-    values += values_offset + kv * context * V_DIM;
+    keys += keys_offset + kv * key_pitch;
+    values += values_offset + kv * value_pitch;
     for (uint r = 0; r < tiles * ROW_TILE; r++) {
         const uint row = min(first_row + r, rows - 1); /* rows past the last repeat it; they write nothing */
-        const ulong head = ((ulong)batch * tokens + row / group) * heads + kv_head * group + row % group;
-        load_query(query + r * K_VECTORS, queries + head * HEAD_DIM, scale);
+        const ulong token = (ulong)batch * tokens + row / group;
+        load_query(query + r * K_VECTORS,
+                   queries + token * query_pitch + (kv_head * group + row % group) * HEAD_DIM, scale);
         maximum[r] = LOWEST;
         weight[r] = 0.0f;
         for (uint v = 0; v < V_VECTORS; v++)
@@ -412,7 +417,7 @@ attention_prefill(global const stored *restrict queries, CACHE global stored *re
     for (uint block = KEYS_FROM(0) / PANEL * PANEL; block < end; block += KEY_TILE) {
         const uint count = min((uint)KEY_TILE, end - block);
         for (uint n = 0; n < count; n += PANEL) {
-            pack_keys(panel, keys, ROW_SCALES(key_scales, kv * context), block + n, end);
+            pack_keys(panel, keys, ROW_SCALES(key_scales, kv * key_scale_pitch), block + n, end);
             for (uint t = 0; t < tiles; t++) {
                 const int from = KEYS_FROM(t * ROW_TILE), to = KEYS_TO(t * ROW_TILE + ROW_TILE - 1);
                 floatv tile[ROW_TILE * COLUMN_TILE];
@@ -438,7 +443,7 @@ attention_prefill(global const stored *restrict queries, CACHE global stored *re
                 factor[r] = weigh(score + r * KEY_VECTORS, LOW(t) / VEC, (HIGH(t) + VEC - 1) / VEC,
                                   KEYS_FROM(r) - (int)block, KEYS_TO(r) - (int)block, maximum + r, weight + r);
         for (uint c = 0; c < V_VECTORS; c += V_TILE) {
-            pack_values(panel, values + (ulong)block * V_DIM, ROW_SCALES(value_scales, kv * context + block),
+            pack_values(panel, values + (ulong)block * V_DIM, ROW_SCALES(value_scales, kv * value_scale_pitch + block),
                         count, c);
             for (uint t = 0; t < tiles; t++) {
                 const int low = LOW(t), high = HIGH(t);
@@ -486,7 +491,7 @@ INLINE void call_ahead(global const cached *from, const uint bytes) {
 kernel WIDE_VECTORS __attribute__((reqd_work_group_size(1, 1, 1))) void
 attention_decode(global const stored *restrict queries, CACHE global float *restrict partials,
                  const uint heads, const uint kv_heads, const uint context, const uint split_keys,
-                 const float scale) {
+                 const float scale, PITCHES) {
     floatv query[ROWS * K_VECTORS], score[ROWS * KEY_VECTORS], sum[ROWS * V_VECTORS];
     float maximum[ROWS], weight[ROWS], factor[ROWS];
     const uint split = get_group_id(0), splits = get_num_groups(0);
@@ -495,14 +500,16 @@ attention_decode(global const stored *restrict queries, CACHE global float *rest
     const ulong kv = (ulong)batch * kv_heads + kv_head;
     const ulong first_head = (ulong)batch * heads + kv_head * group;
     const uint first = split * split_keys, end = min(first + split_keys, context);
-    global const float *key_scale = ROW_SCALES(key_scales, kv * context);
-    global const float *value_scale = ROW_SCALES(value_scales, kv * context);
+    global const float *key_scale = ROW_SCALES(key_scales, kv * key_scale_pitch);
+    global const float *value_scale = ROW_SCALES(value_scales, kv * value_scale_pitch);
 
     (void)key_scale, (void)value_scale;
-    keys += keys_offset + kv * context * HEAD_DIM;
-    values += values_offset + kv * context * V_DIM;
+    keys += keys_offset + kv * key_pitch;
+    values += values_offset + kv * value_pitch;
     for (uint r = 0; r < ROWS; r++) {
-        load_query(query + r * K_VECTORS, queries + (first_head + min(first_row + r, group - 1)) * HEAD_DIM,
+        load_query(query + r * K_VECTORS,
+                   queries + batch * query_pitch +
+                       (kv_head * group + min(first_row + r, group - 1)) * HEAD_DIM,
                    scale);
         maximum[r] = LOWEST;
         weight[r] = 0.0f;

@@ -123,16 +123,20 @@ typedef char cached;
 /* An element is what is stored times its row's scale. */
 #if CACHED == I8
 #define SCALES(name)          global const float *restrict name, const ulong name##_offset,
+#define SCALE_PITCHES         , const ulong key_scale_pitch, const ulong value_scale_pitch
 #define SCALE(p, i)           ((p)[i])
 #define ROW_SCALES(name, row) (name + name##_offset + (row))
 #else
 #define SCALES(name)
+#define SCALE_PITCHES
 #define SCALE(p, i)           1.0f
 #define ROW_SCALES(name, row) 0
 #endif
 #define CACHE                                                                                                \
     global const cached *restrict keys, const ulong keys_offset, SCALES(key_scales)                          \
     global const cached *restrict values, const ulong values_offset, SCALES(value_scales)
+/* Elements from a token's queries to the next one's, and from the line of a KV head to the next head's. */
+#define PITCHES const ulong query_pitch, const ulong key_pitch, const ulong value_pitch SCALE_PITCHES
 
 #pragma OPENCL FP_CONTRACT ON
 
@@ -310,7 +314,7 @@ static void load_query(local struct softmax_state *state, const uint row, global
 kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void
 attention_prefill(global const stored *restrict queries, CACHE global stored *restrict outputs,
                   const uint heads, const uint kv_heads, const uint tokens, const uint past,
-                  const uint window, const float scale) {
+                  const uint window, const float scale, PITCHES) {
     local struct softmax_state state;
     floatv sum[LANE_ROWS][LANE_VECTORS];
     const uint lane = get_local_id(0), head = get_group_id(1), batch = get_group_id(2);
@@ -323,13 +327,13 @@ attention_prefill(global const stored *restrict queries, CACHE global stored *re
         /* Rows past the last token repeat it; they write nothing. */
         const uint token = min(first_row + i / K_VECTORS, tokens - 1);
         load_query(&state, i / K_VECTORS,
-                   queries + (((ulong)batch * tokens + token) * heads + head) * HEAD_DIM, i % K_VECTORS,
+                   queries + ((ulong)batch * tokens + token) * query_pitch + head * HEAD_DIM, i % K_VECTORS,
                    scale);
     }
-    const struct cache cache = {.keys = keys + keys_offset + kv * context * HEAD_DIM,
-                                .values = values + values_offset + kv * context * V_DIM,
-                                .key_scales = ROW_SCALES(key_scales, kv * context),
-                                .value_scales = ROW_SCALES(value_scales, kv * context),
+    const struct cache cache = {.keys = keys + keys_offset + kv * key_pitch,
+                                .values = values + values_offset + kv * value_pitch,
+                                .key_scales = ROW_SCALES(key_scales, kv * key_scale_pitch),
+                                .value_scales = ROW_SCALES(value_scales, kv * value_scale_pitch),
                                 .first = max(past + first_row + 1, window) - window,
                                 .end = min(past + first_row + ROWS, context),
                                 .low = (int)(past + first_row + 1) - (int)window,
@@ -358,7 +362,7 @@ attention_prefill(global const stored *restrict queries, CACHE global stored *re
 kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void
 attention_decode(global const stored *restrict queries, CACHE global float *restrict partials,
                  const uint heads, const uint kv_heads, const uint context, const uint split_keys,
-                 const float scale) {
+                 const float scale, PITCHES) {
     local struct softmax_state state;
     floatv sum[LANE_ROWS][LANE_VECTORS];
     const uint lane = get_local_id(0), split = get_group_id(0), splits = get_num_groups(0);
@@ -368,12 +372,13 @@ attention_decode(global const stored *restrict queries, CACHE global float *rest
     const ulong first_head = (ulong)batch * heads + kv_head * group_heads;
     for (uint i = lane; i < ROWS * K_VECTORS; i += LANES)
         load_query(&state, i / K_VECTORS,
-                   queries + (first_head + min(first_row + i / K_VECTORS, group_heads - 1)) * HEAD_DIM,
+                   queries + batch * query_pitch +
+                       (kv_head * group_heads + min(first_row + i / K_VECTORS, group_heads - 1)) * HEAD_DIM,
                    i % K_VECTORS, scale);
-    const struct cache cache = {.keys = keys + keys_offset + kv * context * HEAD_DIM,
-                                .values = values + values_offset + kv * context * V_DIM,
-                                .key_scales = ROW_SCALES(key_scales, kv * context),
-                                .value_scales = ROW_SCALES(value_scales, kv * context),
+    const struct cache cache = {.keys = keys + keys_offset + kv * key_pitch,
+                                .values = values + values_offset + kv * value_pitch,
+                                .key_scales = ROW_SCALES(key_scales, kv * key_scale_pitch),
+                                .value_scales = ROW_SCALES(value_scales, kv * value_scale_pitch),
                                 .first = split * split_keys,
                                 .end = min((split + 1) * split_keys, context),
                                 .high = context};

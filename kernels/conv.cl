@@ -1,7 +1,8 @@
 /* conv.cl - the causal depthwise convolution of Mamba-2, with SiLU: y_t = silu(bias + sum over j < TAPS of w_j
  * x_(t - TAPS + 1 + j)), channel by channel. OpenCL C 1.2, no extension.
  *
- * Inputs and outputs [b, tokens, n], weights [TAPS + 1, n], the last row the bias, n a multiple of VEC; the last
+ * Inputs and outputs [b, tokens, n], their rows a pitch apart, weights [TAPS + 1, n], the last row the bias, n and
+ * pitches multiples of VEC; the last
  * TAPS - 1 inputs [b, TAPS - 1, n] are the state, which is zeros before the first token unless PAST. A group of
  * LANES work-items takes CHUNK x LANES neighbouring vectors of RUN tokens, TILE tokens at a time, so that an
  * input is read from memory once. Range: {LANES x groups of a row, runs, b}. */
@@ -146,9 +147,10 @@ static void silu(floatv x[TILE]) {
 }
 
 /* Input `row` of a sequence at a channel; those before the first are the state. */
-static floatv input(global const stored *inputs, global const stored *before, const int row, const uint n) {
+static floatv input(global const stored *inputs, const ulong pitch, global const stored *before, const int row,
+                    const uint n) {
     if (row >= 0)
-        return load(inputs + (ulong)row * n);
+        return load(inputs + row * pitch);
 #if PAST
     return load(before + (ulong)(row + TAPS - 1) * n);
 #else
@@ -164,12 +166,12 @@ conv(global stored *restrict outputs, const ulong outputs_offset, global stored 
 #if PAST
      global const stored *restrict before, const ulong before_offset,
 #endif
-     const uint tokens, const uint n) {
+     const ulong outputs_pitch, const ulong inputs_pitch, const uint tokens, const uint n) {
     const uint batch = get_group_id(2), start = (get_group_id(0) * (CHUNK * LANES) + get_local_id(0)) * VEC;
     const uint end = min((uint)(get_group_id(0) + 1) * (CHUNK * LANES * VEC), n);
     const uint first = get_group_id(1) * RUN, last = min(first + RUN, tokens);
-    global const stored *from = inputs + inputs_offset + (ulong)batch * tokens * n;
-    global stored *to = outputs + outputs_offset + (ulong)batch * tokens * n;
+    global const stored *from = inputs + inputs_offset + (ulong)batch * tokens * inputs_pitch;
+    global stored *to = outputs + outputs_offset + (ulong)batch * tokens * outputs_pitch;
     global const stored *weight = weights + weights_offset;
 #if PAST
     global const stored *past = before + before_offset + (ulong)batch * (TAPS - 1) * n;
@@ -180,17 +182,17 @@ conv(global stored *restrict outputs, const ulong outputs_offset, global stored 
     for (uint t = first; t < last; t += TILE) {
         for (uint channel = start; channel < end; channel += LANES * VEC) {
             floatv x[INPUT_ROWS], y[TILE];
-            EACH_TILE CALL_FOR(from + (ulong)(t + PREFETCH * TILE + i) * n + channel);
+            EACH_TILE CALL_FOR(from + (t + PREFETCH * TILE + i) * inputs_pitch + channel);
             if (t + 1 >= TAPS && t + TILE <= last) {
 #pragma unroll
                 for (uint i = 0; i < INPUT_ROWS; i++)
-                    x[i] = load(from + (ulong)(t + 1 - TAPS + i) * n + channel);
+                    x[i] = load(from + (t + 1 - TAPS + i) * inputs_pitch + channel);
             } else {
                 /* Tokens past the last repeat it; they are not stored. */
 #pragma unroll
                 for (uint i = 0; i < INPUT_ROWS; i++)
-                    x[i] = input(from + channel, past + channel, min((int)(t + i), (int)(last + TAPS - 2)) - (TAPS - 1),
-                                 n);
+                    x[i] = input(from + channel, inputs_pitch, past + channel,
+                                 min((int)(t + i), (int)(last + TAPS - 2)) - (TAPS - 1), n);
             }
             EACH_TILE y[i] = load(weight + TAPS * n + channel);
 #pragma unroll
@@ -199,7 +201,7 @@ conv(global stored *restrict outputs, const ulong outputs_offset, global stored 
                 EACH_TILE y[i] += w * x[i + j];
             }
             silu(y);
-            EACH_TILE if (t + i < last) store(y[i], to + (ulong)(t + i) * n + channel);
+            EACH_TILE if (t + i < last) store(y[i], to + (t + i) * outputs_pitch + channel);
         }
     }
     if (last == tokens) {
@@ -207,7 +209,7 @@ conv(global stored *restrict outputs, const ulong outputs_offset, global stored 
         for (uint channel = start; channel < end; channel += LANES * VEC)
 #pragma unroll
             for (uint j = 0; j + 1 < TAPS; j++)
-                store(input(from + channel, past + channel, (int)(tokens + j) - (TAPS - 1), n),
+                store(input(from + channel, inputs_pitch, past + channel, (int)(tokens + j) - (TAPS - 1), n),
                       state + (ulong)j * n + channel);
     }
 }

@@ -1,4 +1,5 @@
-/* elementwise.cl - SwiGLU, GELU and the residual sum. OpenCL C 1.2, no extension.
+/* elementwise.cl - SwiGLU, GELU, the residual sum, and the sum over a token's experts. OpenCL C 1.2, no
+ * extension.
  *
  * Outputs [m, n], n a multiple of VEC. A group of LANES work-items takes CHUNK x LANES neighbouring vectors
  * of ROWS rows. Range: {LANES x groups of a row, blocks of ROWS rows}. */
@@ -19,6 +20,12 @@
 #endif
 #ifndef LANES
 #define LANES 1
+#endif
+#ifndef CHOSEN /* experts of a token, of combine alone */
+#define CHOSEN 0
+#endif
+#ifndef SHARED /* 1: their sum begins with what experts that all share gave */
+#define SHARED 0
 #endif
 #ifndef PREFETCH /* blocks of rows ahead that are called for, where the compiler can; 0: nothing */
 #define PREFETCH 0
@@ -151,18 +158,21 @@ static void multiply_by_sigmoid(floatv x[ROWS * STREAMS], const floatv t[ROWS * 
 #define AHEAD       ((ulong)PREFETCH * ROWS) /* rows */
 #define FIRST_ROW   (get_group_id(1) * ROWS)
 
-/* silu(gate) x up, silu(x) = x / (1 + e^-x); inputs [m, 2 n]: the gates of a row, then what they gate. */
+/* silu(gate) x up, silu(x) = x / (1 + e^-x), both [m, n]; a fused projection's rows hold the gates, then what
+ * they gate. Pitches are multiples of VEC. */
 kernel WIDE_VECTORS __attribute__((reqd_work_group_size(LANES, 1, 1))) void
-swiglu(global stored *restrict outputs, const ulong outputs_offset, global const stored *restrict inputs,
-       const ulong inputs_offset, const uint n) {
-    global const stored *gates = inputs + inputs_offset + FIRST_ROW * 2 * n, *ups = gates + n;
+swiglu(global stored *restrict outputs, const ulong outputs_offset, global const stored *restrict gates,
+       const ulong gates_offset, global const stored *restrict ups, const ulong ups_offset, const ulong gates_pitch,
+       const ulong ups_pitch, const uint n) {
+    global const stored *from = gates + gates_offset + FIRST_ROW * gates_pitch;
+    global const stored *gated = ups + ups_offset + FIRST_ROW * ups_pitch;
     global stored *to = outputs + outputs_offset + FIRST_ROW * n;
     FOR_EACH(i, n) {
         floatv x[ROWS * STREAMS], gate[ROWS * STREAMS];
-        EACH CALL_FOR(gates + i + PLACE(s, 2 * n) + AHEAD * 2 * n);
-        EACH CALL_FOR(ups + i + PLACE(s, 2 * n) + AHEAD * 2 * n);
-        EACH gate[s] = load(gates + i + PLACE(s, 2 * n));
-        EACH x[s] = gate[s] * load(ups + i + PLACE(s, 2 * n));
+        EACH CALL_FOR(from + i + PLACE(s, gates_pitch) + AHEAD * gates_pitch);
+        EACH CALL_FOR(gated + i + PLACE(s, ups_pitch) + AHEAD * ups_pitch);
+        EACH gate[s] = load(from + i + PLACE(s, gates_pitch));
+        EACH x[s] = gate[s] * load(gated + i + PLACE(s, ups_pitch));
         multiply_by_sigmoid(x, gate);
         EACH store(x[s], to + i + PLACE(s, n));
     }
@@ -200,3 +210,44 @@ residual(global stored *restrict outputs, const ulong outputs_offset, global con
         EACH store(x[s], to + i + PLACE(s, n));
     }
 }
+
+#if CHOSEN
+/* Rows [m CHOSEN, n] lie by expert: the routing table [m, CHOSEN] tells which are a token's. They are called
+ * for PREFETCH tokens ahead, as nothing else could know where they lie. ROWS is 1. */
+kernel WIDE_VECTORS __attribute__((reqd_work_group_size(LANES, 1, 1))) void
+combine(global stored *restrict outputs, const ulong outputs_offset, global const stored *restrict inputs,
+        const ulong inputs_offset, global const float *restrict weights, global const int *restrict routing,
+        const ulong routing_offset,
+#if SHARED
+        global const stored *restrict shared, const ulong shared_offset,
+#endif
+        const ulong weights_pitch, const uint m, const uint n) {
+    const uint token = get_group_id(1);
+    global const int *row = routing + routing_offset + (ulong)token * CHOSEN;
+    global const int *later = routing + routing_offset + (ulong)min(token + PREFETCH, m - 1) * CHOSEN;
+    global stored *to = outputs + outputs_offset + (ulong)token * n;
+    global const stored *from[CHOSEN], *ahead[CHOSEN];
+    float weight[CHOSEN];
+
+#pragma unroll
+    for (uint e = 0; e < CHOSEN; e++) {
+        from[e] = inputs + inputs_offset + (ulong)row[e] * n;
+        ahead[e] = inputs + inputs_offset + (ulong)later[e] * n;
+        weight[e] = weights[token * weights_pitch + e];
+    }
+    FOR_EACH(i, n) {
+        floatv x[STREAMS];
+#if SHARED
+        EACH x[s] = load(shared + shared_offset + (ulong)token * n + i + s * VEC);
+#else
+        EACH x[s] = 0.0f;
+#endif
+#pragma unroll
+        for (uint e = 0; e < CHOSEN; e++) {
+            EACH CALL_FOR(ahead[e] + i + s * VEC);
+            EACH x[s] += weight[e] * load(from[e] + i + s * VEC);
+        }
+        EACH store(x[s], to + i + s * VEC);
+    }
+}
+#endif

@@ -129,31 +129,39 @@ embedding(global written *restrict outputs, const ulong outputs_offset, global c
             store(load(from[r] + i), to + r * (ulong)n + i);
 }
 
-/* From `heads` heads of `size` elements, side by side, to places `stride` elements apart. */
-static void write_heads(global written *to, const ulong stride, global const stored *from, const uint heads,
+/* From `heads` heads of `size` elements, side by side, to places `pitch` elements apart. */
+static void write_heads(global written *to, const ulong pitch, global const stored *from, const uint heads,
                         const uint size) {
     for (uint i = get_local_id(0) * VEC; i < heads * size; i += LANES * VEC)
-        store(load(from + i), to + i / size * stride + i % size);
+        store(load(from + i), to + i / size * pitch + i % size);
 }
 
+/* Of a cache's line of one head to the next one's: key_pitch and value_pitch elements. */
 kernel WIDE_VECTORS __attribute__((reqd_work_group_size(LANES, 1, 1))) void
-kv_write(global written *restrict outputs, const ulong outputs_offset, global const stored *restrict inputs,
-         const ulong inputs_offset, const uint tokens, const uint heads, const uint kv_heads) {
-    const uint first = get_group_id(0) * ROWS, end = min(first + ROWS, tokens);
-    const ulong width = (ulong)(heads + kv_heads) * HEAD_DIM + kv_heads * V_DIM, batch = get_group_id(1);
-    global written *keys = outputs + outputs_offset + batch * kv_heads * tokens * HEAD_DIM;
+kv_write(global written *restrict keys, const ulong keys_offset, global const stored *restrict inputs,
+         const ulong inputs_offset,
 #if V_DIM
-    global written *values = outputs + outputs_offset + get_num_groups(1) * kv_heads * tokens * HEAD_DIM +
-                             batch * kv_heads * tokens * V_DIM;
+         global written *restrict values, const ulong values_offset,
 #endif
-
-    for (uint token = first; token < end; token++) {
-        global const stored *row = inputs + inputs_offset + (batch * tokens + token) * width;
-        write_heads(keys + (ulong)token * HEAD_DIM, (ulong)tokens * HEAD_DIM, row + heads * HEAD_DIM,
-                    kv_heads, HEAD_DIM);
+         const uint tokens, const uint heads, const uint kv_heads, const ulong from_pitch,
+         const ulong key_pitch
 #if V_DIM
-        write_heads(values + (ulong)token * V_DIM, (ulong)tokens * V_DIM, row + (heads + kv_heads) * HEAD_DIM,
-                    kv_heads, V_DIM);
+         ,
+         const ulong value_pitch
+#endif
+) {
+    const uint first = get_group_id(0) * ROWS, end = min(first + ROWS, tokens), batch = get_group_id(1);
+
+    keys += keys_offset + (ulong)batch * kv_heads * key_pitch;
+#if V_DIM
+    values += values_offset + (ulong)batch * kv_heads * value_pitch;
+#endif
+    for (uint token = first; token < end; token++) {
+        global const stored *row = inputs + inputs_offset + ((ulong)batch * tokens + token) * from_pitch;
+        write_heads(keys + (ulong)token * HEAD_DIM, key_pitch, row + heads * HEAD_DIM, kv_heads, HEAD_DIM);
+#if V_DIM
+        write_heads(values + (ulong)token * V_DIM, value_pitch, row + (heads + kv_heads) * HEAD_DIM, kv_heads,
+                    V_DIM);
 #endif
     }
 }

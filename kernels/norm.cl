@@ -203,17 +203,17 @@ static float total_of(const floatv v[STREAMS]) {
 }
 
 kernel WIDE_VECTORS __attribute__((reqd_work_group_size(LANES, 1, 1))) void
-norm(global stored *restrict outputs, const ulong outputs_offset, global const stored *restrict inputs,
+norm(global stored *outputs, const ulong outputs_offset, global const stored *inputs, /* may be one */
      const ulong inputs_offset, global const stored *restrict weights, const ulong weights_offset,
 #if LAYER_NORM
      global const stored *restrict biases, const ulong biases_offset,
 #endif
-     const uint m, const uint n, const float epsilon) {
+     const uint m, const uint n, const float epsilon, const ulong to_pitch, const ulong from_pitch) {
     const uint lane = get_local_id(0);
     const uint first = (uint)get_group_id(0) * ROWS, end = min(first + ROWS, m);
-    global const stored *next = inputs + inputs_offset + (ulong)first * n;
+    global const stored *next = inputs + inputs_offset + first * from_pitch;
     global const stored *weight = weights + weights_offset;
-    global stored *to = outputs + outputs_offset + (ulong)first * n;
+    global stored *to = outputs + outputs_offset + first * to_pitch;
     struct sums sums;
 #if LANES > 1
     local float part[LANES];
@@ -222,7 +222,7 @@ norm(global stored *restrict outputs, const ulong outputs_offset, global const s
     begin(&sums, next, n);
     FOR_EACH(i, n)
     add(&sums, next + i);
-    for (uint row = first; row < end; row++, to += n) {
+    for (uint row = first; row < end; row++, to += to_pitch) {
         global const stored *from = next;
         float squares = total_of(sums.squares);
         SUM_LANES(squares, part, lane)
@@ -239,11 +239,11 @@ norm(global stored *restrict outputs, const ulong outputs_offset, global const s
         const float factor = 1.0f / sqrt(squares / n + epsilon);
 #define NORMALISED(i) (load(from + (i)) * factor * load(weight + (i)))
 #endif
-        next += n;
+        next += from_pitch;
         if (row + 1 < end) {
             begin(&sums, next, n);
             FOR_EACH(i, n) {
-                EACH CALL_FOR(next + PREFETCH * (ulong)n + i + s * VEC);
+                EACH CALL_FOR(next + PREFETCH * from_pitch + i + s * VEC);
                 add(&sums, next + i);
                 EACH store(NORMALISED(i + s * VEC), to + i + s * VEC);
             }

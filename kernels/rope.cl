@@ -105,20 +105,23 @@ static void store(const floatv v, global stored *p) { /* to nearest even; a NaN 
 #define HALF_VECTORS (HALF / VEC)
 
 kernel WIDE_VECTORS __attribute__((reqd_work_group_size(LANES, 1, 1))) void
-rope(global stored *restrict outputs, const ulong outputs_offset, global const stored *restrict inputs,
-     const ulong inputs_offset, global const float *restrict angles, const uint tokens, const uint heads) {
+rope(global stored *outputs, const ulong outputs_offset, global const stored *inputs,
+     const ulong inputs_offset, global const float *restrict angles, const uint tokens, const uint heads,
+     const ulong to_pitch, const ulong to_head_pitch, const ulong from_pitch, const ulong from_head_pitch) {
     const uint row = get_group_id(1), pairs = heads * HALF_VECTORS;
     const uint start = get_group_id(0) * (CHUNK * LANES), end = min(start + CHUNK * LANES, pairs);
-    global const stored *from = inputs + inputs_offset + (ulong)row * heads * HEAD_DIM;
-    global stored *to = outputs + outputs_offset + (ulong)row * heads * HEAD_DIM;
+    global const stored *from = inputs + inputs_offset + row * from_pitch;
+    global stored *to = outputs + outputs_offset + row * to_pitch;
     global const float *cosines = angles + (ulong)(row % tokens) * HEAD_DIM;
 
     for (uint pair = start + get_local_id(0); pair < end; pair += LANES) {
-        const uint i = pair % HALF_VECTORS * VEC, at = pair / HALF_VECTORS * HEAD_DIM + i;
+        const uint i = pair % HALF_VECTORS * VEC, head = pair / HALF_VECTORS;
+        global const stored *in = from + head * from_head_pitch + i;
+        global stored *out = to + head * to_head_pitch + i;
         const floatv cosine = *(global const floatv *)(cosines + i);
         const floatv sine = *(global const floatv *)(cosines + HALF + i);
-        const floatv a = load(from + at), b = load(from + at + HALF);
-        store(a * cosine - b * sine, to + at);
-        store(b * cosine + a * sine, to + at + HALF);
+        const floatv a = load(in), b = load(in + HALF); /* before the stores: both may be one place */
+        store(a * cosine - b * sine, out);
+        store(b * cosine + a * sine, out + HALF);
     }
 }

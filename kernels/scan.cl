@@ -3,7 +3,8 @@
  * Of each head: h' = exp(dt A) h + dt B x^T, y = C h' + D x, with dt = softplus(raw + bias), A = -exp(a). Rows
  * [b, tokens, WIDTH] hold x [heads, HEAD_DIM], then B and C [groups, STATE] each; raw steps are [b, tokens,
  * heads]; a, D and biases [3, heads] in f32; outputs [b, tokens, heads, HEAD_DIM]; states [b, heads, STATE,
- * HEAD_DIM] in f32. VEC divides HEAD_DIM and STATE; everything is a vector along HEAD_DIM but for C B^T.
+ * HEAD_DIM] in f32. The rows of tokens lie pitches apart. VEC divides HEAD_DIM, STATE and all pitches but that of the
+ * steps; everything is a vector along HEAD_DIM but for C B^T.
  *
  * scan_step, one token: a group takes one head; STREAMS ranges of STATE at once. GROUPED 0: on one work-item; 1:
  * a work-item has one vector of the head and every SLICES-th row of the state. Range: {items x heads, b}.
@@ -200,19 +201,21 @@ static float first_of(const floatv v) {
 
 kernel WIDE_VECTORS __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
 scan_step(global stored *restrict outputs, global float *restrict states, const ulong states_offset,
-          global const stored *restrict rows, global const stored *restrict steps, global const float *restrict head_values,
-          global const float *restrict before, const ulong before_offset, const uint heads, const uint groups) {
-    const uint head = get_group_id(0), batch = get_group_id(1), width = heads * HEAD_DIM + 2 * groups * STATE;
+          global const stored *restrict rows, global const stored *restrict steps, const ulong steps_offset,
+          global const float *restrict head_values, global const float *restrict before, const ulong before_offset,
+          const ulong outputs_pitch, const ulong rows_pitch, const ulong steps_pitch, const uint heads, const uint groups) {
+    const uint head = get_group_id(0), batch = get_group_id(1);
     const uint own = GROUPED ? get_local_id(0) % P_VECTORS : 0, slice = GROUPED ? get_local_id(0) / P_VECTORS : 0;
     const ulong head_index = (ulong)batch * heads + head;
-    global const stored *row = rows + (ulong)batch * width;
+    global const stored *row = rows + batch * rows_pitch;
     global const stored *in = row + heads * HEAD_DIM + head / (heads / groups) * STATE, *out = in + groups * STATE;
     const ulong at = head_index * (STATE * HEAD_DIM) + own * VEC;
     global const float *from = before + before_offset + at;
     global float *to = states + states_offset + at;
     floatv x[OWN], y[STREAMS][OWN];
 
-    const float step = first_of(softplus(load_one(steps + head_index) + head_values[2 * heads + head]));
+    const float raw = load_one(steps + steps_offset + batch * steps_pitch + head);
+    const float step = first_of(softplus(raw + head_values[2 * heads + head]));
     const float decay = exp2(-step * LOG2_E * exp(head_values[head]));
 #if !GROUPED
     float b[STATE], c[STATE];
@@ -261,7 +264,8 @@ scan_step(global stored *restrict outputs, global float *restrict states, const 
 #endif
 #pragma unroll
     for (uint v = 0; v < OWN; v++)
-        store(y[0][v] + head_values[heads + head] * x[v], outputs + head_index * HEAD_DIM + (own + v) * VEC);
+        store(y[0][v] + head_values[heads + head] * x[v],
+              outputs + batch * outputs_pitch + head * HEAD_DIM + (own + v) * VEC);
 }
 
 /* ---- many tokens ---- */
@@ -344,11 +348,11 @@ static void multiply_bc(SHARED struct scan_state *state, const uint lane) {
 }
 
 /* Steps and what they leave, of one head; steps of `count` tokens, 0 after them. */
-static void find_decays(SHARED struct scan_state *state, global const stored *steps, const uint heads,
+static void find_decays(SHARED struct scan_state *state, global const stored *steps, const ulong pitch,
                         const uint count, const float bias, const float rate, const uint lane) {
     SHARED float *step = FLOATS(state->step), *left = FLOATS(state->left);
     for (uint t = lane; t < CHUNK_T; t += LANES)
-        step[t] = load_one(steps + (ulong)min(t, count - 1) * heads) + bias;
+        step[t] = load_one(steps + min(t, count - 1) * pitch) + bias;
     SYNC();
     for (uint t = lane; t < T_VECTORS; t += LANES)
         state->step[t] = softplus(state->step[t]);
@@ -445,21 +449,23 @@ static void add_state(SHARED struct scan_state *state, SHARED floatv *h, const u
 
 kernel WIDE_VECTORS __attribute__((reqd_work_group_size(LANES, 1, 1))) void
 scan_chunks(global stored *restrict outputs, global float *restrict states, const ulong states_offset,
-            global const stored *restrict rows, global const stored *restrict steps,
-            global const float *restrict head_values, const uint tokens, const uint heads, const uint groups) {
+            global const stored *restrict rows, global const stored *restrict steps, const ulong steps_offset,
+            global const float *restrict head_values, const ulong outputs_pitch, const ulong rows_pitch,
+            const ulong steps_pitch, const uint tokens, const uint heads, const uint groups) {
     SHARED struct scan_state state;
     const uint lane = get_local_id(0), part = get_group_id(0) * PART_DIM, first_head = get_group_id(1) * HEADS;
-    const uint batch = get_group_id(2), width = heads * HEAD_DIM + 2 * groups * STATE;
+    const uint batch = get_group_id(2);
 
     for (uint i = lane; i < HEADS * STATE * PART_VECTORS; i += LANES)
         state.h[i] = 0.0f;
     for (uint t0 = 0; t0 < tokens; t0 += CHUNK_T) {
         const uint count = min((uint)CHUNK_T, tokens - t0);
-        global const stored *chunk = rows + ((ulong)batch * tokens + t0) * width;
+        const ulong token = (ulong)batch * tokens + t0;
+        global const stored *chunk = rows + token * rows_pitch;
         global const stored *in = chunk + heads * HEAD_DIM + first_head / (heads / groups) * STATE;
         for (uint i = lane; i < CHUNK_T * N_VECTORS; i += LANES) {
             /* Tokens past the last repeat it, with a step of 0. */
-            const ulong at = (ulong)min(i / N_VECTORS, count - 1) * width + i % N_VECTORS * VEC;
+            const ulong at = min(i / N_VECTORS, count - 1) * rows_pitch + i % N_VECTORS * VEC;
             state.b[i] = load(in + at);
             state.c[i] = load(in + groups * STATE + at);
         }
@@ -467,12 +473,12 @@ scan_chunks(global stored *restrict outputs, global float *restrict states, cons
         multiply_bc(&state, lane);
         for (uint own = 0; own < HEADS; own++) {
             const uint head = first_head + own;
-            const ulong output = (((ulong)batch * tokens + t0) * heads + head) * HEAD_DIM + part;
-            find_decays(&state, steps + ((ulong)batch * tokens + t0) * heads + head, heads, count,
+            const ulong output = token * outputs_pitch + head * HEAD_DIM + part;
+            find_decays(&state, steps + steps_offset + token * steps_pitch + head, steps_pitch, count,
                         head_values[2 * heads + head], exp(head_values[head]) * LOG2_E, lane);
             for (uint i = lane; i < CHUNK_T * PART_VECTORS; i += LANES) {
                 const uint t = i / PART_VECTORS;
-                state.x[i] = load(chunk + (ulong)min(t, count - 1) * width + head * HEAD_DIM + part +
+                state.x[i] = load(chunk + min(t, count - 1) * rows_pitch + head * HEAD_DIM + part +
                                   i % PART_VECTORS * VEC);
                 state.weighted_x[i] = state.x[i] * FLOATS(state.share)[t];
             }
@@ -480,8 +486,8 @@ scan_chunks(global stored *restrict outputs, global float *restrict states, cons
             add_within(&state, head_values[heads + head], lane);
             add_state(&state, state.h + own * (STATE * PART_VECTORS), lane);
             for (uint i = lane; i < count * PART_VECTORS; i += LANES)
-                store(state.y[i], outputs + output + (ulong)(i / PART_VECTORS) * heads * HEAD_DIM +
-                                      i % PART_VECTORS * VEC);
+                store(state.y[i],
+                      outputs + output + i / PART_VECTORS * outputs_pitch + i % PART_VECTORS * VEC);
             SYNC();
         }
     }

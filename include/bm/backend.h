@@ -4,6 +4,7 @@
 #define BM_BACKEND_H
 
 #include "bm/base.h"
+#include "bm/flow.h"
 #include "bm/topology.h"
 #include "bm/workload.h"
 
@@ -56,7 +57,7 @@ struct bm_verification {
         BM_VERIFICATION_PASSED,
         BM_VERIFICATION_FAILED
     } status;
-    char reference[16];        /* "float64" */
+    char reference[32];        /* "float64" */
     double max_relative_error; /* max |got - expected| / max(|expected|, scale); NaN outputs give infinity */
     double tolerance;
     uint64_t checked;  /* outputs compared */
@@ -131,11 +132,12 @@ struct bm_backend {
     /* As bm_workload.candidates, for kernels of its own. NULL: the workload's. */
     size_t (*candidates)(const struct bm_session *session, const struct bm_case *the_case,
                          struct bm_parameters *candidates, size_t capacity);
-    /* Cases of one session in the order in which an execution queues them, as one prepared case: info()
-     * counts the launches of all, run() queues them one after the other, verify() does not apply. The parts
-     * are borrowed and must outlive it; the list is copied. NULL: the backend cannot. */
-    enum bm_status (*join)(struct bm_prepared *const *parts, size_t count, struct bm_prepared **joined,
-                           struct bm_error *error);
+    /* A flow as one prepared case, made of its cases, which must have been reserved: info() counts the
+     * launches of all, run() queues them one after the other, verify() compares every node with its reference
+     * on what flowed to it, and, where that takes seconds at most, the flow's result with a float64 reference
+     * of all. The flow is copied. NULL: the backend cannot. */
+    enum bm_status (*sequence)(struct bm_session *session, const struct bm_flow *flow,
+                               struct bm_prepared **prepared, struct bm_error *error);
 };
 
 /* The backends compiled into this program, listed once. NULL past the end. */

@@ -41,7 +41,8 @@ struct bm_serving_figure {
     double value, low, high;
 };
 
-/* Time of one kind of op; all chunks of the prompt, and a mean decode step. */
+/* Time of one kind of op; all chunks of the prompt, and a mean decode step. 0: not executed in that phase;
+ * NaN: not measured, or not all of it. */
 struct bm_serving_op {
     char name[32];
     double prefill_ns, decode_ns;
@@ -62,11 +63,11 @@ struct bm_serving_point {
     double ttft_launch_free_ns, tpot_launch_free_ns;                    /* the sums of device time alone */
     bool ttft_issue_bound, tpot_issue_bound;                 /* launches x issue time was the larger */
     double prefill_mfu, prefill_mbu, decode_mfu, decode_mbu; /* by the datasheet */
-    double compute_share; /* of a decode step's time, in ops that arithmetic bounds */
-    double cache_bytes;   /* of all sequences at their full length, on one device */
-    bool fits;
+    double compute_share;      /* of a decode step's time, in ops that arithmetic bounds */
+    double cache_bytes;        /* of all sequences at their full length, on one device */
+    bool fits;                 /* or the memory's size is unknown */
     uint32_t devices_needed;   /* the fewest that share the model and hold it; 0: no number up to 1024 does */
-    struct bm_serving_op *ops; /* owned; in the order of execution */
+    struct bm_serving_op *ops; /* owned; of both phases, in the order of execution */
     size_t op_count, op_capacity;
     struct bm_serving_missing *missing; /* owned */
     size_t missing_count, missing_capacity;

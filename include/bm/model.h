@@ -3,7 +3,7 @@
 #define BM_MODEL_H
 
 #include "bm/data.h"
-#include "bm/workload.h"
+#include "bm/flow.h"
 
 /* One forward pass of a request. prefill: batch sequences of `tokens` new tokens after `context` earlier ones
  * (0: none; else a later chunk of a long prompt).
@@ -35,6 +35,14 @@ struct bm_op {
 enum bm_status bm_model_ops(const struct bm_model *model, const struct bm_request *request,
                             struct bm_op ops[BM_MAX_OPS], size_t *count,
                             struct bm_error *error) BM_CHECK_RESULT;
+
+/* The same in order of execution, every layer by itself, with what flows between them: the residual stream
+ * from the embedding on, through a KV cache that holds seeded earlier tokens and takes the new ones, to the
+ * logits, the flow's result. Decode: `steps` tokens one after the other, the last of them at the request's
+ * context; prefill: steps is 1. A layer whose data cannot be handed on yet reads seeded inputs; then the flow
+ * has no result. BM_UNSUPPORTED: nothing runs one of the ops. Caller: bm_flow_fini. */
+enum bm_status bm_model_flow(const struct bm_model *model, const struct bm_request *request, uint32_t steps,
+                             struct bm_flow *flow, struct bm_error *error) BM_CHECK_RESULT;
 
 /* ---- what a model weighs ---- */
 

@@ -167,7 +167,7 @@ struct bm_results_row {
     char reason[512];
     struct {
         enum { BM_ROW_NOT_VERIFIED, BM_ROW_PASSED_VERIFICATION, BM_ROW_FAILED_VERIFICATION } status;
-        char reference[16];
+        char reference[32];
         double max_relative_error, tolerance; /* 0 is an error; infinity is written as null */
         uint64_t checked;                     /* may be 0 */
     } verification;

@@ -22,7 +22,9 @@ struct bm_run_options {
     const char *suite; /* name or path, NULL: "standard" */
     struct bm_names devices, backends, models, workloads, phases, dtypes, kvs; /* kvs: "f16", "int8" */
     struct bm_run_numbers batches, tokens, contexts;
-    struct bm_run_numbers pasts;  /* prefill is also planned after so many tokens, beside on none */
+    struct bm_run_numbers pasts; /* prefill is also planned after so many tokens, beside on none */
+    struct bm_run_numbers
+        generates; /* workload layer: at most one, so many decode steps up to the last context */
     struct bm_run_numbers counts; /* at most one: the share of one of so many devices is planned */
     double budget_s;              /* 0: the suite's */
     uint64_t seed;
@@ -41,7 +43,7 @@ struct bm_run_item {
     struct bm_case the_case;
     size_t measured_as; /* the item whose measurement this one shares; its own index when it is measured */
     bool is_ceiling;
-    size_t sequence; /* a whole pass as one sequence: of request sequence - 1; 0: a case of its own */
+    size_t sequence; /* whole passes as one sequence: number sequence - 1; 0: a case of its own */
 };
 /* One whole-model request on one endpoint: what a summary sums up. */
 struct bm_run_request {
@@ -56,6 +58,13 @@ struct bm_run_use {
     size_t item;
     double count; /* executions in one forward pass */
 };
+/* Passes of a model that are run as a whole: a prefill, or `steps` of decode, the last at the request's
+ * context. */
+struct bm_run_sequence {
+    struct bm_model model;
+    struct bm_request request;
+    uint32_t steps;
+};
 struct bm_run_plan {
     struct bm_run_item *items;
     size_t item_count, item_capacity;
@@ -63,6 +72,8 @@ struct bm_run_plan {
     size_t request_count, request_capacity;
     struct bm_run_use *uses;
     size_t use_count, use_capacity;
+    struct bm_run_sequence *sequences;
+    size_t sequence_count, sequence_capacity;
     char suite[BM_ID_SIZE];
     double budget_s;
     double target_half_width; /* of a row's 95 % interval, relative */
@@ -74,8 +85,7 @@ enum bm_status bm_run_plan_create(const struct bm_run_options *options, const st
                                   struct bm_run_plan *plan, struct bm_error *error) BM_CHECK_RESULT;
 void bm_run_plan_fini(struct bm_run_plan *plan);
 /* FLOPs and bytes of one execution: those of the case, or of all parts of a sequence. */
-double bm_run_item_flops(const struct bm_run_plan *plan, size_t item);
-double bm_run_item_bytes(const struct bm_run_plan *plan, size_t item);
+void bm_run_item_work(const struct bm_run_plan *plan, size_t item, double *flops, double *bytes);
 
 struct bm_run_progress {
     enum bm_run_stage { BM_STAGE_VERIFY, BM_STAGE_WARM_UP, BM_STAGE_MEASURE } stage;

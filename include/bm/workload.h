@@ -53,6 +53,8 @@ const struct bm_dtype *bm_dtype_get(size_t index);      /* NULL past the end: fo
 const char *bm_dtype_names(void);
 /* The contract of ops without weights, such as attention and norms: f32, f16 or bf16 by the activations. */
 const struct bm_dtype *bm_dtype_of_activations(const struct bm_dtype *dtype);
+/* The standard deviation of seeded weights times their scales: of the elements of bm_values (below). */
+double bm_dtype_weight_deviation(const struct bm_dtype *dtype);
 /* Scales of a matrix [n, k]: 0, n, or n ceil(k / scale_group). */
 uint64_t bm_dtype_scale_count(const struct bm_dtype *dtype, uint64_t n, uint64_t k);
 /* Bytes of a matrix [n, k] with its scales, unpadded: n k e_w + scales e_s. */
@@ -90,8 +92,8 @@ struct bm_case {
     enum bm_kv kv;                             /* of attention and kv_write */
     uint32_t window; /* attention in prefill: keys that a token sees, its own included; 0: all before it. In
                         decode the context says it */
-    /* grouped_gemm: each of m tokens goes to top_k of the experts; of those in groups_used of the groups
-     * where that is not 0. */
+    /* grouped_gemm and combine: each of m tokens goes to top_k of the experts; of those in groups_used of the
+     * groups where that is not 0. */
     uint32_t experts, top_k;
     enum bm_routing routing;
     bool row_per_pair; /* activations have a row for each (token, expert), not one for each token */
@@ -157,7 +159,7 @@ struct bm_launch {
                             the one that is argument 1, as long, one of which is on the host */
     unsigned dimensions; /* 1 to 3 */
     size_t global[3], local[3];       /* items; local 0: the driver chooses */
-    struct bm_argument arguments[16]; /* in the kernel's order */
+    struct bm_argument arguments[20]; /* in the kernel's order */
     unsigned argument_count;
 };
 /* What does one case on one device: buffers, build options and a sequence of launches. */

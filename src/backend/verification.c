@@ -69,38 +69,69 @@ static double relative_error(double got, double expected, double scale) {
     return error == 0 ? 0 : error / reference;
 }
 
+static double size_of(const struct bm_check *check) {
+    double sum = 0;
+    for (unsigned i = 0; i < check->count; i++)
+        sum += check->expected[i] * check->expected[i];
+    return check->count > 0 ? sqrt(sum / check->count) : 0;
+}
+
+double bm_verification_add(enum bm_element element, const void *output, const struct bm_check *check,
+                           double tolerance, struct bm_verification *verification) {
+    double worst = 0;
+    for (unsigned i = 0; i < check->count; i++) {
+        const double got = (double)bm_element_load(element, output, check->first + i);
+        const double wrong = relative_error(got, check->expected[i], check->scale);
+        worst = wrong > worst ? wrong : worst;
+        if (wrong > tolerance)
+            mark_failed(verification, check->first + i, "differs from the reference");
+    }
+    verification->max_relative_error = fmax(verification->max_relative_error, worst);
+    verification->checked += check->count;
+    return worst;
+}
+
+enum bm_status bm_verification_check(const struct bm_case *the_case, const struct bm_plan *plan,
+                                     const struct bm_operands *operands, uint64_t seed,
+                                     const void *const outputs[], const struct bm_verification_scope *scope,
+                                     struct bm_verification *verification, struct bm_error *error) {
+    const struct bm_workload *workload = the_case->workload;
+    const uint64_t groups = workload->check_count(the_case, plan);
+    enum bm_status status = BM_OK;
+    size_t start;
+    struct bm_check *check = bm_alloc(1, sizeof *check);
+    if (check == NULL)
+        return bm_fail(error, BM_NO_MEMORY, "out of memory for verification");
+    for (uint64_t g = scope->first; status == BM_OK && g < groups; g += scope->step) {
+        status = workload->check(the_case, plan, operands, seed, g, check, error);
+        if (status != BM_OK)
+            break;
+        if (scope->measured_scale && check->scale > 0)
+            check->scale = size_of(check);
+        bm_verification_add(plan->tensors[bm_plan_guarded(plan, check->output, &start)].element,
+                            outputs[check->output], check, verification->tolerance, verification);
+    }
+    free(check);
+    return status;
+}
+
 enum bm_status bm_verification_compare(const struct bm_case *the_case, const struct bm_plan *plan,
                                        const struct bm_operands *operands, uint64_t seed,
                                        const uint8_t *guarded, struct bm_verification *verification,
                                        struct bm_error *error) {
     const struct bm_workload *workload = the_case->workload;
-    enum bm_status status = BM_OK;
+    const struct bm_verification_scope all = {.step = 1};
+    const void *outputs[BM_COUNT_OF(plan->tensors)];
     size_t start;
     *verification = (struct bm_verification){.status = BM_VERIFICATION_PASSED,
                                              .tolerance = workload->tolerance(the_case)};
     bm_string_set(verification->reference, sizeof verification->reference, workload->reference);
-    struct bm_check *check = bm_alloc(1, sizeof *check);
-    if (check == NULL)
-        return bm_fail(error, BM_NO_MEMORY, "out of memory for verification");
-    for (unsigned i = 0, t; (t = bm_plan_guarded(plan, i, &start)) < plan->tensor_count; i++)
+    for (unsigned i = 0, t; (t = bm_plan_guarded(plan, i, &start)) < plan->tensor_count; i++) {
         check_written(&plan->tensors[t], guarded + start, verification);
-    uint64_t groups = workload->check_count(the_case, plan);
-    for (uint64_t g = 0; g < groups; g++) {
-        status = workload->check(the_case, plan, operands, seed, g, check, error);
-        if (status != BM_OK)
-            break;
-        const enum bm_element element = plan->tensors[bm_plan_guarded(plan, check->output, &start)].element;
-        for (unsigned i = 0; i < check->count; i++) {
-            double got = (double)bm_element_load(element, guarded + start + BM_GUARD_BYTES, check->first + i);
-            double wrong = relative_error(got, check->expected[i], check->scale);
-            if (wrong > verification->max_relative_error)
-                verification->max_relative_error = wrong;
-            if (wrong > verification->tolerance)
-                mark_failed(verification, check->first + i, "differs from the reference");
-        }
-        verification->checked += check->count;
+        outputs[i] = guarded + start + BM_GUARD_BYTES;
     }
-    free(check);
+    enum bm_status status =
+        bm_verification_check(the_case, plan, operands, seed, outputs, &all, verification, error);
     if (status != BM_OK)
         *verification = (struct bm_verification){0};
     return status;

@@ -14,6 +14,22 @@ enum bm_status bm_verification_compare(const struct bm_case *the_case, const str
                                        const struct bm_operands *operands, uint64_t seed,
                                        const uint8_t *guarded, struct bm_verification *verification,
                                        struct bm_error *error) BM_CHECK_RESULT;
+/* Which of a case's checks are made, and by what. */
+struct bm_verification_scope {
+    uint64_t first, step; /* numbers first, first + step, ... */
+    bool measured_scale;  /* errors are relative to the size of the outputs that are expected, not to that
+                             which  seeded inputs would give: inputs came from elsewhere */
+};
+/* Adds checks to *verification, against its tolerance. outputs: the data of each of the plan's outputs,
+ * packed. */
+enum bm_status bm_verification_check(const struct bm_case *the_case, const struct bm_plan *plan,
+                                     const struct bm_operands *operands, uint64_t seed,
+                                     const void *const outputs[], const struct bm_verification_scope *scope,
+                                     struct bm_verification *verification,
+                                     struct bm_error *error) BM_CHECK_RESULT;
+/* Adds one check of packed data; returns its largest relative error. */
+double bm_verification_add(enum bm_element element, const void *output, const struct bm_check *check,
+                           double tolerance, struct bm_verification *verification);
 /* Index of the plan's output tensor, of several the first. */
 unsigned bm_plan_output(const struct bm_plan *plan);
 /* That of output `number`, counted from 0, and where its first guard lies in `guarded`. Past the last one:

@@ -60,10 +60,11 @@ static enum bm_status add_baselines(struct collection *collection, struct bm_err
         if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
             status = add_folder(collection, path, error);
             if (status == BM_OK && collection->added + collection->broken == before)
-                status = bm_fail(error, BM_INVALID,
-                                 "--baseline: %.200s holds no results (*.json): put there what `benchmark "
-                                 "run --output` wrote",
-                                 path);
+                status = bm_fail(
+                    error, BM_INVALID,
+                    "--baseline: %.200s holds no results to compare with (*.json): put there what `benchmark "
+                    "run --output` wrote",
+                    path);
         } else {
             status = add_file(collection, path, true, error);
         }

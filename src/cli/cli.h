@@ -54,9 +54,15 @@ struct settings {
 };
 extern struct settings settings;
 
+/* Under one title in the help; the options end with a NULL name. */
+struct option_group {
+    const char *title;
+    const struct option *options;
+};
+
 struct command {
     const char *name, *summary, *usage;
-    const struct option *const *options; /* groups, NULL-terminated; each group ends with a NULL name */
+    const struct option_group *groups; /* up to one without options */
     enum exit_code (*execute)(void);
     enum { TAKES_NOTHING, TAKES_FILES, TAKES_COMMANDS } takes; /* besides options */
 };

@@ -24,6 +24,8 @@ static const struct option selectors[] = {
 static const struct option plan_options[] = {
     {"past", "N", "also a prefill after N earlier tokens, a later chunk of a prompt", OPTION_NUMBERS,
      &settings.run.pasts},
+    {"generate", "N", "workload layer: also N decode steps, the last at the longest context", OPTION_NUMBERS,
+     &settings.run.generates},
     {"count", "N", "the share of one of N devices: heads and columns divided", OPTION_NUMBERS,
      &settings.run.counts},
     {0},
@@ -161,20 +163,29 @@ static const struct option estimate_options[] = {
      &settings.run.kvs},
     {"routing", "uniform|zipf", "of tokens to experts; zipf: a few get most; default uniform", OPTION_CHOICE,
      &settings.run.zipf},
-    {"format", "FORMAT", "text (default) or json", OPTION_TEXT, &settings.format},
+    {"format", "FORMAT", "text (default), json, markdown or csv", OPTION_TEXT, &settings.format},
     {"output", "FILE|-", "where the report goes; default standard output", OPTION_TEXT, &settings.run.output},
     {0},
 };
 
-static const struct option *const run_groups[] = {run_options, selectors, plan_options, cpu_options, NULL};
-static const struct option *const verify_groups[] = {verify_options, selectors, plan_options, cpu_options,
-                                                     NULL};
-static const struct option *const tune_groups[] = {tune_options, selectors, plan_options, NULL};
-static const struct option *const ab_groups[] = {ab_options, NULL};
-static const struct option *const check_groups[] = {check_options, NULL};
-static const struct option *const compare_groups[] = {compare_options, selectors, NULL};
-static const struct option *const estimate_groups[] = {estimate_options, NULL};
-static const struct option *const listing_groups[] = {listing_options, NULL};
+#define OPTIONS(options)                                                                                     \
+    { "Options", options }
+#define SELECTORS                                                                                            \
+    { "Selectors, repeatable and comma-separated", selectors }
+#define PLAN                                                                                                 \
+    { "Of the plan, likewise", plan_options }
+#define CPU                                                                                                  \
+    { "The CPU", cpu_options }
+#define END                                                                                                  \
+    { NULL, NULL }
+static const struct option_group run_groups[] = {OPTIONS(run_options), SELECTORS, PLAN, CPU, END};
+static const struct option_group verify_groups[] = {OPTIONS(verify_options), SELECTORS, PLAN, CPU, END};
+static const struct option_group tune_groups[] = {OPTIONS(tune_options), SELECTORS, PLAN, END};
+static const struct option_group ab_groups[] = {OPTIONS(ab_options), END};
+static const struct option_group check_groups[] = {OPTIONS(check_options), END};
+static const struct option_group compare_groups[] = {OPTIONS(compare_options), SELECTORS, END};
+static const struct option_group estimate_groups[] = {OPTIONS(estimate_options), END};
+static const struct option_group listing_groups[] = {OPTIONS(listing_options), END};
 
 static const struct command run_command = {"run",
                                            "measure devices and write the results file",

@@ -6,8 +6,8 @@
 enum { MAX_OPTIONS = 48, MAX_NUMBER = 1 << 24, MAX_SECONDS = 7 * 24 * 3600, MAX_WORDS = 256 };
 
 static const struct option *find(const struct command *command, const char *name, size_t length) {
-    for (size_t g = 0; command->options[g] != NULL; g++)
-        for (const struct option *option = command->options[g]; option->name != NULL; option++)
+    for (const struct option_group *group = command->groups; group->options != NULL; group++)
+        for (const struct option *option = group->options; option->name != NULL; option++)
             if (strncmp(option->name, name, length) == 0 && option->name[length] == '\0')
                 return option;
     return NULL;
@@ -16,8 +16,8 @@ static const struct option *find(const struct command *command, const char *name
 static enum bm_status fail_unknown(const struct command *command, const char *word, struct bm_error *error) {
     const char *names[MAX_OPTIONS];
     size_t count = 0;
-    for (size_t g = 0; command->options[g] != NULL; g++)
-        for (const struct option *option = command->options[g]; option->name != NULL && count < MAX_OPTIONS;
+    for (const struct option_group *group = command->groups; group->options != NULL; group++)
+        for (const struct option *option = group->options; option->name != NULL && count < MAX_OPTIONS;
              option++)
             names[count++] = option->name;
     const char *nearest = strncmp(word, "--", 2) == 0 ? bm_string_nearest(word + 2, names, count) : NULL;

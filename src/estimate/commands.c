@@ -41,9 +41,23 @@ static void append_chunks(const struct bm_serving_options *options, struct bm_te
     }
 }
 
+/* As a shell takes it: for one word. */
+static void append_word(struct bm_text *text, const char *word) {
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./,:=@%+-";
+    if (word[0] != '\0' && word[strspn(word, plain)] == '\0') {
+        bm_text_append(text, "%s", word);
+        return;
+    }
+    bm_text_append(text, "'");
+    for (; *word != '\0'; word++)
+        bm_text_append(text, "%s%.1s", *word == '\'' ? "'\\'" : "", word);
+    bm_text_append(text, "'");
+}
+
 static void append_command(const struct bm_serving_options *options, const struct bm_serving *serving,
                            enum bm_phase phase, struct bm_text *text) {
-    bm_text_append(text, "benchmark run --model %s", options->model_name);
+    bm_text_append(text, "benchmark run --model ");
+    append_word(text, options->model_name);
     if (options->count > 1)
         bm_text_append(text, " --count %u", options->count);
     bm_text_append(text, " --device %s", serving->device);

@@ -48,7 +48,7 @@ static void describe(const struct bm_saved *saved, const struct bm_saved_device 
     bm_string_set(device->id, sizeof device->id, from->id);
     bm_string_set(device->kind, sizeof device->kind, from->kind);
     bm_string_set(device->name, sizeof device->name, from->name);
-    device->memory_bytes = (double)from->memory_bytes;
+    device->memory_bytes = from->memory_bytes > 0 ? (double)from->memory_bytes : (double)NAN;
     device->bandwidth_gbs =
         is_trusted(from->datasheet.bandwidth_status) ? from->datasheet.bandwidth_gbs * packages : (double)NAN;
     for (size_t i = 0; i < from->datasheet.peak_count && device->peak_count < BM_COUNT_OF(device->peaks); i++)

@@ -9,6 +9,7 @@ struct adding {
     const struct bm_sum_pass *pass;
     struct bm_sum *sum;
     struct bm_serving_point *point;
+    size_t place; /* in the point's ops, of the next one: passes share most of their ops */
     struct bm_error *error;
 };
 
@@ -42,13 +43,17 @@ static enum bm_status op_of_point(struct adding *to, const char *name, struct bm
     for (size_t i = 0; i < point->op_count; i++)
         if (strcmp(point->ops[i].name, name) == 0) {
             *op = &point->ops[i];
+            to->place = i + 1;
             return BM_OK;
         }
     enum bm_status status =
         bm_grow(&point->ops, &point->op_capacity, point->op_count + 1, sizeof *point->ops, to->error);
     if (status != BM_OK)
         return status;
-    *op = &point->ops[point->op_count++];
+    *op = &point->ops[to->place];
+    memmove(*op + 1, *op, (point->op_count - to->place) * sizeof **op);
+    point->op_count++;
+    to->place++;
     **op = (struct bm_serving_op){0};
     bm_string_set((*op)->name, sizeof(*op)->name, name);
     return BM_OK;
@@ -75,17 +80,16 @@ static void add_work(struct adding *to, const struct bm_case *first, uint32_t la
 
 /* An op whose context grows, or lies between those that were measured. */
 static enum bm_status add_over_contexts(struct adding *to, const struct bm_op *op, uint32_t last,
-                                        double executions) {
+                                        double executions, struct bm_serving_op *own) {
     const struct bm_measured_set *set = to->sum->set;
     const size_t capacity = set->context_count;
     const struct bm_measured **rows = bm_alloc(capacity, sizeof *rows);
     uint32_t *contexts = bm_alloc(capacity, sizeof *contexts);
     double *weights = bm_alloc(capacity, sizeof *weights);
-    struct bm_serving_op *own;
     size_t count = 0;
     char why[96] = "not measured";
     enum bm_status status = rows != NULL && contexts != NULL && weights != NULL
-                                ? op_of_point(to, op->name, &own)
+                                ? BM_OK
                                 : bm_fail(to->error, BM_NO_MEMORY, "out of memory for contexts");
     if (status != BM_OK)
         goto out;
@@ -103,6 +107,9 @@ static enum bm_status add_over_contexts(struct adding *to, const struct bm_op *o
     } else {
         if (count > 0 && op->the_case.context >= contexts[0] && last <= contexts[count - 1])
             snprintf(why, sizeof why, "measured at %zu of at least 3 contexts", count);
+        else if (count == 1)
+            snprintf(why, sizeof why, "measured at context %u alone, needed from %u to %u", contexts[0],
+                     op->the_case.context, last);
         else if (count > 0)
             snprintf(why, sizeof why, "measured at contexts of %u to %u, needed from %u to %u", contexts[0],
                      contexts[count - 1], op->the_case.context, last);
@@ -119,26 +126,27 @@ static enum bm_status add_op(struct adding *to, const struct bm_op *op) {
     const struct bm_request *request = &to->pass->request;
     const double executions = op->count * to->pass->times;
     struct bm_serving_op *own;
+    enum bm_status status = op_of_point(to, op->name, &own);
+    if (status != BM_OK)
+        return status;
     if (!op->has_case)
         return add_missing(to, op, "nothing measures it yet");
     const bool grows = request->context > 0 && op->the_case.context == request->context;
     if (grows)
-        return add_over_contexts(
-            to, op, request->phase == BM_PHASE_DECODE ? to->pass->mean_to : request->context, executions);
+        return add_over_contexts(to, op,
+                                 request->phase == BM_PHASE_DECODE ? to->pass->mean_to : request->context,
+                                 executions, own);
     const struct bm_measured *row = bm_set_find(to->sum->set, &op->the_case);
     if (row == NULL)
         return add_missing(to, op, "not measured");
-    enum bm_status status = op_of_point(to, op->name, &own);
-    if (status == BM_OK) {
-        add_row(to, row, executions, own);
-        add_work(to, &op->the_case, op->the_case.context, executions);
-    }
-    return status;
+    add_row(to, row, executions, own);
+    add_work(to, &op->the_case, op->the_case.context, executions);
+    return BM_OK;
 }
 
 enum bm_status bm_sum_add_pass(const struct bm_model *model, const struct bm_sum_pass *pass,
                                struct bm_sum *sum, struct bm_serving_point *point, struct bm_error *error) {
-    struct adding to = {pass, sum, point, error};
+    struct adding to = {pass, sum, point, 0, error};
     struct bm_op ops[BM_MAX_OPS];
     size_t count;
     enum bm_status status = bm_model_ops(model, &pass->request, ops, &count, error);

@@ -90,6 +90,20 @@ static enum bm_status miss_latency(const struct filling *f, const char *resource
     return status;
 }
 
+/* The time of an op of which a part is missing is unknown, whatever else of it was measured. */
+static void forget_parts(struct bm_serving_point *point) {
+    for (size_t i = 0; i < point->missing_count; i++)
+        for (size_t k = 0; k < point->op_count; k++) {
+            struct bm_serving_op *op = &point->ops[k];
+            if (strcmp(point->missing[i].op, op->name) != 0)
+                continue;
+            if (point->missing[i].phase == BM_PHASE_PREFILL)
+                op->prefill_ns = (double)NAN;
+            if (point->missing[i].phase == BM_PHASE_DECODE)
+                op->decode_ns = (double)NAN;
+        }
+}
+
 static const struct bm_serving_figure unknown = {(double)NAN, (double)NAN, (double)NAN};
 
 static void tell_prefill(const struct filling *f, const struct bm_sum *sum) {
@@ -159,7 +173,7 @@ enum bm_status bm_point_fill(const struct bm_serving_options *options, const str
                                        .decode_mbu = nothing,
                                        .compute_share = nothing};
     point->cache_bytes = point->batch * bm_model_cache_bytes(model, dtype, options->kv, tokens);
-    point->fits = serving->weight_bytes + point->cache_bytes <= serving->memory_bytes;
+    point->fits = !(serving->weight_bytes + point->cache_bytes > serving->memory_bytes);
     point->devices_needed = bm_devices_needed(options, dtype, point->batch, serving->memory_bytes);
     if (options->count > 1 && !(options->link_gbs > 0)) /* nothing is known of what they tell one another */
         return BM_OK;
@@ -170,6 +184,7 @@ enum bm_status bm_point_fill(const struct bm_serving_options *options, const str
         status = fill_phase(&f, set, sum_prefill, tell_prefill);
     if (status == BM_OK && options->generate > 1)
         status = fill_phase(&f, set, sum_decode, tell_decode);
+    forget_parts(point);
     return status;
 }
 

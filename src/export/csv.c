@@ -5,6 +5,7 @@
 
 #include "compare.h"
 #include "escape.h"
+#include "estimate.h"
 #include "format.h"
 #include "gate.h"
 
@@ -237,5 +238,123 @@ enum bm_status bm_export_comparison_csv(const struct bm_comparison *comparison,
                 append_row(text, comparison, line, column, in->rows[i]);
         }
     }
+    return end(text, error);
+}
+
+/* ---- an estimate ---- */
+
+static void append_bool(struct bm_text *text, bool known, bool value) {
+    append_text(text, !known ? "" : value ? "true" : "false");
+}
+
+/* Value, low, high. */
+static void append_figure(struct bm_text *text, const struct bm_serving_figure *figure, double scale) {
+    append_real(text, scale * figure->value);
+    append_real(text, scale * figure->low);
+    append_real(text, scale * figure->high);
+}
+
+static void take_missing(void *context, const char *sentence) {
+    struct bm_text *field = context;
+    field->failed |= sentence == NULL;
+    bm_text_append(field, "%s%s", field->length > 0 ? "; " : "", sentence != NULL ? sentence : "");
+}
+
+/* In one field. */
+static void append_missing(struct bm_text *text, const struct bm_serving_point *point) {
+    struct bm_text field = {0};
+    const struct bm_sentences to = {take_missing, &field};
+    bm_serving_tell_missing(point, 1, &to);
+    text->failed |= field.failed;
+    append_text(text, field.data != NULL ? field.data : "");
+    bm_text_fini(&field);
+}
+
+static void append_point(struct bm_text *text, const struct bm_serving_options *request,
+                         const struct bm_serving *serving, const struct bm_serving_point *point) {
+    static const double to_ms = 1e-6;
+    append_text(text, request->model.id);
+    append_count(text, request->prompt);
+    append_count(text, request->generate);
+    append_count(text, request->chunk);
+    append_count(text, request->count);
+    append_text(text, bm_serving_kv(request));
+    append_text(text, bm_routing_name(request->routing));
+    append_text(text, serving->device);
+    append_text(text, serving->name);
+    append_text(text, serving->backend);
+    append_text(text, serving->dtype);
+    append_text(text, serving->files);
+    append_count(text, point->batch);
+    append_figure(text, &point->ttft_ns, to_ms);
+    append_figure(text, &point->tpot_ns, to_ms);
+    append_figure(text, &point->prefill_tokens_per_s, 1);
+    append_figure(text, &point->decode_tokens_per_s, 1);
+    append_real(text, to_ms * point->ttft_launch_free_ns);
+    append_real(text, to_ms * point->tpot_launch_free_ns);
+    append_bool(text, isfinite(point->ttft_ns.value), point->ttft_issue_bound);
+    append_bool(text, isfinite(point->tpot_ns.value), point->tpot_issue_bound);
+    append_real(text, point->prefill_mfu);
+    append_real(text, point->prefill_mbu);
+    append_real(text, point->decode_mfu);
+    append_real(text, point->decode_mbu);
+    append_real(text, point->compute_share);
+    append_real(text, serving->weight_bytes);
+    append_real(text, point->cache_bytes);
+    append_real(text, serving->memory_bytes);
+    append_bool(text, isfinite(serving->memory_bytes), point->fits);
+    append_real(text, point->devices_needed > 0 ? (double)point->devices_needed : (double)NAN);
+    append_missing(text, point);
+    end_record(text);
+}
+
+enum bm_status bm_export_estimate_csv(const struct bm_serving_report *report,
+                                      const struct bm_export_options *options, struct bm_text *text,
+                                      struct bm_error *error) {
+    static const char *const names[] = {"model",
+                                        "prompt",
+                                        "generate",
+                                        "chunk",
+                                        "count",
+                                        "kv",
+                                        "routing",
+                                        "device",
+                                        "device_name",
+                                        "backend",
+                                        "dtype",
+                                        "files",
+                                        "batch",
+                                        "ttft_ms",
+                                        "ttft_ms_low",
+                                        "ttft_ms_high",
+                                        "tpot_ms",
+                                        "tpot_ms_low",
+                                        "tpot_ms_high",
+                                        "prefill_tokens_per_s",
+                                        "prefill_tokens_per_s_low",
+                                        "prefill_tokens_per_s_high",
+                                        "decode_tokens_per_s",
+                                        "decode_tokens_per_s_low",
+                                        "decode_tokens_per_s_high",
+                                        "ttft_launch_free_ms",
+                                        "tpot_launch_free_ms",
+                                        "ttft_bound_by_launches",
+                                        "tpot_bound_by_launches",
+                                        "prefill_mfu",
+                                        "prefill_mbu",
+                                        "decode_mfu",
+                                        "decode_mbu",
+                                        "decode_compute_share",
+                                        "weight_bytes",
+                                        "cache_bytes",
+                                        "memory_bytes",
+                                        "fits",
+                                        "devices_needed",
+                                        "missing"};
+    (void)options;
+    append_header(text, names, BM_COUNT_OF(names));
+    for (size_t i = 0; i < report->serving_count; i++)
+        for (size_t k = 0; k < report->servings[i].point_count; k++)
+            append_point(text, &report->options, &report->servings[i], &report->servings[i].points[k]);
     return end(text, error);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "emit.h"
+#include "estimate.h"
 #include "format.h"
 
 static const double to_ms = 1e-6;
@@ -40,7 +41,8 @@ static void put_missing(struct bm_emitter *emitter, const struct bm_serving_poin
     bm_emit_close(emitter, ']');
 }
 
-static void put_point(struct bm_emitter *emitter, const struct bm_serving_point *point) {
+static void put_point(struct bm_emitter *emitter, const struct bm_serving *serving,
+                      const struct bm_serving_point *point) {
     bm_emit_open(emitter, NULL, '{');
     bm_emit_count(emitter, "batch", point->batch);
     put_figure(emitter, "ttft_ms", "ttft_ci", &point->ttft_ns, to_ms);
@@ -57,7 +59,10 @@ static void put_point(struct bm_emitter *emitter, const struct bm_serving_point 
     bm_emit_real(emitter, "decode_mbu", point->decode_mbu);
     bm_emit_real(emitter, "decode_compute_share", point->compute_share);
     bm_emit_real(emitter, "cache_bytes", point->cache_bytes);
-    bm_emit_bool(emitter, "fits", point->fits);
+    if (isfinite(serving->memory_bytes))
+        bm_emit_bool(emitter, "fits", point->fits);
+    else
+        bm_emit_null(emitter, "fits");
     bm_emit_positive(emitter, "devices_needed", point->devices_needed);
     put_ops(emitter, point);
     put_missing(emitter, point);
@@ -83,7 +88,7 @@ static void put_serving(struct bm_emitter *emitter, const struct bm_serving *ser
     bm_emit_text(emitter, "backend", serving->backend);
     bm_emit_text(emitter, "dtype", serving->dtype);
     bm_emit_text(emitter, "files", serving->files);
-    bm_emit_real(emitter, "memory_bytes", serving->memory_bytes > 0 ? serving->memory_bytes : (double)NAN);
+    bm_emit_real(emitter, "memory_bytes", serving->memory_bytes);
     bm_emit_real(emitter, "weight_bytes", serving->weight_bytes);
     bm_emit_real(emitter, "launch_us", serving->issue_ns / 1000);
     bm_emit_real(emitter, "synchronisation_us", serving->wait_ns / 1000);
@@ -95,7 +100,7 @@ static void put_serving(struct bm_emitter *emitter, const struct bm_serving *ser
                      serving->turn != SIZE_MAX ? serving->points[serving->turn].batch : 0);
     bm_emit_open(emitter, "points", '[');
     for (size_t i = 0; i < serving->point_count; i++)
-        put_point(emitter, &serving->points[i]);
+        put_point(emitter, serving, &serving->points[i]);
     bm_emit_close(emitter, ']');
     put_commands(emitter, serving->commands);
     bm_emit_close(emitter, '}');
@@ -115,10 +120,7 @@ enum bm_status bm_export_estimate_json(const struct bm_serving_report *report,
     bm_emit_count(&emitter, "generate", request->generate);
     bm_emit_count(&emitter, "chunk", request->chunk);
     bm_emit_count(&emitter, "count", request->count);
-    bm_emit_text(&emitter, "kv",
-                 request->kv == BM_KV_DTYPE  ? NULL
-                 : request->kv == BM_KV_INT8 ? "int8"
-                                             : "f16");
+    bm_emit_text(&emitter, "kv", bm_serving_kv(request));
     bm_emit_text(&emitter, "routing", bm_routing_name(request->routing));
     bm_emit_real(&emitter, "tpot_limit_ms", to_ms * request->tpot_limit_ns);
     bm_emit_real(&emitter, "link_gbs", request->link_gbs > 0 ? request->link_gbs : (double)NAN);

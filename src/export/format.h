@@ -26,6 +26,12 @@ enum bm_status bm_export_estimate_text(const struct bm_serving_report *report,
 enum bm_status bm_export_estimate_json(const struct bm_serving_report *report,
                                        const struct bm_export_options *options, struct bm_text *text,
                                        struct bm_error *error);
+enum bm_status bm_export_estimate_markdown(const struct bm_serving_report *report,
+                                           const struct bm_export_options *options, struct bm_text *text,
+                                           struct bm_error *error);
+enum bm_status bm_export_estimate_csv(const struct bm_serving_report *report,
+                                      const struct bm_export_options *options, struct bm_text *text,
+                                      struct bm_error *error);
 enum bm_status bm_export_comparison_markdown(const struct bm_comparison *comparison,
                                              const struct bm_export_options *options, struct bm_text *text,
                                              struct bm_error *error);

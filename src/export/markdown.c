@@ -5,6 +5,7 @@
 
 #include "compare.h"
 #include "escape.h"
+#include "estimate.h"
 #include "format.h"
 #include "gate.h"
 
@@ -37,6 +38,19 @@ static void append_notes(struct bm_text *text, char (*notes)[320], size_t count)
         bm_escape_markdown(text, notes[i]);
         bm_text_append(text, "\n");
     }
+}
+
+/* "110 ms (109 ms to 111 ms)"; without a known interval the value alone. */
+static void write_interval(char cell[96], double value, double low, double high,
+                           void (*write)(char text[BM_QUANTITY_SIZE], double value)) {
+    char texts[3][BM_QUANTITY_SIZE];
+    write(texts[0], value);
+    write(texts[1], low);
+    write(texts[2], high);
+    if (isfinite(low) && isfinite(high))
+        snprintf(cell, 96, "%s (%s to %s)", texts[0], texts[1], texts[2]);
+    else
+        snprintf(cell, 96, "%s", texts[0]);
 }
 
 /* ---- a gate ---- */
@@ -87,14 +101,7 @@ enum bm_status bm_export_gate_markdown(const struct bm_gate *gate, const struct 
 /* ---- a comparison ---- */
 
 static void write_factor(char cell[96], const struct bm_factor *factor) {
-    char value[BM_QUANTITY_SIZE], low[BM_QUANTITY_SIZE], high[BM_QUANTITY_SIZE];
-    bm_quantity_number(value, factor->value);
-    bm_quantity_number(low, factor->low);
-    bm_quantity_number(high, factor->high);
-    if (isfinite(factor->low) && isfinite(factor->high))
-        snprintf(cell, 96, "%s (%s to %s)", value, low, high);
-    else
-        snprintf(cell, 96, "%s", value);
+    write_interval(cell, factor->value, factor->low, factor->high, bm_quantity_number);
 }
 
 enum { FACTORS = 7 };
@@ -241,5 +248,105 @@ enum bm_status bm_export_comparison_markdown(const struct bm_comparison *compari
         append_ratios(text, comparison, line);
     }
     append_notes(text, comparison->notes, comparison->note_count);
+    return end(text, error);
+}
+
+/* ---- an estimate ---- */
+
+static void take_item(void *context, const char *sentence) {
+    struct bm_text *text = context;
+    text->failed |= sentence == NULL;
+    bm_text_append(text, "- ");
+    bm_escape_markdown(text, sentence != NULL ? sentence : "");
+    bm_text_append(text, "\n");
+}
+
+static void append_heading(struct bm_text *text, const char *before, struct bm_text *heading) {
+    text->failed |= heading->failed;
+    bm_text_append(text, "%s", before);
+    bm_escape_markdown(text, heading->data != NULL ? heading->data : "");
+    bm_text_append(text, "\n\n");
+    bm_text_fini(heading);
+}
+
+static void write_figure(char cell[96], const struct bm_serving_figure *figure,
+                         void (*write)(char text[BM_QUANTITY_SIZE], double value)) {
+    write_interval(cell, figure->value, figure->low, figure->high, write);
+}
+
+static void append_curve(struct bm_text *text, const struct bm_serving *serving) {
+    static const char *const titles[] = {"|batch", "|TTFT", "|prompt tokens/s", "|MFU", "|TPOT", "|tokens/s",
+                                         "|MBU",   "bound"};
+    bm_text_append(text, "\n");
+    append_header(text, titles, BM_COUNT_OF(titles));
+    for (size_t i = 0; i < serving->point_count; i++) {
+        const struct bm_serving_point *point = &serving->points[i];
+        char batch[16], figures[4][96], mfu[BM_QUANTITY_SIZE], mbu[BM_QUANTITY_SIZE];
+        snprintf(batch, sizeof batch, "%u", point->batch);
+        write_figure(figures[0], &point->ttft_ns, bm_quantity_time);
+        write_figure(figures[1], &point->prefill_tokens_per_s, bm_quantity_number);
+        write_figure(figures[2], &point->tpot_ns, bm_quantity_time);
+        write_figure(figures[3], &point->decode_tokens_per_s, bm_quantity_number);
+        bm_quantity_percent(mfu, point->prefill_mfu);
+        bm_quantity_percent(mbu, point->decode_mbu);
+        const char *cells[] = {batch,      figures[0], figures[1], mfu,
+                               figures[2], figures[3], mbu,        bm_serving_bound(point)};
+        append_cells(text, cells, BM_COUNT_OF(cells));
+    }
+    bm_text_append(text, "\n");
+}
+
+static void append_ops(struct bm_text *text, const struct bm_serving_point *point) {
+    static const char *const titles[] = {"op", "|prefill", "|share", "|a step", "|share"};
+    const struct bm_serving_op total = bm_serving_ops_total(point);
+    if (!bm_serving_has_ops(point))
+        return;
+    bm_text_append(text, "\n<details><summary>batch %u, by op</summary>\n\n", point->batch);
+    append_header(text, titles, BM_COUNT_OF(titles));
+    for (size_t i = 0; i < point->op_count; i++) {
+        const struct bm_serving_op *op = &point->ops[i];
+        struct bm_serving_share prefill, decode;
+        bm_serving_share(op->prefill_ns, total.prefill_ns, &prefill);
+        bm_serving_share(op->decode_ns, total.decode_ns, &decode);
+        const char *cells[] = {op->name, prefill.time, prefill.share, decode.time, decode.share};
+        append_cells(text, cells, BM_COUNT_OF(cells));
+    }
+    bm_text_append(text, "\n</details>\n");
+}
+
+static void append_missing(struct bm_text *text, const struct bm_serving *serving) {
+    const struct bm_sentences to = {take_item, text};
+    if (!bm_serving_is_incomplete(serving))
+        return;
+    bm_text_append(text, "\nmissing:\n\n");
+    bm_serving_tell_missing(serving->points, serving->point_count, &to);
+    if (serving->commands[0] != '\0') /* indented, it is code whatever is in it */
+        bm_text_append(text, "\nto measure it:\n\n");
+    for (const char *line = serving->commands; *line != '\0';) {
+        const size_t length = strcspn(line, "\n");
+        bm_text_append(text, "    %.*s\n", (int)length, line);
+        line += length + (line[length] == '\n');
+    }
+}
+
+enum bm_status bm_export_estimate_markdown(const struct bm_serving_report *report,
+                                           const struct bm_export_options *options, struct bm_text *text,
+                                           struct bm_error *error) {
+    const struct bm_sentences to = {take_item, text};
+    struct bm_text heading = {0};
+    (void)options;
+    bm_serving_title(&report->options, &heading);
+    append_heading(text, "### ", &heading);
+    for (size_t i = 0; i < report->serving_count; i++) {
+        const struct bm_serving *serving = &report->servings[i];
+        bm_serving_name(report, i, &heading);
+        append_heading(text, i > 0 ? "\n#### " : "#### ", &heading);
+        bm_serving_tell_memory(serving, &report->options, &to);
+        if (bm_serving_has_curve(serving))
+            append_curve(text, serving);
+        bm_serving_tell_findings(serving, &report->options, &to);
+        append_ops(text, &serving->points[0]);
+        append_missing(text, serving);
+    }
     return end(text, error);
 }

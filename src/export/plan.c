@@ -15,14 +15,15 @@ static enum bm_status plan_json(const struct bm_run_plan *plan, const struct bm_
     for (size_t i = 0; i < plan->item_count; i++) {
         const struct bm_run_item *item = &plan->items[i];
         char key[BM_KEY_SIZE], shared[BM_KEY_SIZE] = "";
+        double flops, bytes;
+        bm_run_item_work(plan, i, &flops, &bytes);
         bm_case_key(&item->the_case, key);
         if (item->measured_as != i)
             bm_case_key(&plan->items[item->measured_as].the_case, shared);
-        json_array_append_new(
-            cases, json_pack("{s:s, s:s, s:s, s:f, s:f, s:o}", "key", key, "device",
-                             inventory->devices[item->device].id, "backend", endpoint_of(inventory, item)->id,
-                             "flops", bm_run_item_flops(plan, i), "bytes", bm_run_item_bytes(plan, i),
-                             "measured_as", bm_listing_text(shared)));
+        json_array_append_new(cases, json_pack("{s:s, s:s, s:s, s:f, s:f, s:o}", "key", key, "device",
+                                               inventory->devices[item->device].id, "backend",
+                                               endpoint_of(inventory, item)->id, "flops", flops, "bytes",
+                                               bytes, "measured_as", bm_listing_text(shared)));
     }
     return bm_listing_json(
         json_pack("{s:s, s:f, s:o}", "suite", plan->suite, "budget_s", plan->budget_s, "cases", cases), text,
@@ -45,9 +46,11 @@ enum bm_status bm_export_plan(const struct bm_run_plan *plan, const struct bm_in
     for (size_t i = 0; status == BM_OK && i < plan->item_count; i++) {
         const struct bm_run_item *item = &plan->items[i];
         char key[BM_KEY_SIZE], flops[BM_QUANTITY_SIZE], bytes[BM_QUANTITY_SIZE];
+        double operations, moved;
         bm_case_key(&item->the_case, key);
-        bm_quantity_count(flops, bm_run_item_flops(plan, i));
-        bm_quantity_bytes(bytes, bm_run_item_bytes(plan, i));
+        bm_run_item_work(plan, i, &operations, &moved);
+        bm_quantity_count(flops, operations);
+        bm_quantity_bytes(bytes, moved);
         measured += item->measured_as == i;
         const char *cells[] = {inventory->devices[item->device].id, endpoint_of(inventory, item)->id, key,
                                flops, bytes};

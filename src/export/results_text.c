@@ -48,7 +48,7 @@ static enum bm_status append_ceilings(const struct bm_results *results,
                                       const struct bm_results_device *device,
                                       const struct bm_export_options *options, struct bm_text *text,
                                       struct bm_error *error) {
-    static const struct bm_column columns[] = {{"CEILING", BM_ALIGN_LEFT}, {"BACKEND", BM_ALIGN_LEFT},
+    static const struct bm_column columns[] = {{"CEILING", BM_ALIGN_WRAP}, {"BACKEND", BM_ALIGN_LEFT},
                                                {"RATE", BM_ALIGN_RIGHT},   {"UNIT", BM_ALIGN_LEFT},
                                                {"+/- %", BM_ALIGN_RIGHT},  {"BURST", BM_ALIGN_RIGHT},
                                                {"STEADY", BM_ALIGN_RIGHT}};
@@ -85,9 +85,13 @@ static bool same_group(const struct bm_results_row *a, const struct bm_results_r
            strcmp(a->the_case.dtype, b->the_case.dtype) == 0 && a->the_case.batch == b->the_case.batch;
 }
 
-static void append_group_title(const struct bm_results_row *row, struct bm_text *text) {
-    bm_text_append(text, "\n%s %s %s, batch %u  (%s, %s)\n", row->the_case.model, row->the_case.phase,
-                   row->the_case.dtype, row->the_case.batch, row->device, row->backend);
+static void append_group_title(const struct bm_results_row *row, const struct bm_export_options *options,
+                               struct bm_text *text) {
+    char title[256];
+    snprintf(title, sizeof title, "%s %s %s, batch %u  (%s, %s)", row->the_case.model, row->the_case.phase,
+             row->the_case.dtype, row->the_case.batch, row->device, row->backend);
+    bm_text_append(text, "\n");
+    bm_wrap_append(text, title, options->width, 2);
 }
 
 /* The part of the key between dtype and extras: "m128n4096k4096". */
@@ -164,7 +168,7 @@ static enum bm_status append_rows(const struct bm_results *results, const struct
                                   const struct bm_export_options *options, struct bm_text *text,
                                   struct bm_error *error) {
     static const struct bm_column all[ROW_COLUMNS] = {
-        {"OP", BM_ALIGN_LEFT},        {"SHAPE", BM_ALIGN_LEFT},    {"TIME", BM_ALIGN_RIGHT},
+        {"OP", BM_ALIGN_LEFT},        {"SHAPE", BM_ALIGN_WRAP},    {"TIME", BM_ALIGN_RIGHT},
         {"+/- %", BM_ALIGN_RIGHT},    {"GFLOP/s", BM_ALIGN_RIGHT}, {"GB/s", BM_ALIGN_RIGHT},
         {"ROOFLINE", BM_ALIGN_RIGHT}, {"+/- %", BM_ALIGN_RIGHT},   {"BOUND", BM_ALIGN_LEFT}};
     const bool is_roomy = options->width == 0 || options->width >= ROOMY;
@@ -183,7 +187,7 @@ static enum bm_status append_rows(const struct bm_results *results, const struct
             i++; /* another device's, or a ceiling */
             continue;
         }
-        append_group_title(first, text);
+        append_group_title(first, options, text);
         status = bm_table_create(columns, column_count, options, &table, error);
         for (; status == BM_OK && i < results->row_count && same_group(first, &results->rows[i]); i++)
             any |= add_row(results, &results->rows[i], is_roomy, table, &notes);
@@ -192,13 +196,12 @@ static enum bm_status append_rows(const struct bm_results *results, const struct
     return status;
 }
 
-static void add_missing(const struct bm_results_summary *summary, bool with_backend, struct bm_notes *notes) {
+static void add_missing(const struct bm_results_summary *summary, struct bm_notes *notes) {
     char about[128];
     struct bm_text missing = {0};
     for (unsigned i = 0; i < summary->missing_count; i++)
         bm_text_append(&missing, "%s%s", i > 0 ? " " : "not counted: ", summary->missing[i]);
-    snprintf(about, sizeof about, "%s%s%s %s %s", with_backend ? summary->backend : "",
-             with_backend ? " " : "", summary->model, summary->phase, summary->dtype);
+    snprintf(about, sizeof about, "%s %s %s", summary->model, summary->phase, summary->dtype);
     if (missing.length > 0)
         bm_notes_add(notes, about, missing.data);
     notes->failed |= missing.failed;
@@ -210,63 +213,75 @@ static bool is_known(const struct bm_results_summary *summary) {
     return isfinite(summary->tokens_per_s);
 }
 
-static bool any_summary(const struct bm_results_device *device) {
+static void add_summary(const struct bm_results_summary *summary, struct bm_table *table,
+                        struct bm_notes *notes) {
+    char dtype[32], batch[16], length[16], rate[BM_QUANTITY_SIZE], efficiency[BM_QUANTITY_SIZE],
+        mfu[BM_QUANTITY_SIZE], mbu[BM_QUANTITY_SIZE];
+    snprintf(dtype, sizeof dtype, "%s%s%s", summary->dtype, summary->kv[0] != '\0' ? "/kv" : "", summary->kv);
+    snprintf(batch, sizeof batch, "%u", summary->batch);
+    snprintf(length, sizeof length, "%u", summary->context > 0 ? summary->context : summary->tokens);
+    bm_quantity_number(rate, summary->tokens_per_s);
+    bm_quantity_percent(efficiency, summary->roofline_efficiency);
+    bm_quantity_percent(mfu, summary->mfu);
+    bm_quantity_percent(mbu, summary->mbu);
+    const char *cells[] = {summary->model, summary->phase, dtype, batch, length, rate, efficiency, mfu, mbu};
+    bm_table_add(table, cells);
+    notes->rows++;
+    add_missing(summary, notes);
+}
+
+/* MFU and MBU need a datasheet. */
+static bool any_utilization(const struct bm_results_device *device) {
     bool any = false;
     for (size_t i = 0; i < device->summary_count; i++)
-        any |= is_known(&device->summaries[i]);
+        any |= isfinite(device->summaries[i].mfu) || isfinite(device->summaries[i].mbu);
     return any;
 }
 
-/* The backend is told where a device has several. */
+/* A table for each backend, which is told where a device has several. */
 static enum bm_status append_summary(const struct bm_results_device *device,
                                      const struct bm_export_options *options, struct bm_text *text,
                                      struct bm_error *error) {
-    static const struct bm_column columns[] = {{"BACKEND", BM_ALIGN_LEFT},   {"MODEL", BM_ALIGN_LEFT},
-                                               {"PHASE", BM_ALIGN_LEFT},     {"DTYPE", BM_ALIGN_LEFT},
-                                               {"BATCH", BM_ALIGN_RIGHT},    {"LENGTH", BM_ALIGN_RIGHT},
-                                               {"TOKENS/s", BM_ALIGN_RIGHT}, {"ROOFLINE", BM_ALIGN_RIGHT},
-                                               {"MFU", BM_ALIGN_RIGHT},      {"MBU", BM_ALIGN_RIGHT}};
-    const size_t skipped = device->backend_count > 1 ? 0 : 1;
-    struct bm_table *table;
-    struct bm_notes notes = {0};
-    if (!any_summary(device))
-        return BM_OK;
-    bm_text_append(text, "\n");
-    enum bm_status status =
-        bm_table_create(columns + skipped, BM_COUNT_OF(columns) - skipped, options, &table, error);
-    for (size_t i = 0; status == BM_OK && i < device->summary_count; i++) {
-        const struct bm_results_summary *summary = &device->summaries[i];
-        if (!is_known(summary))
-            continue;
-        char dtype[32], batch[16], length[16], rate[BM_QUANTITY_SIZE], efficiency[BM_QUANTITY_SIZE],
-            mfu[BM_QUANTITY_SIZE], mbu[BM_QUANTITY_SIZE];
-        snprintf(dtype, sizeof dtype, "%s%s%s", summary->dtype, summary->kv[0] != '\0' ? "/kv" : "",
-                 summary->kv);
-        snprintf(batch, sizeof batch, "%u", summary->batch);
-        snprintf(length, sizeof length, "%u", summary->context > 0 ? summary->context : summary->tokens);
-        bm_quantity_number(rate, summary->tokens_per_s);
-        bm_quantity_percent(efficiency, summary->roofline_efficiency);
-        bm_quantity_percent(mfu, summary->mfu);
-        bm_quantity_percent(mbu, summary->mbu);
-        const char *cells[] = {summary->backend, summary->model, summary->phase, dtype, batch,
-                               length,           rate,           efficiency,     mfu,   mbu};
-        bm_table_add(table, cells + skipped);
-        notes.rows++;
-        add_missing(summary, skipped == 0, &notes);
+    static const struct bm_column columns[] = {
+        {"MODEL", BM_ALIGN_WRAP},     {"PHASE", BM_ALIGN_LEFT},   {"DTYPE", BM_ALIGN_LEFT},
+        {"BATCH", BM_ALIGN_RIGHT},    {"LENGTH", BM_ALIGN_RIGHT}, {"TOKENS/s", BM_ALIGN_RIGHT},
+        {"ROOFLINE", BM_ALIGN_RIGHT}, {"MFU", BM_ALIGN_RIGHT},    {"MBU", BM_ALIGN_RIGHT}};
+    const size_t column_count = BM_COUNT_OF(columns) - (any_utilization(device) ? 0 : 2);
+    enum bm_status status = BM_OK;
+    for (size_t i = 0; status == BM_OK && i < device->summary_count;) {
+        const char *backend = device->summaries[i].backend;
+        struct bm_table *table;
+        struct bm_notes notes = {0};
+        status = bm_table_create(columns, column_count, options, &table, error);
+        for (; status == BM_OK && i < device->summary_count &&
+               strcmp(device->summaries[i].backend, backend) == 0;
+             i++)
+            if (is_known(&device->summaries[i]))
+                add_summary(&device->summaries[i], table, &notes);
+        const bool any = notes.rows > 0;
+        if (any)
+            bm_text_append(text, "\n");
+        if (any && device->backend_count > 1)
+            bm_text_append(text, "whole passes  (%s, %s)\n", device->id, backend);
+        status = render(table, any, &notes, options, status, text, error);
     }
-    return render(table, true, &notes, options, status, text, error);
+    return status;
 }
 
 /* Name and what is known of the size. */
-static void append_title(const struct bm_results_device *device, struct bm_text *text) {
+static void append_title(const struct bm_results_device *device, const struct bm_export_options *options,
+                         struct bm_text *text) {
     char memory[BM_QUANTITY_SIZE];
-    bm_text_append(text, "%s: %s", device->id, device->name);
+    struct bm_text title = {0};
+    bm_text_append(&title, "%s: %s", device->id, device->name);
     if (device->compute_units > 0)
-        bm_text_append(text, ", %u %s", device->compute_units, device->is_gpu ? "compute units" : "cores");
+        bm_text_append(&title, ", %u %s", device->compute_units, device->is_gpu ? "compute units" : "cores");
     bm_quantity_bytes(memory, (double)device->memory_bytes);
     if (device->memory_bytes > 0)
-        bm_text_append(text, ", %s", memory);
-    bm_text_append(text, "\n");
+        bm_text_append(&title, ", %s", memory);
+    text->failed |= title.failed;
+    bm_wrap_append(text, title.data != NULL ? title.data : "", options->width, 2);
+    bm_text_fini(&title);
     if (device->datasheet != NULL)
         bm_text_append(text, "datasheet: %s\n", device->datasheet->id);
 }
@@ -278,7 +293,7 @@ enum bm_status bm_export_results_text(const struct bm_results *results,
     for (size_t d = 0; status == BM_OK && d < results->device_count; d++) {
         const struct bm_results_device *device = &results->devices[d];
         bm_text_append(text, "%s", d > 0 ? "\n" : "");
-        append_title(device, text);
+        append_title(device, options, text);
         status = append_ceilings(results, device, options, text, error);
         if (status == BM_OK)
             status = append_rows(results, device, options, text, error);

@@ -5,7 +5,7 @@
 #include "bm/export.h"
 #include "wrap.h"
 
-enum { NO_COLUMN = -1, LEAST_WRAPPED = 16 };
+enum { NO_COLUMN = -1, LEAST_WRAPPED = 12 };
 
 struct bm_table {
     struct libscols_table *lines;

@@ -10,16 +10,30 @@ size_t bm_wrap_columns(const char *text, size_t bytes) {
     return columns;
 }
 
+/* How good a break is between two bytes, 0: none. Names break at their joints: "m128n11008|k4096". */
+static int break_between(char before, char after) {
+    if (before == '/' || after == ' ')
+        return 3;
+    if (before == '-' || before == '_')
+        return 2;
+    return before >= '0' && before <= '9' &&
+           ((after >= 'a' && after <= 'z') || (after >= 'A' && after <= 'Z'));
+}
+
 size_t bm_wrap_take(const char *text, size_t columns) {
     size_t length = strcspn(text, "\n"), fitting = 0, break_at = 0;
+    int best = 0;
     if (bm_wrap_columns(text, length) <= columns)
         return length;
     for (size_t taken = 0; taken < columns || fitting == 0; taken++) {
         do
             fitting++;
         while (((unsigned char)text[fitting] & 0xc0) == 0x80);
-        if (text[fitting - 1] == '/' || text[fitting] == ' ')
+        const int quality = break_between(text[fitting - 1], text[fitting]);
+        if (quality >= best && quality > 0) {
+            best = quality;
             break_at = fitting;
+        }
     }
     return break_at > 0 ? break_at : fitting;
 }

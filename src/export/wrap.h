@@ -5,8 +5,8 @@
 #include "bm/base.h"
 
 size_t bm_wrap_columns(const char *text, size_t bytes);
-/* Bytes of the longest beginning of text that fits, cut after a blank or a slash where there is one; at least
- * one character. Ends at a newline. */
+/* Bytes of the longest beginning of text that fits, cut at a blank or after a slash where there is one, else
+ * at a joint of a name; at least one character. Ends at a newline. */
 size_t bm_wrap_take(const char *text, size_t columns);
 /* Appends a line and its newline, broken over lines of at most width columns (0: as long as it is); those
  * after the first are indented. */

@@ -150,6 +150,7 @@ static void add_experts(struct bm_pass *pass, uint64_t layers, uint64_t m) {
     bm_pass_rows(pass, "experts_act", "swiglu", layers, m * model->experts_per_token,
                  model->expert_intermediate);
     bm_pass_experts(pass, "experts_down", layers, m, model->hidden, model->expert_intermediate, true);
+    bm_pass_combine(pass, layers, m);
 }
 
 static enum bm_status check_length(const struct bm_model *model, const char *option, uint32_t length,
@@ -222,14 +223,14 @@ enum bm_status bm_model_ops(const struct bm_model *model, const struct bm_reques
     uint64_t m =
         request->phase == BM_PHASE_PREFILL ? (uint64_t)request->batch * request->tokens : request->batch;
     bm_pass_rows(&pass, "embedding", "embedding", 1, m, model->hidden);
-    /* Before every mixer and FFN, and the last one. */
-    bm_pass_rows(&pass, "norm", norm_of(model), mixers + layers.ffn + 1, m, model->hidden);
+    bm_pass_rows(&pass, "norm", norm_of(model), mixers + layers.ffn, m, model->hidden);
     add_attention_layers(&pass, layers.attention, m);
     add_mamba_layers(&pass, layers.mamba, m);
     add_dense_ffn(&pass, layers.ffn - routed, m);
     if (routed > 0)
         add_experts(&pass, routed, m);
     bm_pass_rows(&pass, "residual", "residual", mixers + layers.ffn, m, model->hidden);
+    bm_pass_rows(&pass, "final_norm", norm_of(model), 1, request->batch, model->hidden);
     bm_pass_matmul(&pass, "lm_head", 1, request->batch, model->vocabulary, model->hidden);
     bm_pass_rows(&pass, "softmax", "softmax", 1, request->batch, model->vocabulary); /* sampling */
     if (pass.status != BM_OK) {

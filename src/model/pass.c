@@ -173,6 +173,26 @@ void bm_pass_kv_write(struct bm_pass *pass, uint64_t count, uint32_t heads, uint
     finish_case(pass, op);
 }
 
+static void set_experts(const struct bm_pass *pass, struct bm_case *the_case) {
+    const struct bm_model *model = pass->model;
+    the_case->experts = model->experts;
+    the_case->top_k = model->experts_per_token;
+    the_case->groups = model->expert_groups;
+    the_case->groups_used = model->expert_groups > 0 ? model->expert_groups_used : 0;
+    the_case->routing = pass->request->routing;
+}
+
+void bm_pass_combine(struct bm_pass *pass, uint64_t count, uint64_t m) {
+    const struct bm_model *model = pass->model;
+    struct bm_op *op = add_rows(pass, "experts_combine", "combine", count, m, model->hidden);
+    if (op == NULL)
+        return;
+    check_elements(pass, op->name, m * model->experts_per_token, model->hidden);
+    op->the_case.k = model->shared_experts > 0;
+    set_experts(pass, &op->the_case);
+    finish_case(pass, op);
+}
+
 void bm_pass_experts(struct bm_pass *pass, const char *name, uint64_t count, uint64_t m, uint64_t n,
                      uint64_t k, bool row_per_pair) {
     const struct bm_model *model = pass->model;
@@ -187,11 +207,7 @@ void bm_pass_experts(struct bm_pass *pass, const char *name, uint64_t count, uin
     op->the_case.m = m;
     op->the_case.n = n;
     op->the_case.k = k;
-    op->the_case.experts = model->experts;
-    op->the_case.top_k = model->experts_per_token;
-    op->the_case.groups = model->expert_groups;
-    op->the_case.groups_used = model->expert_groups > 0 ? model->expert_groups_used : 0;
-    op->the_case.routing = pass->request->routing;
+    set_experts(pass, &op->the_case);
     op->the_case.row_per_pair = row_per_pair;
     finish_case(pass, op);
 }

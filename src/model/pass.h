@@ -34,6 +34,8 @@ void bm_pass_kv_write(struct bm_pass *pass, uint64_t count, uint32_t heads, uint
  * for each token and expert. */
 void bm_pass_experts(struct bm_pass *pass, const char *name, uint64_t count, uint64_t m, uint64_t n,
                      uint64_t k, bool row_per_pair);
+/* The sum over the experts of each of m tokens, and over what all share where the model has such. */
+void bm_pass_combine(struct bm_pass *pass, uint64_t count, uint64_t m);
 /* Mamba-2's convolution over `channels`, and its scan, of the model's state. */
 void bm_pass_conv(struct bm_pass *pass, uint64_t count, uint64_t m, uint64_t channels);
 void bm_pass_scan(struct bm_pass *pass, uint64_t count);

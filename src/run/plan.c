@@ -93,13 +93,14 @@ static bool is_planned(const struct planner *planner, const struct bm_model *mod
 
 /* After the ops that it is made of. */
 static enum bm_status add_sequence(struct planner *planner, const struct bm_model *model,
-                                   const struct bm_request *request, struct bm_error *error) {
+                                   const struct bm_request *request, uint32_t steps, struct bm_error *error) {
+    struct bm_run_plan *plan = planner->plan;
     struct bm_case the_case = {.workload = bm_workload_find("layer"),
                                .op = "pass",
                                .phase = request->phase,
                                .dtype = request->dtype,
                                .batch = request->batch,
-                               .tokens = request->tokens,
+                               .tokens = request->phase == BM_PHASE_DECODE ? steps : request->tokens,
                                .context = request->context,
                                .kv = request->kv,
                                .n = model->mamba_layers > 0 ? model->ffn_layers : model->layers,
@@ -108,8 +109,14 @@ static enum bm_status add_sequence(struct planner *planner, const struct bm_mode
     bm_string_set(the_case.model, sizeof the_case.model, model->id);
     enum bm_status status = add_item(planner, &the_case, false, &item, error);
     if (status == BM_OK)
-        planner->plan->items[item].sequence = planner->plan->request_count;
-    return status;
+        status = bm_grow(&plan->sequences, &plan->sequence_capacity, plan->sequence_count + 1,
+                         sizeof *plan->sequences, error);
+    if (status != BM_OK)
+        return status;
+    plan->sequences[plan->sequence_count] =
+        (struct bm_run_sequence){.model = *model, .request = *request, .steps = steps};
+    plan->items[item].sequence = ++plan->sequence_count;
+    return BM_OK;
 }
 
 static enum bm_status add_request(struct planner *planner, const struct bm_model *model,
@@ -150,7 +157,8 @@ static enum bm_status add_request(struct planner *planner, const struct bm_model
         entry->use_count = plan->use_count - first_use;
         plan->request_count++;
     }
-    return status == BM_OK && wants_sequence(planner) ? add_sequence(planner, model, request, error) : status;
+    return status == BM_OK && wants_sequence(planner) ? add_sequence(planner, model, request, 1, error)
+                                                      : status;
 }
 
 /* The numbers of an axis: the option's where given, else the suite's. */
@@ -180,6 +188,25 @@ static unsigned kvs_of(const struct planner *planner, enum bm_phase phase, const
     return count;
 }
 
+/* --generate: the steps that lead to the longest context. */
+static enum bm_status add_steps(struct planner *planner, const struct bm_model *model,
+                                struct bm_request request, const uint32_t *contexts, unsigned context_count,
+                                struct bm_error *error) {
+    const struct bm_run_numbers *steps = &planner->options->generates;
+    if (request.phase != BM_PHASE_DECODE || steps->count == 0 || steps->items[0] < 2 ||
+        !wants_sequence(planner))
+        return BM_OK;
+    request.context = 0;
+    for (unsigned i = 0; i < context_count; i++)
+        if (contexts[i] > request.context && contexts[i] <= model->max_context)
+            request.context = contexts[i];
+    if (request.context < steps->items[0])
+        return bm_fail(error, BM_INVALID,
+                       "--generate %u: so many steps do not lead to a context of %u: raise --context",
+                       steps->items[0], request.context);
+    return add_sequence(planner, model, &request, steps->items[0], error);
+}
+
 static enum bm_status add_phase(struct planner *planner, const struct bm_suite_entry *entry,
                                 const struct bm_model *model, enum bm_phase phase,
                                 const struct bm_dtype *dtype, struct bm_error *error) {
@@ -192,6 +219,7 @@ static enum bm_status add_phase(struct planner *planner, const struct bm_suite_e
             ? axis(&options->tokens, entry->tokens, entry->token_count, &length_count)
             : axis(&options->contexts, entry->contexts, entry->context_count, &length_count);
     bool suite_lengths = lengths == entry->tokens || lengths == entry->contexts;
+    const enum bm_routing routing = options->zipf ? BM_ROUTING_ZIPF : BM_ROUTING_UNIFORM;
     enum bm_status status = BM_OK;
     const unsigned past_count = phase == BM_PHASE_PREFILL ? options->pasts.count : 0;
     for (unsigned b = 0; status == BM_OK && b < batch_count; b++)
@@ -199,12 +227,8 @@ static enum bm_status add_phase(struct planner *planner, const struct bm_suite_e
             const unsigned l = i / (past_count + 1), past = i % (past_count + 1);
             if (suite_lengths && lengths[l] > model->max_context) /* the suite was written for other models */
                 continue;
-            struct bm_request request = {.phase = phase,
-                                         .dtype = dtype,
-                                         .batch = batches[b],
-                                         .tokens = 1,
-                                         .routing =
-                                             planner->options->zipf ? BM_ROUTING_ZIPF : BM_ROUTING_UNIFORM};
+            struct bm_request request = {
+                .phase = phase, .dtype = dtype, .batch = batches[b], .tokens = 1, .routing = routing};
             if (phase == BM_PHASE_DECODE)
                 request.context = lengths[l];
             else
@@ -216,6 +240,15 @@ static enum bm_status add_phase(struct planner *planner, const struct bm_suite_e
                 status = add_request(planner, model, &request, error);
             }
         }
+    for (unsigned i = 0; status == BM_OK && i < batch_count * kv_count; i++) {
+        const struct bm_request request = {.phase = phase,
+                                           .dtype = dtype,
+                                           .batch = batches[i / kv_count],
+                                           .tokens = 1,
+                                           .routing = routing,
+                                           .kv = kvs[i % kv_count]};
+        status = add_steps(planner, model, request, lengths, length_count, error);
+    }
     return status;
 }
 
@@ -443,6 +476,8 @@ static enum bm_status check_selectors(const struct bm_run_options *options,
         if (bm_dtype_find(options->dtypes.items[i]) == NULL)
             return bm_fail(error, BM_INVALID, "dtype '%s' is unknown: use %s", options->dtypes.items[i],
                            bm_dtype_names());
+    if (options->generates.count > 1)
+        return bm_fail(error, BM_INVALID, "--generate: give one number of steps");
     if (options->counts.count > 1)
         return bm_fail(error, BM_INVALID, "--count: give one number of devices");
     for (size_t i = 0; i < options->kvs.count; i++)
@@ -526,5 +561,6 @@ void bm_run_plan_fini(struct bm_run_plan *plan) {
     free(plan->items);
     free(plan->requests);
     free(plan->uses);
+    free(plan->sequences);
     *plan = (struct bm_run_plan){0};
 }

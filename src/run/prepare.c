@@ -34,13 +34,16 @@ void bm_run_reserve_items(struct bm_run *run) {
         const struct bm_endpoint *endpoint = bm_run_endpoint(run, item);
         struct bm_run_state *state = &run->states[i];
         struct bm_session *session = *session_of(run, item);
-        if (item->measured_as != i || (item->sequence != 0 && session != NULL))
+        if (item->measured_as != i)
             continue;
         if (session == NULL)
             state->error = run->session_error[endpoint - run->inventory->endpoints];
-        else if (endpoint->backend->reserve(session, &item->the_case, NULL, &state->error) == BM_OK)
-            continue;
-        give_up(state);
+        else if (item->sequence != 0)
+            bm_run_reserve_sequence(run, i, session);
+        else
+            (void)!endpoint->backend->reserve(session, &item->the_case, NULL, &state->error);
+        if (state->error.status != BM_OK)
+            give_up(state);
     }
 }
 
@@ -77,7 +80,9 @@ static void prepare_item(struct bm_run *run, size_t i) {
                          &best))
         parameters = &best;
     enum bm_status status =
-        backend->prepare(session, &item->the_case, parameters, &state->prepared, &state->error);
+        item->sequence != 0
+            ? bm_run_prepare_sequence(run, i, session, &state->prepared, &state->error)
+            : backend->prepare(session, &item->the_case, parameters, &state->prepared, &state->error);
     if (status == BM_OK) {
         backend->info(state->prepared, &state->info);
         status =
@@ -104,9 +109,7 @@ enum bm_status bm_run_prepare_items(struct bm_run *run, struct bm_error *error) 
         struct bm_run_state *state = &run->states[i];
         if (bm_run_stop_requested(run))
             return bm_fail(error, BM_INTERRUPTED, "interrupted");
-        if (run->plan->items[i].sequence != 0 && state->status == BM_ROW_OK)
-            bm_run_prepare_sequence(run, i);
-        else if (run->plan->items[i].measured_as == i && state->status == BM_ROW_OK)
+        if (run->plan->items[i].measured_as == i && state->status == BM_ROW_OK)
             prepare_item(run, i);
         if (run->observer == NULL)
             continue;

@@ -129,9 +129,8 @@ static enum bm_status fill_row(struct bm_run *run, size_t i, struct bm_error *er
         .tokens_per_s = unknown,
         .utilization = {.efficiency_low = unknown, .efficiency_high = unknown},
         .threads = endpoint->is_gpu ? 0 : endpoint->compute_units,
-        .flops = bm_run_item_flops(run->plan, i),
-        .bytes = bm_run_item_bytes(run->plan, i),
     };
+    bm_run_item_work(run->plan, i, &row->flops, &row->bytes);
     bm_case_key(&item->the_case, row->key);
     bm_string_set(row->device, sizeof row->device, run->inventory->devices[item->device].id);
     bm_string_set(row->backend, sizeof row->backend, endpoint->id);

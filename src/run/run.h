@@ -49,13 +49,10 @@ const struct bm_series *bm_run_series_of(const struct bm_run *run, size_t item);
  * verification. What cannot run is said in its state. BM_INTERRUPTED: a signal came between two cases. */
 void bm_run_open_sessions(struct bm_run *run);
 void bm_run_reserve_items(struct bm_run *run);
-/* The items of a request in the order of execution, layer after layer: each op as often as it occurs, spread
- * evenly; ops that occur once at the start or the end. Caller frees *items. */
-enum bm_status bm_run_sequence(const struct bm_run_plan *plan, const struct bm_run_request *request,
-                               uint64_t layers, size_t **items, size_t *count,
-                               struct bm_error *error) BM_CHECK_RESULT;
-/* Puts the prepared parts of a sequence together; its verification is theirs. */
-void bm_run_prepare_sequence(struct bm_run *run, size_t item);
+/* Room for the cases of a sequence; what cannot be is said in the item's state. */
+void bm_run_reserve_sequence(struct bm_run *run, size_t item, struct bm_session *session);
+enum bm_status bm_run_prepare_sequence(const struct bm_run *run, size_t item, struct bm_session *session,
+                                       struct bm_prepared **prepared, struct bm_error *error) BM_CHECK_RESULT;
 enum bm_status bm_run_prepare_items(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
 /* Everything in the results that is known before anything is measured. */
 enum bm_status bm_run_start_results(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;

@@ -32,7 +32,9 @@ static struct cells cells_of(const struct bm_case *c, const struct bm_plan *plan
         cells.lines = (uint64_t)c->batch * c->heads;
         products /= (double)cells.rows;
     }
-    for (; products > CHEAP && cells.rows < group; products /= 2)
+    if (plan->check_all)
+        cells.rows = 1;
+    for (; !plan->check_all && products > CHEAP && cells.rows < group; products /= 2)
         cells.rows *= 2;
     cells.tiles = bm_ceil_div(cells.line, cells.rows);
     return cells;

@@ -248,6 +248,19 @@ static void give_inputs(const struct bm_case *c, struct bm_launch *launch, const
         bm_launch_tensor(launch, plan, BM_ATTENTION_V_SCALES);
 }
 
+/* And what they end with: how far it is to the next row of each, a line of the cache being one. */
+static void give_pitches(const struct bm_case *c, struct bm_launch *launch) {
+    const uint64_t context = bm_attention_context(c);
+
+    bm_launch_pitch(launch, BM_ATTENTION_Q, (uint64_t)c->heads * c->head_dim);
+    bm_launch_pitch(launch, BM_ATTENTION_K, context * c->head_dim);
+    bm_launch_pitch(launch, BM_ATTENTION_V, context * c->v_dim);
+    if (bm_case_kv(c) == BM_ELEMENT_I8) {
+        bm_launch_pitch(launch, BM_ATTENTION_K_SCALES, context);
+        bm_launch_pitch(launch, BM_ATTENTION_V_SCALES, context);
+    }
+}
+
 /* What scores are multiplied with, so that weights are powers of two. */
 static float scale_of(const struct bm_case *c) {
     const double unit = bm_case_kv(c) == BM_ELEMENT_I8 ? BM_ATTENTION_I8_UNIT : 1;
@@ -271,6 +284,7 @@ static void launch_prefill(const struct bm_case *c, const struct layout *l, stru
     bm_launch_uint(launch, c->context);
     bm_launch_uint(launch, c->window && c->window < context ? c->window : context);
     bm_launch_float(launch, scale_of(c));
+    give_pitches(c, launch);
 }
 
 static void launch_decode(const struct bm_case *c, const struct bm_target *target, const struct layout *l,
@@ -297,6 +311,7 @@ static void launch_decode(const struct bm_case *c, const struct bm_target *targe
     bm_launch_uint(launch, c->context);
     bm_launch_uint(launch, split_keys);
     bm_launch_float(launch, scale_of(c));
+    give_pitches(c, launch);
 
     launch = bm_plan_launch(plan, "attention_merge", 1);
     launch->local[0] = l->lanes > 1 ? 0 : 1;

@@ -42,8 +42,9 @@ void bm_case_class(const struct bm_case *c, char shape_class[BM_CLASS_SIZE]) {
         if (c->kv != BM_KV_DTYPE)
             bm_text_append(&text, "/kv%s", bm_kv_name(bm_case_kv(c)));
     } else if (!c->workload->is_ceiling && c->n) {
-        const uint64_t rows = c->experts ? bm_routed_rows(c) : c->m;
-        if (c->experts || c->m > 1)
+        const bool by_expert = c->workload == &bm_workload_grouped;
+        const uint64_t rows = by_expert ? bm_routed_rows(c) : c->m;
+        if (by_expert || c->m > 1)
             append_m(rows, &text);
         else if (!c->k)
             bm_text_append(&text, "m1/");

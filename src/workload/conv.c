@@ -7,8 +7,8 @@
  * + k + 1) and the state, the last k - 1 inputs: e n b (k - 1) are written, in decode (T = 1) as many read;
  * before the first token it is zeros. Case fields: m = b T, n channels, k taps.
  *
- * Layouts: inputs and outputs [b, T, n], weights [k + 1, n], the bias last, states [b, k - 1, n]. Inputs,
- * weights and the state that is read are cold, what is written rotates. */
+ * Layouts: inputs and outputs [b, T, n], pitches of rows, weights [k + 1, n], the bias last, states [b, k -
+ * 1, n]. Inputs, weights and the state that is read are cold, what is written rotates. */
 #include <math.h>
 
 #include "internal.h"
@@ -125,6 +125,8 @@ static enum bm_status plan_conv(const struct bm_case *c, const struct bm_target 
     launch->global[2] = c->batch;
     for (unsigned t = OUTPUTS; t < plan->tensor_count; t++)
         bm_launch_tensor(launch, plan, t);
+    bm_launch_pitch(launch, OUTPUTS, c->n);
+    bm_launch_pitch(launch, INPUTS, c->n);
     bm_launch_uint(launch, tokens);
     bm_launch_uint(launch, c->n);
     status = bm_plan_fits(plan, target, error);
@@ -136,8 +138,7 @@ static enum bm_status plan_conv(const struct bm_case *c, const struct bm_target 
 /* ---- the float64 reference: of the outputs as of any rows, then of the states ---- */
 
 static uint64_t check_count(const struct bm_case *c, const struct bm_plan *plan) {
-    (void)plan;
-    return bm_row_run_count(c->m, c->n) + bm_row_run_count(c->batch * (c->k - 1), c->n);
+    return bm_row_run_count(plan, c->m, c->n) + bm_row_run_count(plan, c->batch * (c->k - 1), c->n);
 }
 
 /* The inputs of a run of channels at `token` of a sequence, before its first the state's. */
@@ -157,21 +158,21 @@ static void inputs_at(const struct bm_case *c, const struct bm_operands *operand
 static enum bm_status check_conv(const struct bm_case *c, const struct bm_plan *plan,
                                  const struct bm_operands *operands, uint64_t seed, uint64_t index,
                                  struct bm_check *check, struct bm_error *error) {
-    const uint64_t rows = bm_row_run_count(c->m, c->n), tokens = tokens_of(c);
+    const uint64_t rows = bm_row_run_count(plan, c->m, c->n), tokens = tokens_of(c);
     double x[BM_CHECK_OUTPUTS], weight[BM_CHECK_OUTPUTS];
     struct bm_row_run run;
     enum bm_status status = bm_check_begin(check, index, check_count(c, plan), error);
     if (status)
         return status;
     if (index >= rows) {
-        status = bm_row_run_begin(check, c->batch * (c->k - 1), c->n, seed, index - rows, &run, error);
+        status = bm_row_run_begin(check, plan, c->batch * (c->k - 1), c->n, seed, index - rows, &run, error);
         if (!status)
             inputs_at(c, operands, run.row / (c->k - 1),
                       (int64_t)(tokens + run.row % (c->k - 1)) - (int64_t)(c->k - 1), &run, check->expected);
         check->output = 1;
         return status;
     }
-    status = bm_row_run_begin(check, c->m, c->n, seed, index, &run, error);
+    status = bm_row_run_begin(check, plan, c->m, c->n, seed, index, &run, error);
     if (status)
         return status;
     for (uint64_t j = 0; j <= c->k; j++) {

@@ -1,14 +1,14 @@
 /* Work element by element, outputs [m, n]; inputs are cold, and outputs rotate.
  *
- * swiglu: silu(gate) x up of rows [gate | up], 2 n wide, as a fused projection leaves them; silu(x) = x / (1
- * + e^-x) (Shazeer 2020, arXiv 2002.05202). F = 5 m n, B = 3 m n e. gelu: the tanh form that GPT-2 and GPT-3
- * have (Hendrycks and Gimpel 2016, arXiv 1606.08415, section 2). F = 8 m n, B = 2 m n e. residual: a + b. F =
- * m n, B = 3 m n e. An exponential counts as one operation. */
+ * swiglu: silu(gate) x up, silu(x) = x / (1 + e^-x) (Shazeer 2020, arXiv 2002.05202); either may be part of
+ * wider rows, as a fused projection leaves both in one. F = 5 m n, B = 3 m n e. gelu: the tanh form that
+ * GPT-2 and GPT-3 have (Hendrycks and Gimpel 2016, arXiv 1606.08415, section 2). F = 8 m n, B = 2 m n e.
+ * residual: a + b. F = m n, B = 3 m n e. An exponential counts as one operation. */
 #include <math.h>
 
 #include "internal.h"
 
-enum { OUTPUTS, INPUTS, ADDED };
+enum { OUTPUTS, INPUTS, OTHERS };
 
 static const struct bm_tunable tunables[] = {
     {"ROWS", 1, 8, true},     {"STREAMS", 1, 8, true},   {"CHUNK", 1, 4096, false},    {"VEC", 1, 16, true},
@@ -82,6 +82,7 @@ static enum bm_status plan_elementwise(const struct bm_case *c, const struct bm_
         return status;
 
     const enum bm_element element = c->dtype->activation;
+    const bool gated = c->workload == &bm_workload_swiglu;
     bm_plan_begin(plan, "elementwise.cl", lanes > 1 ? "group_chunks" : "item_chunks", "f32_vector",
                   &parameters);
     bm_rows_define(plan, element, c->n);
@@ -91,16 +92,17 @@ static enum bm_status plan_elementwise(const struct bm_case *c, const struct bm_
     const uint64_t rows = bm_power_of_two_divisor(c->m, (uint64_t)bm_parameters_get(&parameters, "ROWS", 1));
     bm_parameters_set(&plan->defines, "ROWS", (int64_t)rows);
     bm_plan_rotating_output(plan, "outputs", element, c->m * c->n);
-    bm_plan_tensor(plan, "inputs", element, BM_ROLE_COLD,
-                   (c->workload == &bm_workload_swiglu ? 2 : 1) * c->m * c->n);
-    if (c->workload == &bm_workload_residual)
-        bm_plan_tensor(plan, "added", element, BM_ROLE_COLD, c->m * c->n);
+    bm_plan_tensor(plan, gated ? "gates" : "inputs", element, BM_ROLE_COLD, c->m * c->n);
+    if (kind_of(c)->inputs == 2)
+        bm_plan_tensor(plan, gated ? "ups" : "added", element, BM_ROLE_COLD, c->m * c->n);
     struct bm_launch *launch = bm_plan_launch(plan, name, 2);
     launch->local[0] = lanes;
     launch->global[0] = bm_ceil_div(c->n, chunk * lanes * width) * lanes;
     launch->global[1] = c->m / rows;
     for (unsigned t = OUTPUTS; t < plan->tensor_count; t++)
         bm_launch_tensor(launch, plan, t);
+    for (unsigned t = INPUTS; gated && t <= OTHERS; t++)
+        bm_launch_pitch(launch, t, c->n);
     bm_launch_uint(launch, c->n);
     status = bm_plan_fits(plan, target, error);
     if (status)
@@ -109,8 +111,7 @@ static enum bm_status plan_elementwise(const struct bm_case *c, const struct bm_
 }
 
 static uint64_t check_count(const struct bm_case *c, const struct bm_plan *plan) {
-    (void)plan;
-    return bm_row_run_count(c->m, c->n);
+    return bm_row_run_count(plan, c->m, c->n);
 }
 
 static double expected_of(const struct bm_workload *workload, double x, double other) {
@@ -126,18 +127,13 @@ static enum bm_status check_elementwise(const struct bm_case *c, const struct bm
                                         struct bm_check *check, struct bm_error *error) {
     double x[BM_CHECK_OUTPUTS], other[BM_CHECK_OUTPUTS] = {0};
     struct bm_row_run run;
-    (void)plan;
-    enum bm_status status = bm_row_run_begin(check, c->m, c->n, seed, index, &run, error);
+    enum bm_status status = bm_row_run_begin(check, plan, c->m, c->n, seed, index, &run, error);
     if (status)
         return status;
-    const bool pairs = c->workload == &bm_workload_swiglu;
-    const uint64_t first = (pairs ? 2 : 1) * run.row * c->n + run.column;
-    bm_values_gather(operands->values[INPUTS], operands->start[INPUTS] + first, 1, run.count, x);
-    if (pairs)
-        bm_values_gather(operands->values[INPUTS], operands->start[INPUTS] + first + c->n, 1, run.count,
+    bm_values_gather(operands->values[INPUTS], operands->start[INPUTS] + check->first, 1, run.count, x);
+    if (kind_of(c)->inputs == 2)
+        bm_values_gather(operands->values[OTHERS], operands->start[OTHERS] + check->first, 1, run.count,
                          other);
-    else if (c->workload == &bm_workload_residual)
-        bm_values_gather(operands->values[ADDED], operands->start[ADDED] + first, 1, run.count, other);
     for (unsigned i = 0; i < run.count; i++)
         check->expected[i] = expected_of(c->workload, x[i], other[i]);
     check->scale = 1;
@@ -167,6 +163,6 @@ static double tolerance(const struct bm_case *c) {
         .check = check_elementwise,                                                                          \
         .tolerance = tolerance,                                                                              \
     }
-ELEMENTWISE(swiglu, "SwiGLU activation: silu(gate) x up, from rows of both");
+ELEMENTWISE(swiglu, "SwiGLU activation: silu(gate) x up");
 ELEMENTWISE(gelu, "GELU activation, in its tanh form");
 ELEMENTWISE(residual, "residual sum of two activations");

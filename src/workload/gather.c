@@ -3,15 +3,15 @@
  * embedding: m rows of n are looked up in a table. B = 2 m n e. The table has the m rows that are looked up,
  * in an order that jumps: those of a vocabulary that no token asks for are never touched, and a rotation over
  * all of it would come back to the same few. kv_write: the keys and values of m = b T new tokens go from the
- * rows of a fused projection, [b, T, (H + H_kv) d + H_kv d_v], to the cache, [b, H_kv, T, d] and, where d_v
- * is not 0 (MLA keeps one latent), [b, H_kv, T, d_v]. B = m H_kv (d + d_v) (e + e_kv). Inputs are cold, and
- * outputs rotate. */
+ * rows of a fused projection, [b, T, (H + H_kv) d + H_kv d_v], to the cache: keys [b, H_kv, T, d] and, where
+ * d_v is not 0 (MLA keeps one latent), values [b, H_kv, T, d_v]; both may be lines of a longer cache. B = m
+ * H_kv (d + d_v) (e + e_kv). Inputs are cold, and outputs rotate. */
 #include <math.h>
 #include <string.h>
 
 #include "internal.h"
 
-enum { OUTPUTS, INPUTS };
+enum { OUTPUTS, INPUTS, VALUES };
 
 static const struct bm_tunable tunables[] = {
     {"ROWS", 1, 256, true}, {"VEC", 1, 16, true}, {"LANES", 1, 1024, true}, {"NONTEMPORAL", 0, 1, false}};
@@ -120,16 +120,14 @@ static enum bm_status plan_embedding(const struct bm_case *c, const struct bm_ta
 }
 
 static uint64_t embedding_check_count(const struct bm_case *c, const struct bm_plan *plan) {
-    (void)plan;
-    return bm_row_run_count(c->m, c->n);
+    return bm_row_run_count(plan, c->m, c->n);
 }
 
 static enum bm_status check_embedding(const struct bm_case *c, const struct bm_plan *plan,
                                       const struct bm_operands *operands, uint64_t seed, uint64_t index,
                                       struct bm_check *check, struct bm_error *error) {
     struct bm_row_run run;
-    (void)plan;
-    enum bm_status status = bm_row_run_begin(check, c->m, c->n, seed, index, &run, error);
+    enum bm_status status = bm_row_run_begin(check, plan, c->m, c->n, seed, index, &run, error);
     if (status)
         return status;
     const uint64_t row = run.row * step_of(c) % c->m;
@@ -217,18 +215,24 @@ static enum bm_status plan_kv(const struct bm_case *c, const struct bm_target *t
     bm_parameters_set(&plan->defines, "WRITTEN", bm_case_kv(c));
     bm_parameters_set(&plan->defines, "HEAD_DIM", c->head_dim);
     bm_parameters_set(&plan->defines, "V_DIM", c->v_dim);
-    bm_plan_rotating_output(plan, "cache", bm_case_kv(c), lines_of(c) * (c->head_dim + c->v_dim));
+    bm_plan_rotating_output(plan, "keys", bm_case_kv(c), lines_of(c) * c->head_dim);
     bm_plan_tensor(plan, "inputs", c->dtype->activation, BM_ROLE_COLD,
                    (uint64_t)c->batch * c->tokens * width_of(c));
+    if (c->v_dim)
+        bm_plan_rotating_output(plan, "values", bm_case_kv(c), lines_of(c) * c->v_dim);
     struct bm_launch *launch = bm_plan_launch(plan, "kv_write", 2);
     launch->local[0] = lanes;
     launch->global[0] = bm_ceil_div(c->tokens, rows) * lanes;
     launch->global[1] = c->batch;
-    bm_launch_tensor(launch, plan, OUTPUTS);
-    bm_launch_tensor(launch, plan, INPUTS);
+    for (unsigned t = OUTPUTS; t < plan->tensor_count; t++)
+        bm_launch_tensor(launch, plan, t);
     bm_launch_uint(launch, c->tokens);
     bm_launch_uint(launch, c->heads);
     bm_launch_uint(launch, c->kv_heads);
+    bm_launch_pitch(launch, INPUTS, width_of(c));
+    bm_launch_pitch(launch, OUTPUTS, (uint64_t)c->tokens * c->head_dim);
+    if (c->v_dim)
+        bm_launch_pitch(launch, VALUES, (uint64_t)c->tokens * c->v_dim);
     return finish(plan, target, error);
 }
 
@@ -237,28 +241,27 @@ struct kv_rows {
     uint64_t keys, values; /* checks of each */
 };
 
-static struct kv_rows kv_rows_of(const struct bm_case *c) {
-    return (struct kv_rows){bm_row_run_count(lines_of(c), c->head_dim),
-                            c->v_dim ? bm_row_run_count(lines_of(c), c->v_dim) : 0};
+static struct kv_rows kv_rows_of(const struct bm_case *c, const struct bm_plan *plan) {
+    return (struct kv_rows){bm_row_run_count(plan, lines_of(c), c->head_dim),
+                            c->v_dim ? bm_row_run_count(plan, lines_of(c), c->v_dim) : 0};
 }
 
 static uint64_t kv_check_count(const struct bm_case *c, const struct bm_plan *plan) {
-    const struct kv_rows rows = kv_rows_of(c);
-    (void)plan;
+    const struct kv_rows rows = kv_rows_of(c, plan);
     return rows.keys + rows.values;
 }
 
 static enum bm_status check_kv(const struct bm_case *c, const struct bm_plan *plan,
                                const struct bm_operands *operands, uint64_t seed, uint64_t index,
                                struct bm_check *check, struct bm_error *error) {
-    const struct kv_rows rows = kv_rows_of(c);
+    const struct kv_rows rows = kv_rows_of(c, plan);
     const bool is_value = index >= rows.keys;
     const uint32_t size = is_value ? c->v_dim : c->head_dim;
     struct bm_row_run run;
     enum bm_status status = bm_check_begin(check, index, kv_check_count(c, plan), error);
     if (!status)
-        status = bm_row_run_begin(check, lines_of(c), size, seed, is_value ? index - rows.keys : index, &run,
-                                  error);
+        status = bm_row_run_begin(check, plan, lines_of(c), size, seed, is_value ? index - rows.keys : index,
+                                  &run, error);
     if (status)
         return status;
     const uint64_t token = run.row % c->tokens, head = run.row / c->tokens % c->kv_heads;
@@ -269,8 +272,7 @@ static enum bm_status check_kv(const struct bm_case *c, const struct bm_plan *pl
                      operands->start[INPUTS] + (batch * c->tokens + token) * width_of(c) + before +
                          run.column,
                      1, run.count, check->expected);
-    if (is_value)
-        check->first += lines_of(c) * c->head_dim;
+    check->output = is_value;
     check->scale = 0;
     return BM_OK;
 }

@@ -23,9 +23,11 @@ static struct cells cells_of(const struct bm_case *c, const struct bm_plan *plan
                           .panel_n = (uint64_t)bm_parameters_get(&plan->parameters, "PANEL_N", 1)};
     if (bm_gemm_on_matrix_unit(&plan->parameters))
         cells.rows = MATRIX_ROWS;
+    if (plan->check_all)
+        cells.rows = 1;
     cells.bands = bm_ceil_div(c->m, cells.rows);
     cells.panels = bm_ceil_div(c->n, cells.panel_n);
-    cells.whole = bm_gemm_on_matrix_unit(&plan->parameters) ||
+    cells.whole = plan->check_all || bm_gemm_on_matrix_unit(&plan->parameters) ||
                   bm_parameters_get(&plan->parameters, "TILE_N", 1) < (int64_t)cells.panel_n;
     return cells;
 }

@@ -142,7 +142,7 @@ static enum bm_status plan_gemv(const struct bm_case *c, const struct bm_target 
  * together, which are the number of groups apart. */
 enum { RUN = 64 };
 static uint64_t groups_of(const struct bm_case *c, const struct bm_plan *plan) {
-    if (c->n * c->k <= UINT64_C(1) << 28)
+    if (plan->check_all || c->n * c->k <= UINT64_C(1) << 28)
         return 0;
     return bm_ceil_div(c->n, (uint64_t)bm_parameters_get(&plan->parameters, "ROWS", 1));
 }

@@ -14,22 +14,10 @@ static enum bm_status validate(const struct bm_case *c, struct bm_error *error) 
         return bm_fail(error, BM_INVALID, "grouped_gemm needs a dtype");
     if (!c->m || !c->n || !c->k)
         return bm_fail(error, BM_INVALID, "grouped_gemm needs m, n and k of at least 1");
-    if (!c->top_k || c->top_k > c->experts || c->experts > BM_EXPERTS_MAX)
-        return bm_fail(error, BM_INVALID,
-                       "grouped_gemm needs from 1 to %u experts and as many of them a token, not %u of %u",
-                       BM_EXPERTS_MAX, c->top_k, c->experts);
-    if (c->m > BM_DIMENSION_MAX || c->n > BM_DIMENSION_MAX || c->k > BM_DIMENSION_MAX ||
-        bm_routed_pairs(c) > BM_DIMENSION_MAX)
-        return bm_fail(error, BM_INVALID, "grouped_gemm: m times top_k, n and k must be at most %llu",
+    if (c->n > BM_DIMENSION_MAX || c->k > BM_DIMENSION_MAX)
+        return bm_fail(error, BM_INVALID, "grouped_gemm: n and k must be at most %llu",
                        (unsigned long long)BM_DIMENSION_MAX);
-    if (c->groups && (c->experts % c->groups || !c->groups_used || c->groups_used > c->groups ||
-                      c->top_k > c->experts / c->groups * c->groups_used))
-        return bm_fail(error, BM_INVALID,
-                       "grouped_gemm: %u of %u experts cannot be picked within %u of %u groups", c->top_k,
-                       c->experts, c->groups_used, c->groups);
-    if (c->routing != BM_ROUTING_UNIFORM && c->routing != BM_ROUTING_ZIPF)
-        return bm_fail(error, BM_INVALID, "grouped_gemm: no such routing");
-    return BM_OK;
+    return bm_routing_validate(c, error);
 }
 
 /* "m512n28672k4096e256t8g8u4/uniform", with a row for each pair "/pairs" after it. */

@@ -32,6 +32,13 @@ static inline uint64_t bm_routed_pairs(const struct bm_case *c) {
 enum bm_status bm_route(const struct bm_case *c, uint64_t seed, uint64_t draw, uint32_t *chosen,
                         struct bm_error *error) BM_CHECK_RESULT;
 
+/* row_of[token * top_k + i]: the row of a grouped product's outputs that is the i-th chosen expert's of that
+ * token; the rows of expert e, in the order of their tokens, are first[e] to first[e + 1] - 1. */
+enum bm_status bm_route_rows(const struct bm_case *c, uint64_t seed, uint64_t draw, uint64_t *first,
+                             uint32_t *row_of, struct bm_error *error) BM_CHECK_RESULT;
+/* BM_INVALID where experts, groups and routing make no sense. */
+enum bm_status bm_routing_validate(const struct bm_case *c, struct bm_error *error) BM_CHECK_RESULT;
+
 enum bm_status bm_grouped_plan(const struct bm_case *c, const struct bm_target *target,
                                const struct bm_parameters *given, struct bm_plan *plan,
                                struct bm_error *error) BM_CHECK_RESULT;

@@ -144,22 +144,6 @@ enum bm_status bm_grouped_plan(const struct bm_case *c, const struct bm_target *
 
 /* ---- the routing table ---- */
 
-/* Where the rows of each expert begin, in the order of the outputs, and the token of each. */
-static void sort_by_expert(const struct bm_case *c, const uint32_t *chosen, uint64_t *first,
-                           uint32_t *token_of) {
-    const uint64_t pairs = bm_routed_pairs(c);
-
-    for (uint64_t i = 0; i < pairs; i++)
-        first[chosen[i] + 1]++;
-    for (uint32_t e = 0; e < c->experts; e++)
-        first[e + 1] += first[e];
-    for (uint64_t i = 0; i < pairs; i++)
-        token_of[first[chosen[i]]++] = (uint32_t)(i / c->top_k);
-    for (uint32_t e = c->experts; e > 0; e--) /* each had moved on to where the next one begins */
-        first[e] = first[e - 1];
-    first[0] = 0;
-}
-
 static void write_table(const struct bm_case *c, const struct bm_grouped_cut *cut, const uint64_t *first,
                         const uint32_t *token_of, int32_t *table) {
     const uint64_t rows = bm_grouped_rows(cut);
@@ -189,22 +173,23 @@ enum bm_status bm_grouped_fill(const struct bm_case *c, const struct bm_plan *pl
                                uint64_t draw, int32_t *table, struct bm_error *error) {
     const struct bm_grouped_cut cut = bm_grouped_cut(c, &plan->parameters);
     const size_t pairs = (size_t)bm_routed_pairs(c);
-    uint32_t *chosen = bm_alloc(pairs, sizeof(*chosen)), *token_of = bm_alloc(pairs, sizeof(*token_of));
+    uint32_t *row_of = bm_alloc(pairs, sizeof(*row_of)), *token_of = bm_alloc(pairs, sizeof(*token_of));
     uint64_t *first = bm_alloc((size_t)c->experts + 1, sizeof(*first));
     enum bm_status status = BM_OK;
 
     assert(t == BM_GROUPED_ROUTING);
     (void)t;
-    if (!chosen || !token_of || !first)
+    if (!row_of || !token_of || !first)
         status = bm_fail(error, BM_NO_MEMORY, "no memory to route %zu rows", pairs);
     if (!status)
-        status = bm_route(c, seed, draw, chosen, error);
+        status = bm_route_rows(c, seed, draw, first, row_of, error);
     if (!status) {
-        sort_by_expert(c, chosen, first, token_of);
+        for (size_t i = 0; i < pairs; i++)
+            token_of[row_of[i]] = (uint32_t)(i / c->top_k);
         write_table(c, &cut, first, token_of, table);
     }
     free(first);
     free(token_of);
-    free(chosen);
+    free(row_of);
     return status;
 }

@@ -9,9 +9,9 @@
 extern const struct bm_workload bm_workload_gemm, bm_workload_gemv, bm_workload_grouped,
     bm_workload_attention, bm_workload_mla, bm_workload_mamba_conv, bm_workload_mamba_scan,
     bm_workload_rmsnorm, bm_workload_layernorm, bm_workload_swiglu, bm_workload_gelu, bm_workload_residual,
-    bm_workload_rope, bm_workload_softmax, bm_workload_topk, bm_workload_embedding, bm_workload_kv_write,
-    bm_workload_stream, bm_workload_cache, bm_workload_fma, bm_workload_launch, bm_workload_transfer,
-    bm_workload_layer;
+    bm_workload_rope, bm_workload_softmax, bm_workload_topk, bm_workload_combine, bm_workload_embedding,
+    bm_workload_kv_write, bm_workload_stream, bm_workload_cache, bm_workload_fma, bm_workload_launch,
+    bm_workload_transfer, bm_workload_layer;
 
 /* Every count of elements is a product of a few dimensions; with these bounds none overflows 64 bits, in
  * bytes neither. */
@@ -127,16 +127,19 @@ void bm_rows_limit_vec(struct bm_plan *plan, uint64_t length);
 /* Lowers STREAMS likewise, so that STREAMS x VEC divides n. */
 void bm_rows_limit_streams(struct bm_plan *plan, uint64_t n);
 
-/* Checks of outputs [m, n]: all of them where that is cheap, else a run of every row. */
+/* Checks of outputs [m, n]: all of them where that is cheap or the plan asks for it, else a run of every row.
+ */
 struct bm_row_run {
     uint64_t row, column;
     unsigned count;
 };
-uint64_t bm_row_run_count(uint64_t m, uint64_t n);
-struct bm_row_run bm_row_run_get(uint64_t m, uint64_t n, uint64_t seed, uint64_t index);
+uint64_t bm_row_run_count(const struct bm_plan *plan, uint64_t m, uint64_t n);
+struct bm_row_run bm_row_run_get(const struct bm_plan *plan, uint64_t m, uint64_t n, uint64_t seed,
+                                 uint64_t index);
 /* The check of the plain layout: number row * n + column and those after it. */
-enum bm_status bm_row_run_begin(struct bm_check *check, uint64_t m, uint64_t n, uint64_t seed, uint64_t index,
-                                struct bm_row_run *run, struct bm_error *error) BM_CHECK_RESULT;
+enum bm_status bm_row_run_begin(struct bm_check *check, const struct bm_plan *plan, uint64_t m, uint64_t n,
+                                uint64_t seed, uint64_t index, struct bm_row_run *run,
+                                struct bm_error *error) BM_CHECK_RESULT;
 
 /* ---- matmul: what gemm and gemv share ---- */
 

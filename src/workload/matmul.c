@@ -27,9 +27,12 @@ void bm_matmul_quantise(double *x, size_t count) {
         x[j] = scale > 0 ? (double)rintf((float)x[j] / scale) * (double)scale : 0;
 }
 
+double bm_dtype_weight_deviation(const struct bm_dtype *dtype) {
+    return dtype->weight == BM_ELEMENT_I8 ? 32 : dtype->weight == BM_ELEMENT_I4 ? 2.5 : 1;
+}
+
 double bm_matmul_scale(const struct bm_case *c) {
-    const enum bm_element weight = c->dtype->weight;
-    return sqrt((double)c->k) * (weight == BM_ELEMENT_I8 ? 32 : weight == BM_ELEMENT_I4 ? 2.5 : 1);
+    return sqrt((double)c->k) * bm_dtype_weight_deviation(c->dtype);
 }
 
 double bm_matmul_tolerance(const struct bm_case *c) {

@@ -5,7 +5,7 @@
  * 2016, arXiv 1607.06450). F = 8 m n: a difference and its sum, a
  * square and its sum, a difference, two products and a sum. B = 2 m n e + (1 or 2) n e: a row is read once,
  * what is read again lies in a cache. Weights and biases have the format of the activations. Inputs are cold,
- * and outputs rotate. */
+ * and outputs rotate. Rows may lie further apart, and outputs over the inputs. */
 #include <math.h>
 #include <string.h>
 
@@ -89,6 +89,8 @@ static enum bm_status plan_norm(const struct bm_case *c, const struct bm_target 
     bm_launch_uint(launch, c->m);
     bm_launch_uint(launch, c->n);
     bm_launch_float(launch, (float)epsilon);
+    bm_launch_pitch(launch, OUTPUTS, c->n);
+    bm_launch_pitch(launch, INPUTS, c->n);
     status = bm_plan_fits(plan, target, error);
     if (status)
         *plan = (struct bm_plan){0};
@@ -96,8 +98,7 @@ static enum bm_status plan_norm(const struct bm_case *c, const struct bm_target 
 }
 
 static uint64_t check_count(const struct bm_case *c, const struct bm_plan *plan) {
-    (void)plan;
-    return bm_row_run_count(c->m, c->n);
+    return bm_row_run_count(plan, c->m, c->n);
 }
 
 /* Sum over a row of (x - shift)^power, power 1 or 2. */
@@ -120,8 +121,7 @@ static enum bm_status check_norm(const struct bm_case *c, const struct bm_plan *
     const double n = (double)c->n;
     double weight[BM_CHECK_OUTPUTS], bias[BM_CHECK_OUTPUTS] = {0}, mean = 0;
     struct bm_row_run run;
-    (void)plan;
-    enum bm_status status = bm_row_run_begin(check, c->m, c->n, seed, index, &run, error);
+    enum bm_status status = bm_row_run_begin(check, plan, c->m, c->n, seed, index, &run, error);
     if (status)
         return status;
     if (is_layer_norm(c))

@@ -5,7 +5,7 @@
  * m = b T tokens of H heads (those of queries and keys): F = 3 m H d, B = 2 m H d e + 4 T d. Cosines and
  * sines come from a table [T, d] in f32, as engines keep one; here it holds seeded values, with which the
  * arithmetic is the same. Inputs [b, T, H, d] are cold and outputs rotate; the table is hot, as every layer
- * reads it. */
+ * reads it. Rows and heads may lie further apart, and outputs over the inputs. */
 #include <math.h>
 
 #include "internal.h"
@@ -100,6 +100,10 @@ static enum bm_status plan_rope(const struct bm_case *c, const struct bm_target 
         bm_launch_tensor(launch, plan, t);
     bm_launch_uint(launch, c->tokens);
     bm_launch_uint(launch, c->heads);
+    for (unsigned t = OUTPUTS; t <= INPUTS; t++) {
+        bm_launch_pitch(launch, t, width_of(c));
+        bm_launch_head_pitch(launch, t, c->head_dim);
+    }
     status = bm_plan_fits(plan, target, error);
     if (status)
         *plan = (struct bm_plan){0};
@@ -107,8 +111,7 @@ static enum bm_status plan_rope(const struct bm_case *c, const struct bm_target 
 }
 
 static uint64_t check_count(const struct bm_case *c, const struct bm_plan *plan) {
-    (void)plan;
-    return bm_row_run_count(rows_of(c), width_of(c));
+    return bm_row_run_count(plan, rows_of(c), width_of(c));
 }
 
 static double value_of(const struct bm_operands *operands, unsigned tensor, uint64_t index) {
@@ -120,8 +123,7 @@ static enum bm_status check_rope(const struct bm_case *c, const struct bm_plan *
                                  struct bm_check *check, struct bm_error *error) {
     const uint64_t half = c->head_dim / 2;
     struct bm_row_run run;
-    (void)plan;
-    enum bm_status status = bm_row_run_begin(check, rows_of(c), width_of(c), seed, index, &run, error);
+    enum bm_status status = bm_row_run_begin(check, plan, rows_of(c), width_of(c), seed, index, &run, error);
     if (status)
         return status;
     const uint64_t angles = run.row % c->tokens * c->head_dim;

@@ -114,6 +114,28 @@ enum bm_status bm_route(const struct bm_case *c, uint64_t seed, uint64_t draw, u
     return BM_OK;
 }
 
+/* By expert, within one by token. */
+enum bm_status bm_route_rows(const struct bm_case *c, uint64_t seed, uint64_t draw, uint64_t *first,
+                             uint32_t *row_of, struct bm_error *error) {
+    const uint64_t pairs = bm_routed_pairs(c);
+    enum bm_status status = bm_route(c, seed, draw, row_of, error); /* the expert of each pair, for now */
+
+    for (uint32_t e = 0; e <= c->experts; e++)
+        first[e] = 0;
+    if (status)
+        return status;
+    for (uint64_t i = 0; i < pairs; i++)
+        first[row_of[i] + 1]++;
+    for (uint32_t e = 0; e < c->experts; e++)
+        first[e + 1] += first[e];
+    for (uint64_t i = 0; i < pairs; i++)
+        row_of[i] = (uint32_t)first[row_of[i]]++;
+    for (uint32_t e = c->experts; e > 0; e--) /* each had moved on to where the next one begins */
+        first[e] = first[e - 1];
+    first[0] = 0;
+    return BM_OK;
+}
+
 enum bm_status bm_case_experts_drawn(const struct bm_case *c, uint64_t seed, uint64_t draw, uint64_t *experts,
                                      struct bm_error *error) {
     *experts = 0;
@@ -131,6 +153,24 @@ enum bm_status bm_case_experts_drawn(const struct bm_case *c, uint64_t seed, uin
     free(seen);
     free(chosen);
     return status;
+}
+
+enum bm_status bm_routing_validate(const struct bm_case *c, struct bm_error *error) {
+    const char *name = c->workload->name;
+    if (!c->top_k || c->top_k > c->experts || c->experts > BM_EXPERTS_MAX)
+        return bm_fail(error, BM_INVALID,
+                       "%s needs from 1 to %u experts and as many of them a token, not %u of %u", name,
+                       BM_EXPERTS_MAX, c->top_k, c->experts);
+    if (c->m > BM_DIMENSION_MAX || bm_routed_pairs(c) > BM_DIMENSION_MAX)
+        return bm_fail(error, BM_INVALID, "%s: m times top_k must be at most %llu", name,
+                       (unsigned long long)BM_DIMENSION_MAX);
+    if (c->groups && (c->experts % c->groups || !c->groups_used || c->groups_used > c->groups ||
+                      c->top_k > c->experts / c->groups * c->groups_used))
+        return bm_fail(error, BM_INVALID, "%s: %u of %u experts cannot be picked within %u of %u groups",
+                       name, c->top_k, c->experts, c->groups_used, c->groups);
+    if (c->routing != BM_ROUTING_UNIFORM && c->routing != BM_ROUTING_ZIPF)
+        return bm_fail(error, BM_INVALID, "%s: no such routing", name);
+    return BM_OK;
 }
 
 static double touched(double chance, uint64_t m) {

@@ -33,17 +33,18 @@ void bm_rows_define(struct bm_plan *plan, enum bm_element stored, uint64_t n) {
     bm_parameters_set(&plan->defines, "FORMAT", stored);
 }
 
-/* All of them up to 4 Mi outputs. */
-static uint64_t runs_of_row(uint64_t m, uint64_t n) {
-    return m * n <= UINT64_C(1) << 22 ? bm_ceil_div(n, BM_CHECK_OUTPUTS) : 1;
+/* All of them up to 4 Mi outputs, and where all are asked for. */
+static uint64_t runs_of_row(const struct bm_plan *plan, uint64_t m, uint64_t n) {
+    return plan->check_all || m * n <= UINT64_C(1) << 22 ? bm_ceil_div(n, BM_CHECK_OUTPUTS) : 1;
 }
 
-uint64_t bm_row_run_count(uint64_t m, uint64_t n) {
-    return m * runs_of_row(m, n);
+uint64_t bm_row_run_count(const struct bm_plan *plan, uint64_t m, uint64_t n) {
+    return m * runs_of_row(plan, m, n);
 }
 
-struct bm_row_run bm_row_run_get(uint64_t m, uint64_t n, uint64_t seed, uint64_t index) {
-    const uint64_t runs = runs_of_row(m, n);
+struct bm_row_run bm_row_run_get(const struct bm_plan *plan, uint64_t m, uint64_t n, uint64_t seed,
+                                 uint64_t index) {
+    const uint64_t runs = runs_of_row(plan, m, n);
     struct bm_row_run run = {.row = index / runs, .column = index % runs * BM_CHECK_OUTPUTS};
     if (runs == 1 && n > BM_CHECK_OUTPUTS)
         run.column = bm_sample(seed, index, n - BM_CHECK_OUTPUTS + 1);
@@ -52,12 +53,13 @@ struct bm_row_run bm_row_run_get(uint64_t m, uint64_t n, uint64_t seed, uint64_t
     return run;
 }
 
-enum bm_status bm_row_run_begin(struct bm_check *check, uint64_t m, uint64_t n, uint64_t seed, uint64_t index,
-                                struct bm_row_run *run, struct bm_error *error) {
-    enum bm_status status = bm_check_begin(check, index, bm_row_run_count(m, n), error);
+enum bm_status bm_row_run_begin(struct bm_check *check, const struct bm_plan *plan, uint64_t m, uint64_t n,
+                                uint64_t seed, uint64_t index, struct bm_row_run *run,
+                                struct bm_error *error) {
+    enum bm_status status = bm_check_begin(check, index, bm_row_run_count(plan, m, n), error);
     if (status)
         return status;
-    *run = bm_row_run_get(m, n, seed, index);
+    *run = bm_row_run_get(plan, m, n, seed, index);
     check->first = run->row * n + run->column;
     check->count = run->count;
     return BM_OK;

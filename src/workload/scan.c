@@ -12,8 +12,9 @@
  * written. io = e (2 H P + 2 G N + H) a token (DESIGN "Formulas"). Case fields: heads H, head_dim P, n N,
  * groups G, k Q.
  *
- * Layouts: rows [b, T, H P + 2 G N], as the convolution leaves them, and raw steps [b, T, H] hot; a, D and
- * biases [3, H] in f32 hot; outputs [b, T, H, P]; states [b, H, N, P] in f32, cold where they are read, and
+ * Layouts: rows [b, T, H P + 2 G N], as the convolution leaves them, hot; raw steps [b, T, H], the end of the
+ * input projection's rows, cold; a, D and biases [3, H] in f32 hot; outputs [b, T, H, P]; of these but the
+ * third the tokens' rows may lie further apart. States [b, H, N, P] in f32, cold where they are read, and
  * rotating where they are written: beside, not over, the one that is read, so that it can be read again. */
 #include "scan.h"
 

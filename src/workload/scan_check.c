@@ -108,8 +108,8 @@ static void step_once(const struct head *head, bool of_state, uint64_t first, ui
 }
 
 /* Checks of a head: first of outputs, then of the state. In prefill each is a token's output, or a row of the
- * state: all where that is cheap, else one of each chunk of the kernel's, and of each TILE rows. In decode
- * the state's are as many rows as fit a check. */
+ * state: all where that is cheap or the plan asks for it, else one of each chunk of the kernel's, and of each
+ * TILE rows. In decode the state's are as many rows as fit a check. */
 enum { TILE = 4 };
 struct cells {
     uint64_t tokens, token_step, outputs; /* checks of the outputs of one head */
@@ -121,7 +121,8 @@ static struct cells cells_of(const struct bm_case *c, const struct bm_plan *plan
     const double tokens = (double)cells.tokens;
     if (c->phase == BM_PHASE_DECODE)
         cells.row_step = BM_CHECK_OUTPUTS / c->head_dim;
-    else if ((double)c->batch * c->heads * tokens * tokens * ((double)c->n + c->head_dim) > 0x1p29) {
+    else if (!plan->check_all &&
+             (double)c->batch * c->heads * tokens * tokens * ((double)c->n + c->head_dim) > 0x1p29) {
         cells.token_step = (uint64_t)bm_parameters_get(&plan->parameters, "CHUNK_T", 1);
         cells.row_step = TILE;
     }

@@ -96,6 +96,12 @@ static enum bm_status fit_chunks(const struct bm_case *c, const struct bm_target
     return status;
 }
 
+static void give_pitches(const struct bm_case *c, struct bm_launch *launch) {
+    bm_launch_pitch(launch, BM_SCAN_OUT, (uint64_t)c->heads * c->head_dim);
+    bm_launch_pitch(launch, BM_SCAN_ROWS, bm_scan_width(c));
+    bm_launch_pitch(launch, BM_SCAN_STEPS, c->heads);
+}
+
 static void launch_step(const struct bm_case *c, struct bm_plan *plan) {
     const uint64_t slices = get(&plan->parameters, "SLICES");
     struct bm_launch *launch = bm_plan_launch(plan, "scan_step", 2);
@@ -107,6 +113,7 @@ static void launch_step(const struct bm_case *c, struct bm_plan *plan) {
     launch->global[1] = c->batch;
     for (unsigned t = BM_SCAN_OUT; t <= BM_SCAN_BEFORE; t++)
         bm_launch_tensor(launch, plan, t);
+    give_pitches(c, launch);
     bm_launch_uint(launch, c->heads);
     bm_launch_uint(launch, c->groups);
 }
@@ -122,6 +129,7 @@ static void launch_chunks(const struct bm_case *c, struct bm_plan *plan) {
     launch->global[2] = c->batch;
     for (unsigned t = BM_SCAN_OUT; t <= BM_SCAN_HEADS; t++)
         bm_launch_tensor(launch, plan, t);
+    give_pitches(c, launch);
     bm_launch_uint(launch, c->tokens);
     bm_launch_uint(launch, c->heads);
     bm_launch_uint(launch, c->groups);
@@ -161,7 +169,7 @@ enum bm_status bm_scan_plan(const struct bm_case *c, const struct bm_target *tar
     bm_plan_tensor(plan, "outputs", c->dtype->output, BM_ROLE_OUTPUT, tokens * c->heads * c->head_dim);
     bm_plan_rotating_output(plan, "states", BM_ELEMENT_F32, c->batch * states);
     bm_plan_tensor(plan, "rows", element, BM_ROLE_HOT, tokens * bm_scan_width(c));
-    bm_plan_tensor(plan, "steps", element, BM_ROLE_HOT, tokens * c->heads);
+    bm_plan_tensor(plan, "steps", element, BM_ROLE_COLD, tokens * c->heads);
     bm_plan_tensor(plan, "heads", BM_ELEMENT_F32, BM_ROLE_HOT, UINT64_C(3) * c->heads);
     if (decode) {
         bm_plan_tensor(plan, "states before", BM_ELEMENT_F32, BM_ROLE_COLD, c->batch * states);

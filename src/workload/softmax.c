@@ -105,8 +105,7 @@ static enum bm_status plan_softmax(const struct bm_case *c, const struct bm_targ
 }
 
 static uint64_t check_count(const struct bm_case *c, const struct bm_plan *plan) {
-    (void)plan;
-    return bm_row_run_count(c->m, c->n);
+    return bm_row_run_count(plan, c->m, c->n);
 }
 
 static enum bm_status check_softmax(const struct bm_case *c, const struct bm_plan *plan,
@@ -114,8 +113,7 @@ static enum bm_status check_softmax(const struct bm_case *c, const struct bm_pla
                                     struct bm_check *check, struct bm_error *error) {
     struct bm_row_run run;
     double maximum = -(double)INFINITY, sum = 0;
-    (void)plan;
-    enum bm_status status = bm_row_run_begin(check, c->m, c->n, seed, index, &run, error);
+    enum bm_status status = bm_row_run_begin(check, plan, c->m, c->n, seed, index, &run, error);
     if (status)
         return status;
     double *x = bm_alloc((size_t)c->n, sizeof(*x));

@@ -47,6 +47,13 @@ static struct bm_case case_grouped(const char *dtype, uint64_t m, uint32_t exper
     return the_case;
 }
 
+static struct bm_case case_combine(const char *dtype, uint64_t m, bool shared) {
+    struct bm_case the_case = case_grouped(dtype, m, 8, 2, false);
+    the_case.workload = bm_workload_find("combine");
+    the_case.k = shared;
+    return the_case;
+}
+
 /* Query heads, KV heads, size of keys, size of values. */
 static struct bm_case case_attention(const char *dtype, uint32_t batch, uint32_t tokens, uint32_t context,
                                      const uint32_t heads[4]) {
@@ -111,6 +118,8 @@ size_t cases_all(struct bm_case cases[CASES_MAX]) {
         add(cases, &count, case_gemm(dtype, 64, 256, 384));
         add(cases, &count, case_grouped(dtype, 1, 8, 2, false));
         add(cases, &count, case_grouped(dtype, 29, 8, 2, true));
+        add(cases, &count, case_combine(dtype, 1, true));
+        add(cases, &count, case_combine(dtype, 29, false));
         add(cases, &count, case_gemv(dtype, 1, 1));
         add(cases, &count, case_gemv(dtype, 37, 29));
         add(cases, &count, case_gemv(dtype, 512, 1024));

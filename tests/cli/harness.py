@@ -12,6 +12,7 @@ import unittest
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
+EXPECTED = TESTS / "cli" / "expected"
 sys.path.insert(0, str(TESTS / "schema"))
 import validate  # noqa: E402
 
@@ -113,6 +114,13 @@ class ProgramTest(unittest.TestCase):
         for part in [says] if isinstance(says, str) else says:
             self.assertIn(part, result.err, result)
         return result
+
+    def expect(self, name, text):
+        """Expects this text word by word. With BM_REWRITE_EXPECTED=1 what is expected is written anew."""
+        path = EXPECTED / name
+        if os.environ.get("BM_REWRITE_EXPECTED"):
+            path.write_bytes(text.encode())
+        self.assertEqual(text, path.read_bytes().decode())
 
     def load(self, name, rows=None):
         """A results file that fits the schema; `rows`: how many it must have."""

@@ -1,10 +1,13 @@
 """benchmark estimate, on results made by hand: figures against sums done here, what is missing, bad input."""
 
 import copy
+import csv
+import io
 import json
 import math
 import os
 import re
+import shlex
 import zlib
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from jsonschema import Draft202012Validator
 
 import made
 from harness import MODEL, SUITE, ProgramTest, main
+from test_formats import EVIL, Tables, parse
 
 SCHEMA = json.loads((Path(os.environ["BM_SOURCE_DIR"]) / "results" / "estimate.schema.json").read_text())
 # executions of each op in a pass of the tiny model, which has two layers
@@ -231,11 +235,47 @@ class Missing(EstimateTest):
         self.assertLessEqual({work(item["key"]) for item in point["missing"]}, found)
         self.assertEqual(self.the_point(path, self.results("rest.json", self.plan(*words)))["missing"], [])
 
+    def test_times_are_of_what_was_measured_whole(self):
+        """An op of which a chunk is missing has no time, and a share of what is not known is none."""
+        prefill = [case for case in self.prefill() if case["op"] != "attn" or "t16c16" in case["key"]]
+        self.assertEqual(sum(case["op"] == "attn" for case in prefill), 1)
+        path = self.results("part.json", prefill + self.decode(), latencies=False)
+        point = self.the_point(path, code=4)
+        self.assertEqual([op["op"] for op in point["ops"]], list(COUNTS), "in the order of execution, whatever is missing")
+        times = {op["op"]: op for op in point["ops"]}
+        self.assertIsNone(times["attn"]["prefill_ms"])
+        self.assertGreater(times["attn"]["decode_ms"], 0)
+        self.assertGreater(times["qkv"]["prefill_ms"], 0)
+        out = self.benchmark("estimate", *ASKED, path, code=4).out
+        self.assertRegex(out, r"(?m)^qkv +[\d.]+ us +- +[\d.]+ us +[\d.]+ %$")
+        self.assertRegex(out, r"(?m)^attn +- +- +[\d.]+ us +[\d.]+ %$")
+
+    def test_batches_that_miss_the_same_are_told_at_once(self):
+        path = self.results("some.json", self.prefill("--batch", "1,2") + self.decode("--batch", "1"))
+        out = self.benchmark("estimate", *ASKED, "--batch", "1,2,4,8", path, code=4).out
+        told = re.findall(r"(?m)^(\w+, batch [\d, ]+):", out) # at batch 2 the logits of the prompts serve for a step's
+        self.assertEqual(told, ["decode, batch 2", "prefill, batch 4, 8", "decode, batch 4, 8"])
+
+    def test_without_any_time_there_is_no_table(self):
+        path = self.results("p.json", self.prefill())
+        out = self.benchmark("estimate", "--model", "deepseek-v3", path, code=4).out
+        self.assertNotIn("TTFT  ", out)
+        self.assertNotIn("by op", out)
+
+    def test_commands_are_words_of_a_shell(self):
+        (self.folder / "it's a model").mkdir()
+        name = self.write("it's a model/tiny.json", MODEL)
+        path = self.results("p.json", self.prefill())
+        estimate, = self.estimate(path, asked=("--model", name, *ASKED[2:]), code=4)["estimates"]
+        words = shlex.split(estimate["commands"][0])
+        self.assertEqual(words[:4], ["benchmark", "run", "--model", name])
+
     def test_contexts_are_never_extrapolated(self):
         prefill = self.prefill()
         for contexts, why in (("33,40", "measured at contexts of 33 to 40, needed from 33 to 47"),
                               ("34,40,47", "measured at contexts of 34 to 47, needed from 33 to 47"),
-                              ("33,47", "measured at 2 of at least 3 contexts"), ("33,34,46", "33 to 46, needed")):
+                              ("33,47", "measured at 2 of at least 3 contexts"), ("40", "measured at context 40 alone, needed from 33 to 47"),
+                              ("33,34,46", "33 to 46, needed")):
             point = self.the_point(self.results("some.json", prefill + self.decode(contexts=contexts)), code=4)
             missing, = point["missing"]
             self.assertEqual(missing["op"], "attn")
@@ -278,6 +318,70 @@ class Missing(EstimateTest):
         self.assertEqual(result.err, "")
 
 
+class Formats(EstimateTest):
+    """What a reader gets, and what programs that are not ours read of it."""
+
+    WHOLE = (*ASKED, "--batch", "1,4", "--dtype", "f16")
+
+    def two(self, name="Test CPU"):
+        """A device of which all is known, and one of which much is not."""
+        both = "--batch", "1,4"
+        cases = self.prefill(*both) + self.decode(*both)
+        whole = self.results("whole-results.json", cases, machine=made.Machine(name, sheet=made.Sheet("s", "2024-01", 1000.0, 100.0, 65.0)))
+        document = json.loads((self.folder / whole).read_text())
+        document["devices"][0]["memory_bytes"] = 70000 # not enough for four sequences
+        self.write("whole-results.json", document)
+        part = self.results("part.json", self.prefill() + self.decode(), machine=made.Machine("Other GPU", kind="gpu"))
+        return whole, part
+
+    def test_every_word(self):
+        for form in "text", "json", "markdown", "csv":
+            with self.subTest(form):
+                self.expect(f"estimate.{form}", self.benchmark("estimate", *self.WHOLE, *self.two(), "--format", form, code=4).out)
+
+    def test_csv(self):
+        for name in "Test CPU", EVIL:
+            files = self.two(name)
+            text = self.benchmark("estimate", *self.WHOLE, *files, "--format", "csv", code=4).out
+            records = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+            estimates = self.estimate("--batch", "1,4", "--dtype", "f16", *files, code=4)["estimates"]
+            points = [(item, point) for item in estimates for point in item["points"]]
+            self.assertEqual(len(records), 4)
+            for record, (item, point) in zip(records, points):
+                self.assertNotIn(None, record)
+                self.assertEqual((record["device_name"], record["files"], int(record["batch"])), (item["name"], item["files"], point["batch"]))
+                for key in "ttft", "tpot":
+                    low, high = point[key + "_ci"] or ("", "")
+                    got = [record[f"{key}_ms{end}"] for end in ("", "_low", "_high")]
+                    self.assertEqual([value and float(value) for value in got], [point[key + "_ms"] or "", low, high])
+                self.assertEqual(record["fits"], json.dumps(point["fits"]))
+                self.assertEqual(bool(record["missing"]), bool(point["missing"]))
+                for missing in point["missing"]:
+                    self.assertIn(missing["op"], record["missing"])
+
+    def test_markdown(self):
+        for name in "Test CPU", EVIL:
+            files = self.two(name)
+            text = self.benchmark("estimate", *self.WHOLE, *files, "--format", "markdown", code=4).out
+            html = parse(["cmark-gfm", "--unsafe", "-e", "table", "-e", "strikethrough", "-e", "autolink"], text)
+            found = Tables(html)
+            self.assertFalse(found.tags & {"v", "em", "strong", "a", "b", "del"}, found.tags)
+            curves = [row for row in found.rows if len(row) == 8 and row[0].isdigit()]
+            self.assertEqual([row[0] for row in curves], ["1", "4"] * 2)
+            self.assertRegex(curves[0][1], r"^[\d.]+ us \([\d.]+ us to [\d.]+ us\)$")
+            self.assertEqual([row[0] for row in found.rows if len(row) == 5 and row[0] in COUNTS], 2 * list(COUNTS))
+            commands = re.findall(r"<pre><code>(.*?)</code></pre>", html, re.DOTALL)
+            self.assertEqual([block.count("benchmark run --model ./tiny.json") for block in commands], [2])
+
+    def test_a_device_of_unknown_memory(self):
+        document = json.loads((self.folder / self.two()[0]).read_text())
+        document["devices"][0]["memory_bytes"] = None
+        path = self.write("unknown.json", document)
+        point = self.the_point(path)
+        self.assertEqual((point["fits"], point["devices_needed"]), (None, None))
+        self.assertIn("of a memory of unknown size\n", self.benchmark("estimate", *ASKED, path).out)
+
+
 class Text(EstimateTest):
     def test_the_report(self):
         out = self.benchmark("estimate", *ASKED, self.results("all.json", self.prefill() + self.decode())).out
@@ -306,7 +410,7 @@ class Mistakes(EstimateTest):
                             ((*ASKED, "--prompt", "8"), "--prompt: give one number"), ((*ASKED, "--dtype", "f64"), "dtype 'f64'"),
                             ((*ASKED, "--device", "gpu"), "no measured matrix product"), ((*ASKED, "--tpot", "0"), "number from"),
                             ((*ASKED, "--link", "fast"), "--link: 'fast'"), ((*ASKED, "--link", "5,x"), "--link: '5,x'"),
-                            ((*ASKED, "--format", "xml"), "--format: 'xml'"), ((*ASKED, "--batch", "0"), "--batch")):
+                            ((*ASKED, "--format", "junit"), "'junit' is unknown: use one of text, json, markdown, csv"), ((*ASKED, "--batch", "0"), "--batch")):
             self.refused("estimate", *words, path, says=says)
         self.refused("estimate", *ASKED, says="name results files")
 

@@ -19,7 +19,6 @@ import made
 from harness import ProgramTest, main
 from made import Machine, Sheet
 
-EXPECTED = Path(__file__).parent / "expected"
 EVIL = 'E<v>i|l "GPU" & `co`, 100 %: {x} \\ *b* _u_ [l](m) @you ½ 显卡 ::error::\n\r\x07\x1b[31m'
 MACHINE = Machine()
 KEYS = [case["key"] for case in made.CASES]
@@ -109,13 +108,6 @@ class FormatTest(ProgramTest):
         self.assertEqual({row["verdict"] for row in rows},
                          {"regressed", "unverified", "missing", "incomparable", "throttled", "inconclusive", "improved", "added"})
         return rows
-
-    def expect(self, name, text):
-        path = EXPECTED / name
-        if os.environ.get("BM_REWRITE_EXPECTED"):
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(text.encode())
-        self.assertEqual(text, path.read_bytes().decode())
 
 
 class Expected(FormatTest):

@@ -176,7 +176,7 @@ class Layer(ProgramTest):
         for row in others:
             self.assertEqual((row["status"], row["case"]["dtype"]), ("ok", "bf16"), row)
         ops = {"embedding", "norm", "rope", "kv_write", "act", "top_k", "experts_gate_up", "experts_act",
-               "experts_down", "shared_act", "residual", "softmax"}
+               "experts_down", "experts_combine", "shared_act", "residual", "softmax"}
         for item, phase in zip(document["devices"][0]["summary"], ("prefill", "decode")):
             self.assertEqual({row["case"]["op"] for row in others if row["case"]["phase"] == phase}, ops)
             self.assertLessEqual(ops, set(item["ops"]), "and the summary counts them")

@@ -9,6 +9,7 @@ import shutil
 import struct
 import termios
 
+import made
 from harness import MIB, TINY, ProgramTest, layer, main
 
 SMALL = (*TINY, "--dtype", "f16", "--phase", "decode")
@@ -112,6 +113,26 @@ class Width(TerminalTest):
         self.assertLessEqual(self.longest(self.on_terminal("verify", *TINY, "--quiet")), 80)
         for command in "suites", "workloads":
             self.assertLessEqual(self.longest(self.on_terminal(command)), 80, command)
+
+    def test_reports_of_long_names_fit_eighty_columns(self):
+        """Commands to be copied are the only longer lines."""
+        model, folder = "deepseek-r1-distill-qwen-7b-tp8", "a-folder-whose-name-is-long/and-another-one-in-it"
+        case = {**made.gemm("qkv", 1, 2, 3), "model": model, "dtype": "int4af16"}
+        cases = [{**case, "key": f"grouped_gemm/{model}/prefill/experts_gate_up/int4af16/m131072n4096k7168e256t8g8u4",
+                  "workload": "grouped_gemm", "op": "experts_gate_up"},
+                 {**case, "key": f"attention/{model}/decode/attn_window/int4af16/b64h128kv8d128c131072/kvint8", "workload": "attention",
+                  "phase": "decode", "op": "attn_window", "batch": 64, "context": 131072}]
+        (self.folder / folder).mkdir(parents=True)
+        files = []
+        for i, name in enumerate(("Intel(R) Xeon(R) Platinum 8480+ CPU @ 2.00GHz in a machine of a long name", "AMD Instinct MI300X " * 5)):
+            machine = made.Machine(name.strip(), compute=1000 * 10**i, sheet=made.Sheet("a-datasheet-of-a-long-name", "2024-01", 1e5, 1e4, 500))
+            files.append(self.write(f"{folder}/{i}.json", made.results([machine], cases)))
+        estimate = ("estimate", "--model", "deepseek-v3", "--dtype", "f16,int4af16", "--batch", "1,2,4,8,16,32,64,128,256,512,1024")
+        for code, words in ((0, ("compare", *files)), (4, ("check", "--baseline", files[0], files[1])), (4, (*estimate, *files)),
+                            (0, ("help", "run")), (0, ("help", "check")), (0, ("help",)), (0, ("models",))):
+            shown = self.on_terminal(*words, code=code)
+            prose = "\n".join(line for line in shown.split("\n") if not line.startswith("benchmark run --model"))
+            self.assertLessEqual(self.longest(prose), 80, shown)
 
     def test_no_word_is_broken(self):
         """Flags and names of operations are searched for: they stay whole, however narrow the terminal is."""

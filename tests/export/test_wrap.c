@@ -26,6 +26,13 @@ Test(wrap, breaks_after_slashes_and_anywhere_if_it_must) {
                    "too narrow to be\nof use at all\n"); /* 16 at least */
 }
 
+Test(wrap, breaks_names_at_their_joints) {
+    expect_wrapped("m131072n4096k7168e256t8g8u4", 16, 0, "m131072n4096\nk7168e256t8g8u4\n");
+    expect_wrapped("deepseek-r1-distill-qwen-7b", 16, 0, "deepseek-r1-\ndistill-qwen-7b\n");
+    expect_wrapped("one experts_gate_up_and_down", 16, 0,
+                   "one\nexperts_gate_up_\nand_down\n"); /* blanks first */
+}
+
 Test(wrap, counts_characters_and_cuts_none) {
     cr_expect_eq(bm_wrap_columns("Prüf ½", strlen("Prüf ½")), 6);
     expect_wrapped("ääääää öööööö üüüüüü", 16, 1, "ääääää öööööö\n üüüüüü\n");

@@ -26,7 +26,7 @@ FLOORS = {
     "cli": 10,
 }
 # Headers in include/bm/ that are not named after their module.
-HEADER_OF = {"results": "data", "saved": "data", "gate": "compare", "control": "measure", "tuned": "data", "merge": "data"}
+HEADER_OF = {"results": "data", "saved": "data", "gate": "compare", "control": "measure", "tuned": "data", "merge": "data", "flow": "workload"}
 MAY_PRINT_AND_EXIT = {"cli"}
 
 COMMENT_OR_LITERAL = re.compile(r"""//(?:\\\n|[^\n])*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""", re.S)

@@ -97,15 +97,16 @@ Test(ops, what_has_no_weights_runs_in_the_format_of_the_activations) {
 /* ---- dense models, by hand ---- */
 
 Test(ops, prefill_of_llama2_7b) {
-    const char *const order[] = {"embedding", "norm",     "qkv",         "rope", "kv_write",
-                                 "attn",      "attn_out", "ffn_gate_up", "act",  "ffn_down",
-                                 "residual",  "lm_head",  "softmax"};
+    const char *const order[] = {"embedding", "norm",       "qkv",         "rope",   "kv_write",
+                                 "attn",      "attn_out",   "ffn_gate_up", "act",    "ffn_down",
+                                 "residual",  "final_norm", "lm_head",     "softmax"};
     list("llama2-7b", BM_PHASE_PREFILL, "f16", 1, 128);
     cr_assert_eq(count, BM_COUNT_OF(order));
     for (size_t i = 0; i < count; i++)
         cr_expect_str_eq(ops[i].name, order[i]);
     expect_rows("embedding", 1, "embedding", 128, 4096);
-    expect_rows("norm", 65, "rmsnorm", 128, 4096);
+    expect_rows("norm", 64, "rmsnorm", 128, 4096);
+    expect_rows("final_norm", 1, "rmsnorm", 1, 4096);
     expect_matmul("qkv", 32, "gemm", 128, 12288, 4096);
     expect_heads("rope", 32, "rope", 64, 0, 128, 0);
     expect_heads("kv_write", 32, "kv_write", 32, 32, 128, 128);
@@ -149,7 +150,7 @@ Test(ops, rows_are_batch_times_tokens) {
     list("llama3.1-8b", BM_PHASE_PREFILL, "f16", 4, 512);
     expect_matmul("qkv", 32, "gemm", 2048, 6144, 4096);
     expect_matmul("lm_head", 1, "gemm", 4, 128256, 4096);
-    expect_rows("norm", 65, "rmsnorm", 2048, 4096);
+    expect_rows("norm", 64, "rmsnorm", 2048, 4096);
     expect_rows("softmax", 1, "softmax", 4, 128256);
     cr_expect_eq(find("rope")->the_case.batch, 4);
     cr_expect_eq(find("rope")->the_case.tokens, 512);
@@ -165,7 +166,7 @@ Test(ops, gelu_has_no_gate_and_learned_positions_no_rope) {
     expect_matmul("ffn_up", 96, "gemm", 512, 49152, 12288);
     expect_matmul("ffn_down", 96, "gemm", 512, 12288, 49152);
     expect_rows("act", 96, "gelu", 512, 49152);
-    expect_rows("norm", 193, "layernorm", 512, 12288);
+    expect_rows("norm", 192, "layernorm", 512, 12288);
     expect_heads("kv_write", 96, "kv_write", 96, 96, 128, 128);
     cr_expect_null(find("ffn_gate_up"));
     cr_expect_null(find("rope"));
@@ -218,6 +219,9 @@ Test(ops, attention_may_be_wider_than_the_hidden_state) {
     cr_expect_eq(find("experts_down")->the_case.top_k, 8);
     cr_expect_not(find("experts_gate_up")->the_case.row_per_pair, "tokens are gathered");
     cr_expect(find("experts_down")->the_case.row_per_pair);
+    const struct bm_op *combine = expect_rows("experts_combine", 48, "combine", 256, 2048);
+    cr_expect(combine->the_case.experts == 128 && combine->the_case.top_k == 8);
+    cr_expect_eq(combine->the_case.k, 0, "no expert is shared");
     cr_expect_null(find("ffn_gate_up"), "every layer is routed");
     cr_expect_null(find("shared_gate_up"));
 }
@@ -248,6 +252,9 @@ Test(ops, multi_head_latent_attention) {
     expect_matmul("experts_gate_up", 58, "grouped_gemm", 256, 4096, 7168);
     cr_expect_eq(find("experts_gate_up")->the_case.groups, 8);
     cr_expect_eq(find("experts_gate_up")->the_case.groups_used, 4);
+    const struct bm_op *combine = expect_rows("experts_combine", 58, "combine", 256, 7168);
+    cr_expect_eq(combine->the_case.k, 1, "onto what the shared expert gave");
+    cr_expect(combine->the_case.groups == 8 && combine->the_case.groups_used == 4);
     cr_expect_null(find("qkv"));
     list("deepseek-v3", BM_PHASE_DECODE, "f16", 1, 4096);
     cr_expect_null(find("kv_b")); /* absorbed */
@@ -287,7 +294,7 @@ Test(ops, hybrids_count_their_layers_apart) {
     expect_matmul("out_proj", 57, "gemm", 128, 5120, 5120);
     expect_matmul("router", 64, "gemm", 128, 32, 5120);
     expect_matmul("shared_gate_up", 64, "gemm", 128, 2 * 17024, 5120);
-    expect_rows("norm", 129, "rmsnorm", 128, 5120);
+    expect_rows("norm", 128, "rmsnorm", 128, 5120);
 }
 
 Test(ops, windowed_layers_see_their_window_only) {

@@ -327,8 +327,8 @@ Test(plan, suites_may_name_workloads) {
     snprintf(path, sizeof path, "%s/rows.json", fixture_folder);
     options.suite = path;
     create();
-    cr_expect_eq(count(1, 0, false), 2);
-    cr_expect_eq(plan.requests[0].use_count, 2);
+    cr_expect_eq(count(1, 0, false), 3); /* norm, final_norm, rope */
+    cr_expect_eq(plan.requests[0].use_count, 3);
     options.workloads = NAMES("swiglu");
     create();
     cr_expect_eq(count(1, 0, false), 1);

@@ -116,12 +116,79 @@ static enum bm_status values_of(struct harness *h, enum bm_element element, cons
     return (*values)->values ? BM_OK : bm_values_init(&h->values[element], element, 1 + element, error);
 }
 
+/* Where the elements of a tensor lie: those of the compact layout in runs of run[1] within runs of run[0],
+ * which begin pitch[1] and pitch[0] apart; run 0: not cut. */
+struct placing {
+    uint64_t run[2], pitch[2];
+    uint64_t extent; /* elements from the first to the last */
+};
+
+static uint64_t place(const struct placing *p, uint64_t i) {
+    uint64_t at = 0;
+    for (unsigned level = 0; level < 2; level++)
+        if (p->run[level]) {
+            at += i / p->run[level] * p->pitch[level];
+            i %= p->run[level];
+        }
+    return at + i;
+}
+
+/* The value of a plan's argument of this kind for a tensor, 0 where it has none. */
+static uint64_t pitch_of(const struct bm_plan *plan, unsigned t, enum bm_argument_kind kind) {
+    for (unsigned l = 0; l < plan->launch_count; l++)
+        for (unsigned a = 0; a < plan->launches[l].argument_count; a++)
+            if (plan->launches[l].arguments[a].kind == kind && plan->launches[l].arguments[a].index == t)
+                return plan->launches[l].arguments[a].value;
+    return 0;
+}
+
+static struct placing placing_of(const struct harness *h, const struct bm_plan *plan, unsigned t) {
+    const uint64_t row = pitch_of(plan, t, BM_ARGUMENT_PITCH), count = plan->tensors[t].count;
+    const uint64_t head = pitch_of(plan, t, BM_ARGUMENT_HEAD_PITCH);
+    const uint64_t outer = row > head ? row : head, inner = row > head ? head : row;
+    struct placing p = {.extent = count};
+    if (!h->widen || !outer)
+        return p;
+    if (!inner || inner == outer) { /* of heads and rows there is one kind alone, whatever it is called */
+        p.run[0] = outer;
+        p.pitch[0] = outer + h->widen;
+    } else {
+        const uint64_t run = inner + h->widen, times = h->transpose ? count / outer : outer / inner;
+        p.run[0] = outer;
+        p.run[1] = inner;
+        p.pitch[h->transpose] = times * run + h->widen;
+        p.pitch[!h->transpose] = run;
+    }
+    p.extent = place(&p, count - 1) + 1;
+    return p;
+}
+
+/* The pitch of a tensor's rows or heads whose compact one is `value`. */
+static uint64_t placed_pitch(const struct placing *p, uint64_t value) {
+    return !p->run[0] ? value : value == p->run[0] ? p->pitch[0] : p->pitch[1];
+}
+
 struct buffers {
+    struct placing placing[8];
     cl_mem parent[8], buffer[8], arena[BM_ELEMENT_COUNT];
     uint64_t offset[8];
     int32_t *tables[8];
     struct bm_operands operands;
 };
+
+/* An input at its place, between rows NaN, and the fault that is planted in it. */
+static void write_input(const struct bm_tensor *tensor, unsigned t, const struct bm_values *values,
+                        const struct harness_fault *fault, const struct buffers *b, void *data) {
+    const struct placing *p = &b->placing[t];
+    const uint64_t first = tensor->role == BM_ROLE_COLD ? b->offset[t] : 0, start = b->operands.start[t];
+    for (uint64_t i = 0; p->run[0] && i < p->extent; i++)
+        bm_element_store(tensor->element, data, first + i, NAN);
+    for (uint64_t i = 0; i < tensor->count; i++)
+        bm_element_store(tensor->element, data, first + place(p, i),
+                         values->values[(start + i) % values->period]);
+    for (uint64_t i = 0; fault && fault->on && fault->tensor == t && i < fault->count; i++)
+        bm_element_store(tensor->element, data, first + place(p, fault->first + i * fault->stride), 0);
+}
 
 /* Cold tensors lie in one buffer per format that ends with the last of them, so that reading past it is
  * caught. */
@@ -139,7 +206,7 @@ static enum bm_status make_arena(struct harness *h, const struct bm_plan *plan, 
             b->offset[t] = (end + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT + ARENA_LEAD;
             b->operands.values[t] = &h->values[element];
             b->operands.start[t] = b->offset[t];
-            end = b->offset[t] + plan->tensors[t].count;
+            end = b->offset[t] + b->placing[t].extent;
         }
     if (!end)
         return BM_OK;
@@ -151,10 +218,10 @@ static enum bm_status make_arena(struct harness *h, const struct bm_plan *plan, 
         return bm_fail(error, BM_NO_MEMORY, "no memory for the arena");
     for (uint64_t i = 0; i < end; i++)
         bm_element_store(element, data, i, values->values[i % values->period]);
-    if (fault && fault->on && plan->tensors[fault->tensor].role == BM_ROLE_COLD &&
-        plan->tensors[fault->tensor].element == element)
-        for (uint64_t i = 0; i < fault->count; i++)
-            bm_element_store(element, data, b->offset[fault->tensor] + fault->first + i * fault->stride, 0);
+    for (unsigned t = 0; t < plan->tensor_count; t++)
+        if (plan->tensors[t].role == BM_ROLE_COLD && plan->tensors[t].element == element &&
+            (b->placing[t].run[0] || fault))
+            write_input(&plan->tensors[t], t, values, fault, b, data);
     b->arena[element] = clCreateBuffer(h->context, CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR,
                                        (size_t)bm_element_size(element, end), data, &code);
     TRY("clCreateBuffer", code);
@@ -169,7 +236,7 @@ static enum bm_status make_buffer(struct harness *h, const struct bm_plan *plan,
     const struct bm_tensor *tensor = &plan->tensors[t];
     const struct bm_values *values;
     enum bm_status status = values_of(h, tensor->element, &values, error);
-    const size_t bytes = (size_t)bm_element_size(tensor->element, tensor->count);
+    const size_t bytes = (size_t)bm_element_size(tensor->element, b->placing[t].extent);
     const bool input = tensor->role == BM_ROLE_HOT;
     /* The space after the tensor is a guard too, as the parent's size need not be a multiple of it. */
     const size_t lead = input ? 0 : GUARD_BYTES, whole = bytes + 2 * lead;
@@ -185,15 +252,14 @@ static enum bm_status make_buffer(struct harness *h, const struct bm_plan *plan,
     if (input) {
         b->operands.values[t] = values;
         b->operands.start[t] = UINT64_C(1000) * t;
-        for (uint64_t i = 0; i < tensor->count; i++)
-            bm_element_store(tensor->element, data, i,
-                             values->values[(b->operands.start[t] + i) % values->period]);
-        if (fault && fault->on && fault->tensor == t)
-            for (uint64_t i = 0; i < fault->count; i++)
-                bm_element_store(tensor->element, data, fault->first + i * fault->stride, 0);
-    } else {
+        write_input(tensor, t, values, fault, b, data);
+    } else { /* what lies between rows is a guard as well */
         memset(data, GUARD_FILL, whole);
-        memset(data + lead, 0xff, bytes); /* NaN in every float format */
+        if (!b->placing[t].run[0])
+            memset(data + lead, 0xff, bytes); /* NaN in every float format */
+        const size_t size = (size_t)bm_element_size(tensor->element, 1);
+        for (uint64_t i = 0; b->placing[t].run[0] && i < tensor->count; i++)
+            memset(data + lead + place(&b->placing[t], i) * size, 0xff, size);
     }
     b->parent[t] = clCreateBuffer(h->context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, whole, data, &code);
     TRY("clCreateBuffer", code);
@@ -239,7 +305,7 @@ static cl_int set_argument(cl_kernel kernel, cl_uint i, const struct bm_argument
                            const struct bm_plan *plan, const struct buffers *b) {
     const struct bm_tensor *tensor = &plan->tensors[a->index];
     const cl_uint number = (cl_uint)a->value;
-    const cl_ulong offset = b->offset[a->index], pitch = a->value;
+    const cl_ulong offset = b->offset[a->index], pitch = placed_pitch(&b->placing[a->index], a->value);
 
     switch (a->kind) {
     case BM_ARGUMENT_BUFFER:
@@ -314,6 +380,23 @@ static bool is_filled(const unsigned char *bytes, size_t count) {
     return true;
 }
 
+/* Moves what a kernel wrote together, as the compact layout has it. False: it wrote between rows. */
+static bool gather(const struct placing *p, const struct bm_tensor *tensor, unsigned char *data) {
+    const size_t size = (size_t)bm_element_size(tensor->element, 1);
+    bool intact = true;
+    unsigned char *compact = bm_alloc((size_t)tensor->count, size);
+    for (uint64_t i = 0; compact && i < tensor->count; i++) {
+        memcpy(compact + i * size, data + place(p, i) * size, size);
+        memset(data + place(p, i) * size, GUARD_FILL, size);
+    }
+    if (compact) {
+        intact = is_filled(data, (size_t)p->extent * size);
+        memcpy(data, compact, (size_t)tensor->count * size);
+    }
+    free(compact);
+    return compact && intact;
+}
+
 /* outputs: of each of the plan's, in their order. */
 static enum bm_status compare(const struct harness *h, const struct bm_case *c, const struct bm_plan *plan,
                               const struct buffers *b, const void *const *outputs,
@@ -359,6 +442,8 @@ enum bm_status harness_run(struct harness *h, const struct bm_case *c, const str
     unsigned output_count = 0;
 
     *result = (struct harness_result){.guards_intact = true};
+    for (unsigned t = 0; t < plan->tensor_count; t++)
+        b.placing[t] = placing_of(h, plan, t);
     enum bm_status status = build(h, plan, error);
     for (unsigned e = 0; !status && e < BM_ELEMENT_COUNT; e++)
         status = make_arena(h, plan, (enum bm_element)e, fault, &b, error);
@@ -378,7 +463,7 @@ enum bm_status harness_run(struct harness *h, const struct bm_case *c, const str
     }
     for (unsigned t = 0; !status && t < plan->tensor_count; t++) {
         const struct bm_tensor *tensor = &plan->tensors[t];
-        const size_t bytes = (size_t)bm_element_size(tensor->element, tensor->count);
+        const size_t bytes = (size_t)bm_element_size(tensor->element, b.placing[t].extent);
         const size_t size = tensor->element <= BM_ELEMENT_BF16 ? (size_t)bm_element_size(tensor->element, 1)
                                                                : 0; /* an integer may be the poison itself */
         if (tensor->role != BM_ROLE_OUTPUT && tensor->role != BM_ROLE_SCRATCH)
@@ -392,6 +477,8 @@ enum bm_status harness_run(struct harness *h, const struct bm_case *c, const str
                                                        bytes + 2 * GUARD_BYTES, data, 0, NULL, NULL));
         result->guards_intact &=
             is_filled(data, GUARD_BYTES) && is_filled(data + GUARD_BYTES + bytes, GUARD_BYTES);
+        if (b.placing[t].run[0])
+            result->guards_intact &= gather(&b.placing[t], tensor, data + GUARD_BYTES);
         static const unsigned char poison[4] = {0xff, 0xff, 0xff, 0xff};
         for (size_t i = 0; size && i < tensor->count && (!routed || tensor->role == BM_ROLE_OUTPUT); i++)
             result->unwritten += !memcmp(data + GUARD_BYTES + i * size, poison, size);

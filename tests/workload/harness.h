@@ -14,7 +14,12 @@ struct harness {
     struct bm_target target; /* of the device; tests may change is_gpu to have a GPU's parameters */
     struct bm_values values[BM_ELEMENT_COUNT]; /* of the formats used so far */
     cl_program program;                        /* the last one, kept for plans with the same options */
-    double tolerance_factor;                   /* of inputs that are larger than the tolerance is for; 0: 1 */
+    /* Rows and heads of the tensors that have pitches lie so many elements further apart than in the compact
+     * layout, 0: as there; with `transpose` the inner of the two becomes the outer one. A multiple of 16, so
+     * that vectors stay aligned. */
+    uint64_t widen;
+    bool transpose;
+    double tolerance_factor; /* of inputs that are larger than the tolerance is for; 0: 1 */
     char options[1024];
     char *source;
 };

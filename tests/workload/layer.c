@@ -52,6 +52,8 @@ static void run_rows(const char *const *workloads, size_t workload_count, const 
                         continue;
                     const struct bm_case c = rows(workloads[w], formats[f], table[s][0], table[s][1]);
                     trial_run(&c, &tunings[t], NULL);
+                    if (strcmp(workloads[w], "swiglu") == 0 && (small || f == 0))
+                        trial_run_wide(&c, &tunings[t], 2);
                 }
 }
 
@@ -166,6 +168,43 @@ static void run_topk(bool small) {
             }
 }
 
+/* Tokens, outputs, experts, those of a token, a shared row; groups of 2 where experts are 8. */
+static struct bm_case combine_case(const char *dtype, const uint64_t shape[5]) {
+    struct bm_case c = rows("combine", dtype, shape[0], shape[1]);
+    c.experts = (uint32_t)shape[2];
+    c.top_k = (uint32_t)shape[3];
+    c.k = shape[4];
+    c.groups = c.experts == 8 ? 4 : 0;
+    c.groups_used = c.groups / 2;
+    c.routing = shape[0] % 2 ? BM_ROUTING_ZIPF : BM_ROUTING_UNIFORM;
+    return c;
+}
+
+static void run_combine(bool small) {
+    static const uint64_t shapes[][5] = {{1, 7168, 256, 8, 1}, {33, 80, 8, 2, 0},    {130, 257, 16, 4, 1},
+                                         {5, 64, 1, 1, 0},     {7, 5000, 16, 16, 0}, {64, 1024, 8, 4, 1}};
+    static const uint64_t tiny[][5] = {{1, 1, 1, 1, 1}, {5, 40, 8, 2, 0}, {3, 7, 4, 3, 1}};
+    static const struct tuning tunings[] = {{false, false, ""},
+                                            {true, false, "VEC=4 CHUNK=2 STREAMS=2 PREFETCH=0"},
+                                            {false, false, "CHUNK=3 STREAMS=2 NONTEMPORAL=0 PREFETCH=3"},
+                                            {true, true, "VEC=4 LANES=4"},
+                                            {false, true, ""},
+                                            {false, true, "VEC=2 LANES=32 STREAMS=2 CHUNK=3"}};
+    const uint64_t(*table)[5] = small ? tiny : shapes;
+    const size_t count = small ? BM_COUNT_OF(tiny) : BM_COUNT_OF(shapes);
+
+    for (size_t f = 0; f < BM_COUNT_OF(formats); f++)
+        for (size_t t = 0; t < BM_COUNT_OF(tunings); t++)
+            for (size_t s = 0; s < count && (!small || tunings[t].small); s++) {
+                if (!takes_turn(f, t, s, small))
+                    continue;
+                const struct bm_case c = combine_case(formats[f], table[s]);
+                trial_run(&c, &tunings[t], NULL);
+                if (f == 0)
+                    trial_run_wide(&c, &tunings[t], 1);
+            }
+}
+
 /* ---- inputs that are not normal ---- */
 
 /* The values that the device and the reference are given, changed in place. */
@@ -244,7 +283,7 @@ static void run_faults(bool small) {
         {"layernorm", {true, 1, 4 * 100 + 99, 1, 1}},
         {"layernorm", {true, 3, 0, 1, 1}},
         {"swiglu", {true, 1, 200 + 99, 1, 1}},
-        {"swiglu", {true, 1, 200 + 100, 1, 1}},
+        {"swiglu", {true, 2, 200, 1, 1}},
         {"gelu", {true, 1, 499, 1, 1}},
         {"residual", {true, 1, 250, 1, 1}},
         {"residual", {true, 2, 499, 1, 1}},
@@ -264,13 +303,18 @@ static void run_faults(bool small) {
             c.k = 3;
             trial_run(&c, &plain, &faults[i].fault);
         }
+    for (size_t f = 0; f < BM_COUNT_OF(formats) && !small; f++) /* a row, a weight, what all share */
+        for (unsigned tensor = 1; tensor <= 4; tensor += tensor) {
+            const struct bm_case c = combine_case(formats[f], (const uint64_t[]){5, 100, 8, 2, 1});
+            trial_run(&c, &plain, &(struct harness_fault){true, tensor, tensor == 2 ? 9 : 499, 1, 1});
+        }
 }
 
 int main(int argc, char **argv) {
     static const struct trial_family families[] = {{"norm", run_norm},       {"elementwise", run_elementwise},
                                                    {"softmax", run_softmax}, {"embedding", run_embedding},
                                                    {"heads", run_heads},     {"topk", run_topk},
-                                                   {"special", run_special}, {"large", run_large},
-                                                   {"faults", run_faults}};
+                                                   {"combine", run_combine}, {"special", run_special},
+                                                   {"large", run_large},     {"faults", run_faults}};
     return trial_main(argc, argv, families, BM_COUNT_OF(families));
 }

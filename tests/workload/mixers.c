@@ -109,6 +109,8 @@ static void run_scan(bool small) {
                     continue;
                 const struct bm_case c = mamba_case(formats[f], table[s]);
                 trial_run(&c, &tunings[t], NULL);
+                if (f == 0 || small)
+                    trial_run_wide(&c, &tunings[t], 3);
             }
 }
 
@@ -145,6 +147,8 @@ static void run_conv(bool small) {
                     continue;
                 const struct bm_case c = conv_case(formats[f], table[s]);
                 trial_run(&c, &tunings[t], NULL);
+                if (f == 0 || small)
+                    trial_run_wide(&c, &tunings[t], 2);
             }
 }
 

@@ -125,6 +125,15 @@ Test(key, of_a_layers_other_ops) {
     c.groups = 8;
     c.groups_used = 4;
     assert_key(&c, "topk/llama2-7b/prefill/norm/bf16/m512n256k8g8u4");
+    c.workload = bm_workload_find("combine");
+    c.n = 7168;
+    c.k = 1;
+    c.experts = 256;
+    c.top_k = 8;
+    assert_key(&c, "combine/llama2-7b/prefill/norm/bf16/m512n7168e256t8g8u4/uniform/shared");
+    c.k = c.groups = c.groups_used = 0;
+    c.routing = BM_ROUTING_ZIPF;
+    assert_key(&c, "combine/llama2-7b/prefill/norm/bf16/m512n7168e256t8/zipf");
     c = attention("f16", BM_PHASE_PREFILL, 2, 32, 8, 100, 0);
     c.workload = bm_workload_find("kv_write");
     assert_key(&c, "kv_write/llama3.1-8b/prefill/attn/f16/b2t100h32kv8d128/kvf16");
@@ -212,7 +221,7 @@ Test(tables, find_what_they_list) {
     size_t count = 0;
     for (; bm_workload_get(count); count++)
         cr_assert_eq(bm_workload_find(bm_workload_get(count)->name), bm_workload_get(count));
-    cr_assert_eq(count, 23);
+    cr_assert_eq(count, 24);
     cr_assert_null(bm_workload_find("gem"));
     for (count = 0; bm_dtype_get(count); count++) {
         cr_assert_eq(bm_dtype_find(bm_dtype_get(count)->name), bm_dtype_get(count));

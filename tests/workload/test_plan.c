@@ -53,6 +53,10 @@ static void make_cases(void) {
         c.experts = 8;
         c.top_k = 2;
         add(c);
+        c.workload = bm_workload_find("combine");
+        c.n = 1000;
+        c.k = 1;
+        add(c);
         c = base;
         c.workload = bm_workload_find("attention");
         c.batch = 2;

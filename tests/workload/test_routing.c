@@ -177,6 +177,45 @@ Test(routing, tables_hold_every_pair_once) {
             }
 }
 
+/* The rows that a token's sum takes are those that grouped products write for it. */
+Test(routing, a_tokens_rows_are_where_its_experts_wrote_them) {
+    static const struct bm_target target = {.compute_units = 2,
+                                            .max_group_items = 1024,
+                                            .local_bytes = 65536,
+                                            .max_allocation_bytes = UINT64_C(1) << 40};
+    struct bm_case c = experts(33, 8, 2, BM_ROUTING_ZIPF), sum = c;
+    struct bm_plan plan, sum_plan;
+    int32_t *rows_of = calloc(c.m * c.top_k, sizeof(*rows_of));
+
+    sum.workload = bm_workload_find("combine");
+    sum.k = 0;
+    cr_assert_eq(sum.workload->plan(&sum, &target, NULL, &sum_plan, NULL), BM_OK);
+    cr_assert_eq(sum.workload->fill(&sum, &sum_plan, 3, 6, 3, rows_of, NULL), BM_OK);
+    cr_assert_eq(bm_grouped_plan(&c, &target, NULL, &plan, NULL), BM_OK);
+    const struct bm_grouped_cut cut = bm_grouped_cut(&c, &plan.parameters);
+    const uint64_t rows = bm_grouped_rows(&cut);
+    int32_t *table = calloc(bm_grouped_table(&cut), sizeof(*table));
+    uint32_t *chosen = route(&c, 6, 3);
+    cr_assert_eq(bm_grouped_fill(&c, &plan, BM_GROUPED_ROUTING, 6, 3, table, NULL), BM_OK);
+    uint64_t found = 0;
+    for (uint64_t b = 0; b < cut.blocks; b++) {
+        const int32_t *block = table + 2 * rows + BM_BLOCK_FIELDS * b;
+        for (int32_t t = 0; block[BM_BLOCK_EXPERT] >= 0 && t < block[BM_BLOCK_TILES]; t++)
+            for (uint64_t i = 0; i < cut.tile_rows; i++) {
+                const uint64_t row = (uint64_t)(block[BM_BLOCK_FIRST_TILE] + t) * cut.tile_rows + i;
+                for (uint64_t j = 0; table[rows + row] >= 0 && j < c.top_k; j++) {
+                    const uint64_t pair = (uint64_t)table[row] * c.top_k + j;
+                    if (chosen[pair] == (uint32_t)block[BM_BLOCK_EXPERT]) {
+                        cr_expect_eq(rows_of[pair], table[rows + row]);
+                        found++;
+                    }
+                }
+            }
+    }
+    cr_expect_eq(found, c.m * c.top_k);
+    free(chosen), free(table), free(rows_of);
+}
+
 Test(routing, what_makes_no_sense_is_refused) {
     struct bm_error error = {0};
     struct bm_case c = experts(4, 8, 9, BM_ROUTING_UNIFORM);
@@ -194,6 +233,17 @@ Test(routing, what_makes_no_sense_is_refused) {
     cr_expect_eq(c.workload->validate(&c, &error), BM_OK);
     c.groups = 3;
     cr_expect_eq(c.workload->validate(&c, NULL), BM_INVALID);
+    c = experts(4, 100, 65, BM_ROUTING_UNIFORM);
+    c.workload = bm_workload_find("combine");
+    c.k = 1;
+    cr_expect_eq(c.workload->validate(&c, &error), BM_INVALID);
+    c.top_k = 64;
+    cr_expect_eq(c.workload->validate(&c, NULL), BM_OK);
+    c.k = 2;
+    cr_expect_eq(c.workload->validate(&c, NULL), BM_INVALID, "two shared rows");
+    c.k = 0;
+    c.experts = 63;
+    cr_expect_eq(c.workload->validate(&c, NULL), BM_INVALID, "64 of 63");
 }
 
 Test(routing, experts_that_do_not_fit_are_told) {

@@ -33,8 +33,19 @@ static const char *judge(const struct harness_result *result, bool faulty, bool 
     return faulty && !result->wrong ? "a planted fault was not seen" : NULL;
 }
 
+/* Tensors that have pitches. */
+static unsigned count_pitched(const struct bm_plan *plan) {
+    unsigned seen = 0;
+    for (unsigned l = 0; l < plan->launch_count; l++)
+        for (unsigned a = 0; a < plan->launches[l].argument_count; a++)
+            if (plan->launches[l].arguments[a].kind == BM_ARGUMENT_PITCH)
+                seen |= 1u << plan->launches[l].arguments[a].index;
+    return (unsigned)__builtin_popcount(seen);
+}
+
+/* pitched: as of trial_run_wide; 0: any. */
 static void run(const struct bm_case *c, const struct tuning *tuning, const struct harness_fault *fault,
-                bool special) {
+                bool special, unsigned pitched) {
     struct bm_error error = {0};
     struct bm_parameters parameters;
     struct bm_plan plan;
@@ -56,21 +67,36 @@ static void run(const struct bm_case *c, const struct tuning *tuning, const stru
     if (!status)
         status = harness_run(&trial_harness, c, &plan, fault, 1, &result, &error);
     const char *problem = status ? error.message : judge(&result, fault != NULL, special);
+    if (!problem && pitched && count_pitched(&plan) != pitched)
+        problem = "other tensors have pitches than should";
     if (!problem)
         return;
     failures++;
-    printf("FAILED %s [%s %s]: %s (wrong %llu of %llu, worst %.3g, tolerance %.3g, unwritten %llu)\n", key,
-           tuning->is_gpu ? "gpu" : "cpu", tuning->text, problem, (unsigned long long)result.wrong,
-           (unsigned long long)result.checked, result.worst, c->workload->tolerance(c),
-           (unsigned long long)result.unwritten);
+    printf("FAILED %s [%s %s%s]: %s (wrong %llu of %llu, worst %.3g, tolerance %.3g, unwritten %llu)\n", key,
+           tuning->is_gpu ? "gpu" : "cpu", tuning->text,
+           !trial_harness.widen      ? ""
+           : trial_harness.transpose ? " wide, transposed"
+                                     : " wide",
+           problem, (unsigned long long)result.wrong, (unsigned long long)result.checked, result.worst,
+           c->workload->tolerance(c), (unsigned long long)result.unwritten);
 }
 
 void trial_run(const struct bm_case *c, const struct tuning *tuning, const struct harness_fault *fault) {
-    run(c, tuning, fault, false);
+    run(c, tuning, fault, false, 0);
 }
 
 void trial_run_special(const struct bm_case *c, const struct tuning *tuning) {
-    run(c, tuning, NULL, true);
+    run(c, tuning, NULL, true, 0);
+}
+
+void trial_run_wide(const struct bm_case *c, const struct tuning *tuning, unsigned pitched) {
+    trial_harness.widen = 48;
+    for (unsigned turn = 0; turn < 2; turn++) {
+        trial_harness.transpose = turn;
+        run(c, tuning, NULL, false, pitched);
+    }
+    trial_harness.transpose = false;
+    trial_harness.widen = 0;
 }
 
 static bool wanted(const char *family, int argc, char **argv) {

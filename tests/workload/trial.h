@@ -24,6 +24,10 @@ void trial_run(const struct bm_case *c, const struct tuning *tuning, const struc
 /* The reference of some outputs must be NaN or infinite. */
 void trial_run_special(const struct bm_case *c, const struct tuning *tuning);
 
+/* Twice, with tensors that are parts of wider rows, and those that have heads with rows and heads in either
+ * order. So many tensors of the plan must have pitches. */
+void trial_run_wide(const struct bm_case *c, const struct tuning *tuning, unsigned pitched);
+
 struct trial_family {
     const char *name;
     void (*run)(bool small); /* small: few and tiny cases, for Oclgrind */

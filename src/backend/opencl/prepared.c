@@ -119,46 +119,76 @@ static enum bm_status take_buffers(struct bm_prepared *prepared, struct bm_error
     return status;
 }
 
-static enum bm_status set_argument(cl_kernel kernel, unsigned position, const struct bm_argument *argument,
-                                   const struct bm_prepared *prepared, struct bm_error *error) {
+static cl_ulong offset_at(const struct bm_prepared *prepared, unsigned t, uint64_t turn) {
+    const struct bm_tensor *tensor = &prepared->plan.tensors[t];
+    if (tensor->role == BM_ROLE_TABLE)
+        return turn % BM_DRAWS * tensor->count;
+    return turn % prepared->slots * prepared->stride[t] + prepared->operands.start[t];
+}
+
+static enum bm_status set_argument(const struct bm_prepared *prepared, unsigned l, unsigned a, uint64_t turn,
+                                   const struct bm_tensor_place *places, struct bm_error *error) {
+    const struct bm_argument *argument = &prepared->plan.launches[l].arguments[a];
+    const struct bm_tensor_place *place =
+        places != NULL && places[argument->index].buffer != NULL && argument->kind <= BM_ARGUMENT_HEAD_PITCH
+            ? &places[argument->index]
+            : NULL;
+    cl_mem buffer = place != NULL ? place->buffer : prepared->buffers[argument->index];
     cl_uint number = (cl_uint)argument->value;
-    cl_ulong offset = prepared->operands.start[argument->index], pitch = argument->value;
-    cl_int code = CL_SUCCESS;
+    cl_ulong elements = argument->value;
+    const void *value = &elements;
+    size_t size = sizeof elements;
     switch (argument->kind) {
     case BM_ARGUMENT_BUFFER:
-        code = clSetKernelArg(kernel, position, sizeof(cl_mem), &prepared->buffers[argument->index]);
+        size = sizeof buffer;
+        value = &buffer;
         break;
     case BM_ARGUMENT_OFFSET:
-        code = clSetKernelArg(kernel, position, sizeof offset, &offset);
+        elements = place != NULL ? place->offset : offset_at(prepared, argument->index, turn);
         break;
     case BM_ARGUMENT_PITCH:
+        elements = place != NULL && place->pitch != 0 ? place->pitch : elements;
+        break;
     case BM_ARGUMENT_HEAD_PITCH:
-        code = clSetKernelArg(kernel, position, sizeof pitch, &pitch);
+        elements = place != NULL && place->head_pitch != 0 ? place->head_pitch : elements;
         break;
     case BM_ARGUMENT_UINT:
-        code = clSetKernelArg(kernel, position, sizeof number, &number);
+        size = sizeof number;
+        value = &number;
         break;
     case BM_ARGUMENT_FLOAT:
-        code = clSetKernelArg(kernel, position, sizeof argument->real, &argument->real);
+        size = sizeof argument->real;
+        value = &argument->real;
         break;
     case BM_ARGUMENT_LOCAL:
-        code = clSetKernelArg(kernel, position, (size_t)argument->value, NULL);
+        size = (size_t)argument->value;
+        value = NULL;
         break;
     }
+    const cl_int code = clSetKernelArg(prepared->kernels[l], a, size, value);
     return code == CL_SUCCESS ? BM_OK : bm_cl_fail(error, code, "clSetKernelArg");
 }
 
-static enum bm_status set_arguments(struct bm_prepared *prepared, struct bm_error *error) {
-    for (unsigned l = 0; l < prepared->plan.launch_count; l++) {
-        const struct bm_launch *launch = &prepared->plan.launches[l];
-        for (unsigned a = 0; launch->kernel != NULL && a < launch->argument_count; a++) {
-            enum bm_status status =
-                set_argument(prepared->kernels[l], a, &launch->arguments[a], prepared, error);
-            if (status != BM_OK)
-                return status;
-        }
+/* Those arguments of a launch whose kind lies between the two. */
+static enum bm_status set_arguments(const struct bm_prepared *prepared, unsigned l,
+                                    enum bm_argument_kind first, enum bm_argument_kind last, uint64_t turn,
+                                    const struct bm_tensor_place *places, struct bm_error *error) {
+    const struct bm_launch *launch = &prepared->plan.launches[l];
+    for (unsigned a = 0; launch->kernel != NULL && a < launch->argument_count; a++) {
+        if (launch->arguments[a].kind < first || launch->arguments[a].kind > last)
+            continue;
+        enum bm_status status = set_argument(prepared, l, a, turn, places, error);
+        if (status != BM_OK)
+            return status;
     }
     return BM_OK;
+}
+
+enum bm_status bm_opencl_move(const struct bm_prepared *prepared, unsigned l, uint64_t turn,
+                              const struct bm_tensor_place *places, struct bm_error *error) {
+    return places == NULL
+               ? set_arguments(prepared, l, BM_ARGUMENT_OFFSET, BM_ARGUMENT_OFFSET, turn, NULL, error)
+               : set_arguments(prepared, l, BM_ARGUMENT_BUFFER, BM_ARGUMENT_HEAD_PITCH, turn, places, error);
 }
 
 enum bm_status bm_opencl_prepare(struct bm_session *session, const struct bm_case *the_case,
@@ -178,8 +208,8 @@ enum bm_status bm_opencl_prepare(struct bm_session *session, const struct bm_cas
         status = take_buffers(prepared, error);
     if (status == BM_OK)
         status = build(prepared, error);
-    if (status == BM_OK)
-        status = set_arguments(prepared, error);
+    for (unsigned l = 0; status == BM_OK && l < prepared->plan.launch_count; l++)
+        status = set_arguments(prepared, l, BM_ARGUMENT_BUFFER, BM_ARGUMENT_LOCAL, 0, NULL, error);
     if (status != BM_OK) {
         bm_opencl_discard(prepared);
         return status;
@@ -191,7 +221,7 @@ enum bm_status bm_opencl_prepare(struct bm_session *session, const struct bm_cas
 void bm_opencl_discard(struct bm_prepared *prepared) {
     if (prepared == NULL)
         return;
-    free(prepared->parts);
+    bm_opencl_sequence_fini(prepared);
     for (unsigned l = 0; l < BM_MAX_LAUNCHES; l++)
         if (prepared->kernels[l] != NULL)
             clReleaseKernel(prepared->kernels[l]);

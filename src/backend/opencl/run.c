@@ -1,24 +1,5 @@
 #include "session.h"
 
-static enum bm_status move_to_turn(struct bm_prepared *prepared, unsigned l, uint64_t turn,
-                                   struct bm_error *error) {
-    const struct bm_launch *launch = &prepared->plan.launches[l];
-    for (unsigned a = 0; a < launch->argument_count; a++) {
-        const struct bm_argument *argument = &launch->arguments[a];
-        if (argument->kind != BM_ARGUMENT_OFFSET)
-            continue;
-        const struct bm_tensor *tensor = &prepared->plan.tensors[argument->index];
-        cl_ulong offset = turn % prepared->slots * prepared->stride[argument->index] +
-                          prepared->operands.start[argument->index];
-        if (tensor->role == BM_ROLE_TABLE)
-            offset = turn % BM_DRAWS * tensor->count;
-        cl_int code = clSetKernelArg(prepared->kernels[l], a, sizeof offset, &offset);
-        if (code != CL_SUCCESS)
-            return bm_cl_fail(error, code, "clSetKernelArg");
-    }
-    return BM_OK;
-}
-
 static enum bm_status enqueue_kernel(struct bm_prepared *prepared, unsigned l, const cl_event *gate,
                                      cl_event *event, struct bm_error *error) {
     const struct bm_launch *launch = &prepared->plan.launches[l];
@@ -28,12 +9,13 @@ static enum bm_status enqueue_kernel(struct bm_prepared *prepared, unsigned l, c
     return code == CL_SUCCESS ? BM_OK : bm_cl_fail(error, code, "clEnqueueNDRangeKernel");
 }
 
-enum bm_status bm_opencl_enqueue(struct bm_prepared *prepared, uint64_t turn, const cl_event *gate,
-                                 cl_event *first, cl_event *last, struct bm_error *error) {
+enum bm_status bm_opencl_enqueue(struct bm_prepared *prepared, uint64_t turn,
+                                 const struct bm_tensor_place *places, const cl_event *gate, cl_event *first,
+                                 cl_event *last, struct bm_error *error) {
     const struct bm_plan *plan = &prepared->plan;
     for (unsigned l = 0; l < plan->launch_count; l++) {
         const struct bm_launch *launch = &plan->launches[l];
-        enum bm_status status = move_to_turn(prepared, l, turn, error);
+        enum bm_status status = bm_opencl_move(prepared, l, turn, places, error);
         if (status != BM_OK)
             return status;
         /* One launch may be both first and last: then one event serves, retained for its second owner. */
@@ -78,14 +60,14 @@ static enum bm_status enqueue_block(struct bm_prepared *prepared, uint64_t launc
     if (code != CL_SUCCESS)
         return bm_cl_fail(error, code, "clCreateUserEvent");
     enum bm_status status = BM_OK;
-    struct bm_prepared *alone[] = {prepared}, **parts = prepared->parts != NULL ? prepared->parts : alone;
-    const uint64_t count = prepared->parts != NULL ? prepared->part_count : 1, total = launches * count;
+    const uint64_t count = prepared->sequence != NULL ? prepared->sequence->node_count : 1,
+                   total = launches * count;
     for (uint64_t i = 0; status == BM_OK && i < total; i++) {
-        struct bm_prepared *part = parts[i % count];
+        struct bm_turn turn = bm_opencl_next_turn(prepared, i % count);
+        struct bm_prepared *part = turn.part;
         status =
-            bm_opencl_enqueue(part, part->next_launch, i == 0 ? &events->gate : NULL,
+            bm_opencl_enqueue(part, turn.turn, turn.places, i == 0 ? &events->gate : NULL,
                               i == 0 ? &events->first : NULL, i + 1 == total ? &events->last : NULL, error);
-        part->next_launch++;
         const bool waits = part->plan.waits;
         if (status == BM_OK && !open && (i + 1 == total || i + 1 == QUEUED_AHEAD || waits)) {
             status = open_gate(events, block, error);

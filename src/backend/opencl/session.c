@@ -156,8 +156,9 @@ static void info(const struct bm_prepared *prepared, struct bm_prepared_info *ou
         .parameters_from = prepared->parameters_from,
         .launches = prepared->plan.launch_count,
     };
-    for (size_t i = 0; i < prepared->part_count; i++)
-        out->launches += prepared->parts[i]->plan.launch_count;
+    const struct bm_sequence *sequence = prepared->sequence;
+    for (size_t i = 0; sequence != NULL && i < sequence->node_count; i++)
+        out->launches += sequence->parts[sequence->nodes[i].part]->plan.launch_count;
     for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++)
         if (prepared->slots > 1)
             out->cold_bytes += bm_element_size((enum bm_element)e, prepared->region[e] * prepared->slots);
@@ -186,5 +187,5 @@ const struct bm_backend bm_backend_opencl = {
     .verify = bm_opencl_verify,
     .run = bm_opencl_run,
     .discard = bm_opencl_discard,
-    .join = bm_opencl_join,
+    .sequence = bm_opencl_sequence,
 };

@@ -55,9 +55,73 @@ struct bm_prepared {
     uint64_t stride[BM_MAX_TENSORS];   /* elements from one slot to the next; 0: it does not rotate */
     uint64_t slots, next_launch;
     int32_t *tables[BM_MAX_TENSORS]; /* the host's copy of every draw of a table */
-    struct bm_prepared **parts; /* of a sequence: cases in their order, borrowed; then nothing else is set */
-    size_t part_count;
+    struct bm_sequence *sequence;    /* then neither program nor buffers are its own */
 };
+
+/* Where a kernel finds a tensor, if not in the case's own memory (buffer NULL). */
+struct bm_tensor_place {
+    cl_mem buffer;
+    cl_ulong offset;            /* elements; of a tensor without an OFFSET argument it is in the buffer */
+    cl_ulong pitch, head_pitch; /* 0: as it stands alone */
+};
+
+/* A flow on a device. */
+struct bm_sequence_node {
+    unsigned part;
+    uint64_t occurrence; /* of the part before this one, within an execution */
+    struct bm_tensor_place places[BM_MAX_TENSORS];
+    uint64_t copy_stride[BM_MAX_TENSORS]; /* elements from a rotating value's copy to the next; 0: one copy */
+    const struct bm_flow_link *links[BM_MAX_TENSORS]; /* NULL: memory of its own */
+};
+struct bm_sequence {
+    struct bm_flow flow;        /* its own copy */
+    struct bm_prepared **parts; /* one a case of the flow */
+    uint64_t *occurrences;      /* of each part in an execution */
+    struct bm_sequence_node *nodes;
+    size_t node_count;
+    cl_mem *values;            /* one a value of the flow; of those that rotate `copies`, strides[] apart */
+    uint64_t copies, *strides; /* elements */
+    cl_mem *windows;           /* onto values, where a kernel has no offset */
+    size_t window_count, window_capacity;
+    uint64_t executions;
+    struct bm_tensor_place current[BM_MAX_TENSORS];
+};
+
+/* What is enqueued next. */
+struct bm_turn {
+    struct bm_prepared *part;
+    uint64_t turn;
+    const struct bm_tensor_place
+        *places; /* one a tensor; NULL: all memory is its own. Valid until the next turn */
+};
+/* Node number `node` of a sequence, of any other case (node 0) the case itself. After the last node the next
+ * execution begins. */
+struct bm_turn bm_opencl_next_turn(struct bm_prepared *prepared, uint64_t node);
+/* Of a sequence: node number `node` of execution number `execution`. */
+struct bm_turn bm_opencl_turn_at(struct bm_sequence *sequence, uint64_t node, uint64_t execution);
+enum bm_status bm_opencl_sequence(struct bm_session *session, const struct bm_flow *flow,
+                                  struct bm_prepared **prepared, struct bm_error *error);
+void bm_opencl_sequence_fini(struct bm_prepared *prepared);
+/* Every node on what flowed to it; then the whole, where a float64 reference of it takes seconds. */
+enum bm_status bm_opencl_sequence_verify(struct bm_prepared *prepared, uint64_t seed,
+                                         struct bm_verification *verification, struct bm_error *error);
+/* How a tensor lies in a value: element i of the tensor, packed as it stands alone, is element
+ * i / row * pitch + i % row / head * head_pitch + i % head from `offset` on. */
+struct bm_spread {
+    uint64_t count, offset, row, head, pitch, head_pitch;
+};
+struct bm_spread bm_opencl_spread(const struct bm_plan *plan, unsigned t, const struct bm_flow_link *link);
+static inline uint64_t bm_spread_at(const struct bm_spread *spread, uint64_t i) {
+    const uint64_t within = i % spread->row;
+    return spread->offset + i / spread->row * spread->pitch + within / spread->head * spread->head_pitch +
+           within % spread->head;
+}
+/* What the value holds before an execution, in the order of its elements: floats to free. */
+float *bm_opencl_value_content(struct bm_session *session, const struct bm_flow *flow, size_t value,
+                               struct bm_error *error);
+/* Sets the arguments of launch l that change from turn to turn. */
+enum bm_status bm_opencl_move(const struct bm_prepared *prepared, unsigned l, uint64_t turn,
+                              const struct bm_tensor_place *places, struct bm_error *error) BM_CHECK_RESULT;
 
 /* Plans a case with these parameters, which then count as tuned; NULL: the best known ones, tuned, else
  * shipped, else safe. *from says which. */
@@ -122,13 +186,14 @@ enum bm_status bm_opencl_prepare(struct bm_session *session, const struct bm_cas
 void bm_opencl_discard(struct bm_prepared *prepared);
 enum bm_status bm_opencl_verify(struct bm_prepared *prepared, uint64_t seed,
                                 struct bm_verification *verification, struct bm_error *error);
-enum bm_status bm_opencl_join(struct bm_prepared *const *parts, size_t count, struct bm_prepared **joined,
-                              struct bm_error *error);
 enum bm_status bm_opencl_run(struct bm_prepared *prepared, uint64_t launches, struct bm_block *block,
                              struct bm_error *error);
 /* Sets the offsets of launch number `turn`, whose slot and draw follow from it, and enqueues the plan once,
- * after the event gate where there is one. gate, first and last may be NULL; the latter receive events. */
-enum bm_status bm_opencl_enqueue(struct bm_prepared *prepared, uint64_t turn, const cl_event *gate,
-                                 cl_event *first, cl_event *last, struct bm_error *error) BM_CHECK_RESULT;
+ * after the event gate where there is one. places, gate, first and last may be NULL; the latter two receive
+ * events.
+ */
+enum bm_status bm_opencl_enqueue(struct bm_prepared *prepared, uint64_t turn,
+                                 const struct bm_tensor_place *places, const cl_event *gate, cl_event *first,
+                                 cl_event *last, struct bm_error *error) BM_CHECK_RESULT;
 
 #endif

@@ -77,6 +77,8 @@ enum bm_status bm_opencl_verify(struct bm_prepared *prepared, uint64_t seed,
     size_t bytes, start;
     uint64_t slot = seed % prepared->slots;
     *verification = (struct bm_verification){0};
+    if (prepared->sequence != NULL)
+        return bm_opencl_sequence_verify(prepared, seed, verification, error);
     bm_plan_guarded(&prepared->plan, BM_MAX_TENSORS, &bytes);
     uint8_t *guarded = bm_alloc(bytes, 1);
     if (guarded == NULL)
@@ -85,7 +87,7 @@ enum bm_status bm_opencl_verify(struct bm_prepared *prepared, uint64_t seed,
     if (status == BM_OK)
         status = begin_on_host(prepared, error);
     if (status == BM_OK)
-        status = bm_opencl_enqueue(prepared, seed, NULL, NULL, NULL, error);
+        status = bm_opencl_enqueue(prepared, seed, NULL, NULL, NULL, NULL, error);
     if (status != BM_OK)
         clFinish(session->queue.queue); /* what was queued must end before its buffers go */
     for (unsigned i = 0, t; status == BM_OK; i++) {

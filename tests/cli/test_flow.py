@@ -1,0 +1,71 @@
+"""A whole pass on data that flows: verified op by op and as a whole; kernels that are right alone are found wrong in it."""
+
+import shutil
+
+from harness import MIB, TESTS, ProgramTest, layer, main
+
+KERNELS = TESTS.parent / "kernels"
+ARGUMENTS = ("--model", "./tiny.json", "--workload", "layer", "--batch", "2", "--tokens", "12", "--context", "20",
+             "--generate", "3", "--quiet")
+PREFILL, STEPS = {"layer/tiny/prefill/pass/f32/b2t12l2"}, {"layer/tiny/decode/pass/f32/b2t3c20l2"}
+DECODE = STEPS | {"layer/tiny/decode/pass/f32/b2t1c20l2"}
+ALL = PREFILL | DECODE
+
+
+class Flow(ProgramTest):
+    def verify(self, *words, code=0):
+        """Rows of whole passes by key, and the keys of all others that failed."""
+        (self.folder / "flow.json").unlink(missing_ok=True)
+        self.benchmark("verify", *ARGUMENTS, *words, "--output", "flow.json", code=code, env=layer(memory=512 * MIB))
+        rows = self.load("flow.json")["results"]
+        passes = {row["key"]: row for row in rows if row["case"]["workload"] == "layer"}
+        return passes, [row["key"] for row in rows if row["status"] == "failed" and row["key"] not in passes]
+
+    def test_passes_are_verified_whole(self):
+        passes, failed = self.verify("--dtype", "f32")
+        self.assertEqual(failed, [])
+        self.assertEqual(set(passes), ALL)
+        for row in passes.values():
+            self.assertEqual((row["status"], row["kernel"]["variant"]), ("ok", "flow"))
+            self.assertEqual(row["verification"]["reference"], "float64, op by op and whole")
+            self.assertLess(0, row["verification"]["max_relative_error"])
+            self.assertLess(row["verification"]["max_relative_error"], row["verification"]["tolerance"])
+
+    def test_number_formats(self):
+        for dtype in ("f16", "bf16", "int8", "int8af16", "int4af32"):
+            passes, failed = self.verify("--dtype", dtype)
+            self.assertEqual((failed, {row["status"] for row in passes.values()}), ([], {"ok"}), dtype)
+
+    def wrong(self, file, old, new, expected, op):
+        """With `old` replaced in a kernel, all ops pass by themselves; the passes in `expected` fail, and name the op."""
+        folder = self.folder / "kernels"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(KERNELS, folder)
+        source = (folder / file).read_text()
+        self.assertIn(old, source)
+        (folder / file).write_text(source.replace(old, new))
+        passes, failed = self.verify("--dtype", "f32", "--kernels", str(folder), code=1)
+        self.assertEqual(failed, [])
+        self.assertEqual({key for key, row in passes.items() if row["status"] == "failed"}, expected)
+        for row in passes.values():
+            if row["status"] == "failed":
+                self.assertRegex(row["reason"], rf"\Averification failed: {op} \(number \d+\): ")
+
+    def test_queries_as_if_rows_held_nothing_else(self):
+        self.wrong("attention.cl", "token * query_pitch", "token * (heads * HEAD_DIM)", PREFILL, "attn")
+
+    def test_keys_as_if_the_cache_were_full(self):
+        self.wrong("attention.cl", "kv * key_pitch", "kv * context * HEAD_DIM", STEPS, "attn")
+
+    def test_a_rotation_in_rows_of_its_own(self):
+        self.wrong("rope.cl", "row * to_pitch", "(ulong)row * heads * HEAD_DIM", ALL, "rope")
+
+    def test_new_tokens_side_by_side(self):
+        self.wrong("gather.cl", "(ulong)batch * kv_heads * key_pitch", "(ulong)batch * kv_heads * tokens * HEAD_DIM", DECODE, "kv_write")
+
+    def test_the_last_token_of_the_first_sequence_for_all(self):
+        self.wrong("norm.cl", "next += from_pitch", "next += n", PREFILL, "final_norm")
+
+
+if __name__ == "__main__":
+    main()

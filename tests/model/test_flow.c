@@ -1,0 +1,178 @@
+/* What flows between the ops of a pass. */
+#include "bm/model.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(flow);
+
+static struct bm_flow flow;
+
+static enum bm_status build(const struct bm_model *model, enum bm_phase phase, const char *dtype,
+                            uint32_t length, uint32_t steps) {
+    struct bm_error error = {0};
+    struct bm_request request = {.phase = phase, .dtype = bm_dtype_find(dtype), .batch = 2, .tokens = 1};
+    if (phase == BM_PHASE_PREFILL)
+        request.tokens = length;
+    else
+        request.context = length;
+    return bm_model_flow(model, &request, steps, &flow, &error);
+}
+
+static const struct bm_model small = {.id = "small",
+                                      .layers = 2,
+                                      .hidden = 256,
+                                      .heads = 4,
+                                      .kv_heads = 2,
+                                      .head_dim = 64,
+                                      .ffn = BM_FFN_SWIGLU,
+                                      .attention = BM_ATTENTION_GQA,
+                                      .intermediate = 512,
+                                      .vocabulary = 1000,
+                                      .max_context = 4096};
+
+/* "op: tensor=value+offset/pitch/head_pitch ...", what is 0 left out. */
+static void expect_node(size_t index, const char *expected) {
+    char text[512];
+    cr_assert_lt(index, flow.node_count);
+    const struct bm_flow_node *node = &flow.nodes[index];
+    int length = snprintf(text, sizeof text, "%s:", flow.cases[node->case_index].op);
+    for (unsigned i = 0; i < node->link_count; i++) {
+        const struct bm_flow_link *link = &node->links[i];
+        length += snprintf(text + length, sizeof text - (size_t)length, " %s=%s", link->tensor,
+                           flow.values[link->value].name);
+        if (link->offset > 0)
+            length += snprintf(text + length, sizeof text - (size_t)length, "+%llu",
+                               (unsigned long long)link->offset);
+        if (link->pitch > 0)
+            length += snprintf(text + length, sizeof text - (size_t)length, "/%llu",
+                               (unsigned long long)link->pitch);
+        if (link->head_pitch > 0)
+            length += snprintf(text + length, sizeof text - (size_t)length, "/%llu",
+                               (unsigned long long)link->head_pitch);
+    }
+    cr_expect_str_eq(text, expected, "node %zu: %s", index, text);
+}
+
+/* Rows of qkv are 4 x 64 of queries, 2 x 64 of keys and as many values: 512. Two sequences of 3 tokens. */
+Test(flow, of_a_prompt_by_hand) {
+    cr_assert_eq(build(&small, BM_PHASE_PREFILL, "f32", 3, 1), BM_OK);
+    cr_assert_eq(flow.node_count, 1 + 2 * 12 + 3);
+    expect_node(0, "embedding: outputs=stream");
+    expect_node(1, "norm: inputs=stream outputs=normalised weights=gains of 256");
+    expect_node(2, "qkv: activations=normalised outputs=qkv");
+    expect_node(3, "rope: inputs=qkv/512/64 outputs=qkv/512/64 angles=angles 0 of 64");
+    expect_node(4, "kv_write: inputs=qkv/512 keys=keys 1/192 values=values 1/192");
+    expect_node(5, "attn: queries=qkv/512 keys=keys 1/192 values=values 1/192 outputs=attended");
+    expect_node(6, "attn_out: activations=attended outputs=attn_out");
+    expect_node(7, "residual: inputs=stream added=attn_out outputs=next stream");
+    expect_node(8, "norm: inputs=next stream outputs=normalised weights=gains of 256");
+    expect_node(9, "ffn_gate_up: activations=normalised outputs=ffn_gate_up");
+    expect_node(10, "act: gates=ffn_gate_up/1024 ups=ffn_gate_up+512/1024 outputs=act");
+    expect_node(11, "ffn_down: activations=act outputs=ffn_down");
+    expect_node(12, "residual: inputs=next stream added=ffn_down outputs=stream");
+    expect_node(16, "kv_write: inputs=qkv/512 keys=keys 2/192 values=values 2/192");
+    /* The last of each sequence's three tokens. */
+    expect_node(25, "final_norm: inputs=stream+512/768 outputs=last weights=gains of 256");
+    expect_node(26, "lm_head: activations=last outputs=lm_head");
+    expect_node(27, "softmax: inputs=lm_head outputs=probabilities");
+    cr_assert_lt(flow.result, flow.value_count);
+    cr_expect_str_eq(flow.values[flow.result].name, "lm_head");
+    bm_flow_fini(&flow);
+}
+
+/* Tokens 9 and 10 go to a cache of 10, behind those that are there; each step sees one more. */
+Test(flow, of_two_steps_by_hand) {
+    cr_assert_eq(build(&small, BM_PHASE_DECODE, "f32", 10, 2), BM_OK);
+    cr_assert_eq(flow.node_count, 2 * 28);
+    expect_node(3, "rope: inputs=qkv/512/64 outputs=qkv/512/64 angles=angles 8 of 64");
+    expect_node(4, "kv_write: inputs=qkv/512 keys=keys 1+512/640 values=values 1+512/640");
+    expect_node(5, "attn: queries=qkv/512 keys=keys 1/640 values=values 1/640 outputs=attended");
+    cr_expect_eq(flow.cases[flow.nodes[5].case_index].context, 9);
+    expect_node(28 + 3, "rope: inputs=qkv/512/64 outputs=qkv/512/64 angles=angles 9 of 64");
+    expect_node(28 + 4, "kv_write: inputs=qkv/512 keys=keys 1+576/640 values=values 1+576/640");
+    cr_expect_eq(flow.cases[flow.nodes[28 + 5].case_index].context, 10);
+    bm_flow_fini(&flow);
+}
+
+/* The first layer sees its window alone: of 100 cached tokens the last 16. */
+Test(flow, of_a_window) {
+    struct bm_model model = small;
+    model.sliding_window = 16;
+    cr_assert_eq(build(&model, BM_PHASE_DECODE, "f32", 100, 1), BM_OK);
+    expect_node(
+        5, "attn_window: queries=qkv/512 keys=keys 1+5376/6400 values=values 1+5376/6400 outputs=attended");
+    expect_node(17, "attn: queries=qkv/512 keys=keys 2/6400 values=values 2/6400 outputs=attended");
+    bm_flow_fini(&flow);
+}
+
+/* Of two layers that share a cache the second projects queries alone. */
+Test(flow, of_a_shared_cache) {
+    struct bm_model model = small;
+    model.kv_shared_layers = 2;
+    cr_assert_eq(build(&model, BM_PHASE_DECODE, "f32", 10, 1), BM_OK);
+    expect_node(14, "q: activations=normalised outputs=q");
+    expect_node(15, "q_rope: inputs=q/256/64 outputs=q/256/64 angles=angles 9 of 64");
+    expect_node(16, "attn: queries=q/256 keys=keys 1/640 values=values 1/640 outputs=attended");
+    bm_flow_fini(&flow);
+}
+
+static bool is_written(const char *tensor) {
+    return strcmp(tensor, "outputs") == 0 || strcmp(tensor, "keys") == 0 || strcmp(tensor, "values") == 0 ||
+           strcmp(tensor, "states") == 0;
+}
+
+/* Every op as often as the summary counts it, and nothing read that nobody wrote. */
+static void check_model(const struct bm_model *model, enum bm_phase phase) {
+    struct bm_error error = {0};
+    struct bm_request request = {.phase = phase, .dtype = bm_dtype_find("f16"), .batch = 1, .tokens = 64};
+    struct bm_op ops[BM_MAX_OPS];
+    size_t count;
+    if (phase == BM_PHASE_DECODE) {
+        request.tokens = 1;
+        request.context = 200;
+    }
+    cr_assert_eq(bm_model_ops(model, &request, ops, &count, &error), BM_OK, "%s", error.message);
+    cr_assert_eq(bm_model_flow(model, &request, 1, &flow, &error), BM_OK, "%s: %s", model->id, error.message);
+    double listed = 0;
+    for (size_t i = 0; i < count; i++)
+        listed += ops[i].count;
+    cr_expect_float_eq(listed, (double)flow.node_count, 1e-9, "%s %s: %g ops, %zu nodes", model->id,
+                       bm_phase_name(phase), listed, flow.node_count);
+    double flops = 0;
+    for (size_t i = 0; i < count; i++)
+        flops += ops[i].count * ops[i].the_case.workload->flops(&ops[i].the_case);
+    cr_expect_float_eq(bm_flow_flops(&flow), flops, 1e-9 * flops, "%s", model->id);
+    bool *written = calloc(flow.value_count, sizeof *written);
+    for (size_t n = 0; n < flow.node_count; n++)
+        for (unsigned l = 0; l < flow.nodes[n].link_count; l++) {
+            const struct bm_flow_link *link = &flow.nodes[n].links[l];
+            const struct bm_flow_value *value = &flow.values[link->value];
+            written[link->value] |= value->content != BM_FLOW_WRITTEN || is_written(link->tensor);
+            cr_expect(written[link->value], "%s: %s reads %s", model->id,
+                      flow.cases[flow.nodes[n].case_index].op, value->name);
+            cr_expect_lt(link->offset, value->count);
+        }
+    free(written);
+    bm_flow_fini(&flow);
+}
+
+Test(flow, of_every_model, .timeout = 60) {
+    struct bm_model *models;
+    size_t count;
+    cr_assert_eq(bm_model_list(&models, &count, NULL), BM_OK);
+    for (size_t i = 0; i < count; i++) {
+        check_model(&models[i], BM_PHASE_PREFILL);
+        check_model(&models[i], BM_PHASE_DECODE);
+    }
+    free(models);
+}
+
+Test(flow, refuses_steps_that_begin_nowhere) {
+    cr_expect_eq(build(&small, BM_PHASE_DECODE, "f32", 10, 11), BM_INVALID);
+    cr_expect_eq(build(&small, BM_PHASE_DECODE, "f32", 10, 0), BM_INVALID);
+    cr_expect_eq(build(&small, BM_PHASE_PREFILL, "f32", 10, 2), BM_INVALID);
+    cr_expect_eq(flow.node_count, 0);
+}
