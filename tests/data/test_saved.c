@@ -121,6 +121,8 @@ Test(saved, rounds_only_on_demand) {
     bm_saved_fini(&saved);
     cr_assert_eq(bm_saved_parse("x", text, size, &options, &saved, NULL), BM_OK);
     cr_expect_gt(saved.rows[0].round_count, 0);
+    cr_expect_eq(saved.rows[0].utilization.efficiency_interval[1], 0.752);
+    cr_expect(isnan(saved.rows[2].utilization.efficiency_interval[0]));
     bm_saved_fini(&saved);
     free(text);
 }
@@ -190,7 +192,7 @@ Test(saved, hostile_texts) {
     expect_refused("", 0, "r.json:1:1: not valid JSON: the file ends too early");
     expect_refused("null", 4, "must be an object");
     expect_refused("[]", 2, "must be an object");
-    expect_refused("\xef\xbb\xbf{}", 5, "not valid JSON");
+    expect_refused("\xef\xbb\xbf{}", 5, "r.json:1:1: not valid JSON: begins with a byte order mark");
     expect_refused("{\"schema_version\": \"1.0\",\n \"x\": 01}", SIZE_MAX, "r.json:2:8: not valid JSON");
 }
 

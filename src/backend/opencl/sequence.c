@@ -67,9 +67,11 @@ static enum bm_status fill_value(struct bm_session *session, const struct bm_seq
     return status;
 }
 
-/* As many copies of what rotates as make it cold, and as memory has room for. */
+/* As many copies of what rotates as make it cold, and as memory has room for: other flows want some too. */
 static uint64_t count_copies(const struct bm_session *session, const struct bm_flow *flow) {
-    const uint64_t memory = session->endpoint->memory_bytes / 8;
+    const uint64_t memory = session->endpoint->memory_bytes / 8 * 7,
+                   used = session->reserved_bytes + session->value_bytes;
+    const uint64_t room = memory > used ? (memory - used) / 4 : 0;
     uint64_t bytes = 0, largest = 0;
     for (size_t i = 0; i < flow->value_count; i++) {
         const uint64_t own =
@@ -82,8 +84,8 @@ static uint64_t count_copies(const struct bm_session *session, const struct bm_f
     if (bytes == 0)
         return 1;
     uint64_t copies = (session->options.cold_bytes + bytes - 1) / bytes;
-    if (copies > memory / bytes)
-        copies = memory / bytes;
+    if (copies > room / bytes)
+        copies = room / bytes;
     if (copies > session->target.max_allocation_bytes / largest)
         copies = session->target.max_allocation_bytes / largest;
     return copies > 0 ? copies : 1;
@@ -104,6 +106,10 @@ static enum bm_status create_values(struct bm_session *session, struct bm_sequen
                            "%s: %.2f GiB, but the device allocates at most %.2f GiB at once", value->name,
                            (double)bytes / 0x1p30, (double)session->target.max_allocation_bytes / 0x1p30);
         status = bm_cl_buffer_create(&session->queue, (size_t)bytes, &sequence->values[i], error);
+        if (status == BM_OK) {
+            sequence->value_bytes += bytes;
+            session->value_bytes += bytes;
+        }
         if (status == BM_OK)
             status = fill_value(session, sequence, i, copies, error);
     }
@@ -309,6 +315,7 @@ void bm_opencl_sequence_fini(struct bm_prepared *prepared) {
             clReleaseMemObject(sequence->values[i]);
     for (size_t i = 0; sequence->parts != NULL && i < sequence->flow.case_count; i++)
         bm_opencl_discard(sequence->parts[i]);
+    prepared->session->value_bytes -= sequence->value_bytes;
     bm_flow_fini(&sequence->flow);
     free(sequence->parts);
     free(sequence->occurrences);
