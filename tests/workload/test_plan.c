@@ -482,7 +482,10 @@ Test(plan, decode_splits_the_context_to_fill_the_device) {
         c.context = context;
         cr_assert_eq(c.workload->plan(&c, &gpu, NULL, &plan, NULL), BM_OK);
         const uint64_t splits = plan.launches[0].global[0] / plan.launches[0].local[0];
-        const uint64_t keys = plan.launches[0].arguments[plan.launches[0].argument_count - 2].value;
+        uint64_t keys = 0;
+        for (unsigned a = 0; a < plan.launches[0].argument_count; a++) /* the last count of all */
+            if (plan.launches[0].arguments[a].kind == BM_ARGUMENT_UINT)
+                keys = plan.launches[0].arguments[a].value;
         cr_assert(splits * keys >= context && (splits - 1) * keys < context, "no split is empty");
         cr_assert_eq(plan.tensors[4].count, 32 * splits * 130);
         if (context > 15000)
