@@ -104,6 +104,15 @@ static void make_cases(void) {
             c.k = strcmp(rows[w], "topk") == 0 ? 8 : 0;
             add(c);
         }
+        c = base;
+        c.workload = bm_workload_find("kv_expand");
+        c.batch = 2;
+        c.tokens = 100;
+        c.heads = 20;
+        c.head_dim = 192;
+        c.v_dim = 128;
+        c.k = 64;
+        add(c);
         static const char *const of_heads[] = {"rope", "kv_write"};
         for (size_t w = 0; w < BM_COUNT_OF(of_heads); w++) {
             c = base;
