@@ -83,7 +83,8 @@ struct bm_compare_cell {
     char *reason; /* owned, of what is not measured; may be NULL */
     uint32_t flags;
     double median_ns, roofline_efficiency;
-    struct bm_spread time; /* of ln ns, without the spread between runs */
+    struct bm_spread time;       /* of ln ns, without the spread between runs */
+    struct bm_spread efficiency; /* likewise, of paired rounds; its sides are NaN where there were none */
     double flops, bytes;
     int compute_ceiling, memory_ceiling;    /* indices into column->ceilings, -1: unknown */
     bool is_compute_bound;                  /* where both ceilings are known */
@@ -197,7 +198,8 @@ struct bm_compare_ratio {
  * They come from a joint bootstrap of all figures that enter (two normal halves each, so that the intervals
  * of the file are kept), or, for a row none of whose bounds can change within them, from its limit: there the
  * logarithms are sums, and the squares of their half-widths add up (Zou and Donner, Statistics in Medicine 27
- * (2008) 1693). */
+ * (2008) 1693). Where both files have efficiencies of paired rounds, utilization is their ratio, with the
+ * interval that these have, and roofline the ratio of the roofline times beside the rows' rounds. */
 void bm_compare_row_ratio(const struct bm_comparison *comparison, const struct bm_compare_column *old,
                           const struct bm_compare_column *new_column, size_t row,
                           struct bm_compare_ratio *ratio);

@@ -72,6 +72,7 @@ struct bm_series {
     uint64_t launches_per_block;
     uint64_t block_ns; /* what such a block took last */
     uint64_t spent_ns; /* warm-up included */
+    bool reference;    /* others are judged by it: once done it goes on beside those that are not */
     bool done;         /* converged, out of budget, or failed */
     bool failed;       /* error says why; rounds taken before are kept */
     struct bm_error error;
@@ -84,6 +85,12 @@ void bm_series_fini(struct bm_series *series);
 void bm_estimate_of(const double *times, size_t n, struct bm_estimate *estimate);
 /* Rounds that carry a flag of `without` are left out: 0 for all, BM_FLAG_CONTAMINATED for the clean ones. */
 void bm_series_estimate(const struct bm_series *series, unsigned without, struct bm_estimate *estimate);
+/* The round of a series that lies nearest in time to one of another series (middle to middle; the earlier of
+ * two that are as near), so that what a machine did to both at that time cancels in their ratio. NULL: round
+ * lies before or behind the series by more than the longest pause between two of its rounds, or it has none.
+ * Pairs of one visit a pass keep what random order promises: each round of the series is about as often the
+ * nearest as any other (tests/measure/test_pairs.c has coverage and errors under drift). */
+const struct bm_round *bm_series_nearest(const struct bm_series *series, const struct bm_round *round);
 /* The flags of a series whose rounds are complete, by the rules of enum bm_flag: those set so far (not_steady
  * only while the rounds bear it out), those of its rounds, and those of its shape, judged without
  * contaminated rounds where 8 or more are left. */

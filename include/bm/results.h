@@ -96,6 +96,7 @@ struct bm_results_ceiling {
     const char *unit;  /* borrowed: "GB/s", "GFLOP/s", "GOP/s" (of integers) or "us" (of a launch) */
     char how[160];     /* variant and parameters */
     unsigned flags;
+    size_t row; /* index into results.rows of the case that it was measured as; not written */
 };
 
 #define BM_RESULTS_MAX_OPS 48
@@ -184,7 +185,9 @@ struct bm_results_row {
     struct {
         const char *bound;                            /* borrowed: "compute", "memory" or NULL */
         char compute_ceiling[96], memory_ceiling[96]; /* "fma/f32_vector/opencl/pocl" */
-        double roofline_efficiency, compute_of_ceiling, compute_of_device, memory_of_ceiling;
+        double roofline_efficiency;                   /* R / time */
+        double efficiency_low, efficiency_high; /* its 95 % interval; NaN: the rounds made too few pairs */
+        double compute_of_ceiling, compute_of_device, memory_of_ceiling;
         double compute_of_datasheet, memory_of_datasheet;
     } utilization;
     unsigned flags;

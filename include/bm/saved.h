@@ -100,7 +100,8 @@ struct bm_saved_row {
     struct {
         char bound[16], compute_ceiling[96], memory_ceiling[96];
         double roofline_efficiency, compute_of_datasheet, memory_of_datasheet;
-    } utilization; /* bound "": unknown */
+        double efficiency_interval[2]; /* of roofline_efficiency, 95 %; NaN: not known */
+    } utilization;                     /* bound "": unknown */
     uint32_t flags;
 };
 

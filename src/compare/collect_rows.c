@@ -56,6 +56,8 @@ static enum bm_status take_row(const struct bm_saved_row *row, size_t index, str
         .median_ns = row->time.median,
         .roofline_efficiency = row->utilization.roofline_efficiency,
         .time = bm_spread_of(row->time.median, row->time.interval, row->time.confidence),
+        .efficiency = bm_spread_of(row->utilization.roofline_efficiency, row->utilization.efficiency_interval,
+                                   BM_COMPARE_CONFIDENCE),
         .flops = row->flops,
         .bytes = row->bytes,
         .compute_ceiling = find_ceiling(column, row->utilization.compute_ceiling),

@@ -28,6 +28,10 @@ struct bm_joint_term {
     double count;
     double ln_flops, ln_bytes; /* -inf: none */
     size_t time[2], compute[2], memory[2];
+    /* Of paired rounds: ln of the roofline time beside the row's rounds over that by the ceilings' medians,
+     * and the efficiency, a figure where all terms have one. 0 without them. */
+    double ln_beside[2];
+    size_t efficiency[2];
     double ln_datasheet[2]; /* of the datasheet's roofline time, NaN: unknown */
 };
 struct bm_joint {
@@ -36,6 +40,7 @@ struct bm_joint {
     const struct bm_spread *figures;
     size_t figure_count;
     bool has_roofline; /* the ceilings of all terms are known */
+    bool has_pairs;    /* the efficiencies too, with intervals of their own */
 };
 #define BM_JOINT_DRAWS 1000
 #define BM_JOINT_LANES 64

@@ -39,10 +39,18 @@ static double total(const struct sum *sum) {
     return sum->largest + log(sum->rest);
 }
 
-/* The longer of FLOPs / compute ceiling and bytes / memory ceiling, with the ceilings of two sides. */
+/* FLOPs / compute ceiling and bytes / memory ceiling, with the ceilings of two sides, each as it was beside
+ * the row's rounds. */
+static double compute_ns(const struct bm_joint_term *term, const double *values, int side) {
+    return term->ln_flops - values[term->compute[side]] + term->ln_beside[side];
+}
+
+static double memory_ns(const struct bm_joint_term *term, const double *values, int side) {
+    return term->ln_bytes - values[term->memory[side]] + term->ln_beside[side];
+}
+
 static double roofline_ns(const struct bm_joint_term *term, const double *values, int compute, int memory) {
-    return fmax(term->ln_flops - values[term->compute[compute]],
-                term->ln_bytes - values[term->memory[memory]]);
+    return fmax(compute_ns(term, values, compute), memory_ns(term, values, memory));
 }
 
 static double sum_rooflines(const struct bm_joint *joint, const double *values, int compute, int memory) {
@@ -91,7 +99,8 @@ static bool is_linear(const struct bm_joint *joint) {
             const struct bm_joint_term *term = &joint->terms[i];
             const struct bm_spread *compute = &joint->figures[term->compute[sides & 1]],
                                    *memory = &joint->figures[term->memory[sides >> 1]];
-            double distance = term->ln_flops - compute->value - (term->ln_bytes - memory->value);
+            double distance = term->ln_flops - compute->value + term->ln_beside[sides & 1] -
+                              (term->ln_bytes - memory->value + term->ln_beside[sides >> 1]);
             double deviation =
                 hypot(fmax(compute->below, compute->above), fmax(memory->below, memory->above));
             if (!(fabs(distance) > 4 * deviation))
@@ -113,7 +122,8 @@ static void add_roofline_gradient(const struct bm_joint *joint, const double *va
         const size_t c = term->compute[compute], m = term->memory[memory];
         double ln = roofline_ns(term, values, compute, memory);
         double weight = joint->term_count == 1 ? 1 : term->count * exp(ln - sum);
-        gradient[term->ln_flops - values[c] >= term->ln_bytes - values[m] ? c : m] -= scale * weight;
+        const bool by_compute = compute_ns(term, values, compute) >= memory_ns(term, values, memory);
+        gradient[by_compute ? c : m] -= scale * weight;
     }
 }
 
@@ -144,25 +154,56 @@ static void add_gradient(const struct bm_joint *joint, const double *values, enu
                                   gradient);
 }
 
+/* The half-widths to both sides that the figures give a statistic of this gradient. */
+static void sum_squares(const struct bm_joint *joint, const double *gradient, double *below, double *above) {
+    const double z = bm_stats_normal_quantile((1 + BM_COMPARE_CONFIDENCE) / 2);
+    double squares[2] = {0, 0};
+    for (size_t i = 0; i < joint->figure_count; i++) {
+        const struct bm_spread *figure = &joint->figures[i];
+        if (gradient[i] == 0)
+            continue;
+        squares[0] += pow(gradient[i] * (gradient[i] > 0 ? figure->below : figure->above), 2);
+        squares[1] += pow(gradient[i] * (gradient[i] > 0 ? figure->above : figure->below), 2);
+    }
+    *below = z * sqrt(squares[0]);
+    *above = z * sqrt(squares[1]);
+}
+
 /* gradient: room for figure_count. */
 static void add_squares(const struct bm_joint *joint, const double *values, const double estimate[STATISTICS],
                         double *gradient, struct bounds *bounds) {
-    const double z = bm_stats_normal_quantile((1 + BM_COMPARE_CONFIDENCE) / 2);
     for (int s = 0; s < STATISTICS; s++) {
-        double below = 0, above = 0;
+        double below, above;
         memset(gradient, 0, joint->figure_count * sizeof *gradient);
         if (s == SPEEDUP || joint->has_roofline)
             add_gradient(joint, values, (enum statistic)s, gradient);
-        for (size_t i = 0; i < joint->figure_count; i++) {
-            const struct bm_spread *figure = &joint->figures[i];
-            if (gradient[i] == 0)
-                continue;
-            below += pow(gradient[i] * (gradient[i] > 0 ? figure->below : figure->above), 2);
-            above += pow(gradient[i] * (gradient[i] > 0 ? figure->above : figure->below), 2);
-        }
-        bounds->low[s] = estimate[s] - z * sqrt(below);
-        bounds->high[s] = estimate[s] + z * sqrt(above);
+        sum_squares(joint, gradient, &below, &above);
+        bounds->low[s] = estimate[s] - below;
+        bounds->high[s] = estimate[s] + above;
     }
+}
+
+/* Of paired rounds the efficiencies are figures of their own, in which what moved times and ceilings alike
+ * has cancelled: R of a row is efficiency x time, and the utilization sum R / sum time. */
+static void bound_by_pairs(const struct bm_joint *joint, const double *values, double estimate,
+                           double *gradient, struct bounds *bounds) {
+    double below, above;
+    memset(gradient, 0, joint->figure_count * sizeof *gradient);
+    for (int side = 0; side < 2; side++) {
+        const double sum = sum_rooflines(joint, values, side, side), sign = side == 0 ? -1 : 1;
+        for (size_t i = 0; i < joint->term_count; i++) {
+            const struct bm_joint_term *term = &joint->terms[i];
+            double share = term->count * exp(roofline_ns(term, values, side, side) - sum);
+            if (joint->term_count == 1)
+                share = 1;
+            gradient[term->efficiency[side]] += sign * share;
+            gradient[term->time[side]] += sign * share;
+        }
+        add_time_gradient(joint, values, side, -sign, gradient);
+    }
+    sum_squares(joint, gradient, &below, &above);
+    bounds->low[UTILIZATION] = estimate - below;
+    bounds->high[UTILIZATION] = estimate + above;
 }
 
 /* Percentiles of the statistics over draws of all figures at once. draws: STATISTICS x BM_JOINT_DRAWS. */
@@ -213,6 +254,10 @@ bool bm_joint_evaluate(const struct bm_joint *joint, const double *normals, stru
         add_squares(joint, values, estimate, values + joint->figure_count, &bounds);
     else
         draw(joint, normals, values, values + joint->figure_count, &bounds);
+    for (size_t i = 0; i < joint->figure_count; i++)
+        values[i] = joint->figures[i].value;
+    if (joint->has_roofline && joint->has_pairs)
+        bound_by_pairs(joint, values, estimate[UTILIZATION], values + joint->figure_count, &bounds);
     free(values);
     struct bm_factor *const factors[STATISTICS] = {[SPEEDUP] = &ratio->speedup,
                                                    [ROOFLINE] = &ratio->roofline,

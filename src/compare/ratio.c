@@ -66,25 +66,41 @@ struct pair {
     const struct bm_compare_column *columns[2];
 };
 
+static bool has_pairs(const struct bm_compare_cell *cell) {
+    return isfinite(cell->efficiency.below) && isfinite(cell->efficiency.above);
+}
+
+static void add_ceilings(const struct pair *pair, const struct bm_compare_cell *cell, int side,
+                         struct gathering *gathering, struct bm_joint_term *term) {
+    const struct bm_compare_column *column = pair->columns[side];
+    const struct bm_compare_ceiling *compute = &column->ceilings[cell->compute_ceiling],
+                                    *memory = &column->ceilings[cell->memory_ceiling];
+    term->compute[side] = gather(gathering, compute, 0, compute->spread);
+    term->memory[side] = gather(gathering, memory, 0, memory->spread);
+    if (!has_pairs(cell))
+        return;
+    /* a figure of the row's measurement, as its time: another name of the column keeps the two apart */
+    term->efficiency[side] = gather(gathering, &column->cells, cell->measured_as, cell->efficiency);
+    term->ln_beside[side] =
+        cell->efficiency.value + cell->time.value -
+        fmax(term->ln_flops - compute->spread.value, term->ln_bytes - memory->spread.value);
+}
+
 static void make_term(const struct pair *pair, const struct bm_compare_cell *const cells[2], double count,
-                      struct gathering *gathering, bool *has_roofline, struct bm_joint_term *term) {
+                      struct gathering *gathering, struct bm_joint *joint, struct bm_joint_term *term) {
     *term = (struct bm_joint_term){
         .count = count, .ln_flops = log(cells[0]->flops), .ln_bytes = log(cells[0]->bytes)};
     for (int side = 0; side < 2; side++) {
         const struct bm_compare_cell *cell = cells[side];
-        const struct bm_compare_ceiling *ceilings = pair->columns[side]->ceilings;
         term->time[side] = gather(gathering, pair->columns[side], cell->measured_as, cell->time);
-        *has_roofline &= cell->compute_ceiling >= 0 && cell->memory_ceiling >= 0;
+        joint->has_roofline &= cell->compute_ceiling >= 0 && cell->memory_ceiling >= 0;
+        joint->has_pairs &= has_pairs(cell);
         term->ln_datasheet[side] =
             cell->flops / cell->datasheet_gflops > 0 && cell->bytes / cell->datasheet_gbs > 0
                 ? log(fmax(cell->flops / cell->datasheet_gflops, cell->bytes / cell->datasheet_gbs))
                 : (double)NAN;
-        if (!*has_roofline)
-            continue;
-        const struct bm_compare_ceiling *compute = &ceilings[cell->compute_ceiling],
-                                        *memory = &ceilings[cell->memory_ceiling];
-        term->compute[side] = gather(gathering, compute, 0, compute->spread);
-        term->memory[side] = gather(gathering, memory, 0, memory->spread);
+        if (joint->has_roofline)
+            add_ceilings(pair, cell, side, gathering, term);
     }
 }
 
@@ -140,11 +156,16 @@ static bool pair_rounds(const struct bm_compare_cell *const (*cells)[2], const d
     return done;
 }
 
-/* The speed-up of pairs in place of that of medians; the utilization's interval follows it. */
-static void use_pairs(const struct bm_location *location, struct bm_compare_ratio *ratio) {
+/* The speed-up of pairs in place of that of medians. The utilization follows it; its interval too, unless it
+ * has one of its own. */
+static void use_pairs(const struct bm_location *location, bool own_interval, struct bm_compare_ratio *ratio) {
     const double estimate = location->estimate, ln_roofline = log(ratio->roofline.value);
     double below = hypot(estimate - location->interval.low, log(ratio->roofline.high) - ln_roofline);
     double above = hypot(location->interval.high - estimate, ln_roofline - log(ratio->roofline.low));
+    if (own_interval) {
+        below = log(ratio->utilization.value / ratio->utilization.low);
+        above = log(ratio->utilization.high / ratio->utilization.value);
+    }
     ratio->speedup = bm_factor_of(estimate, location->interval.low, location->interval.high);
     ratio->utilization =
         bm_factor_of(estimate - ln_roofline, estimate - ln_roofline - below, estimate - ln_roofline + above);
@@ -158,12 +179,12 @@ static void evaluate(const struct pair *pair, const struct bm_compare_use *uses,
                      const char *backends[2], struct bm_compare_ratio *ratio) {
     const bool sides = are_sides(pair->comparison, pair->columns[0], pair->columns[1]);
     struct gathering gathering = {.between = sides ? 0 : BM_COMPARE_BETWEEN_RUNS};
-    struct bm_joint joint = {.term_count = count, .has_roofline = true};
+    struct bm_joint joint = {.term_count = count, .has_roofline = true, .has_pairs = true};
     const struct bm_compare_cell *(*cells)[2] = bm_alloc(count, sizeof *cells);
     struct bm_joint_term *terms = bm_alloc(count, sizeof *terms);
     double *counts = bm_alloc(count, sizeof *counts);
-    gathering.figures = bm_alloc(6 * count, sizeof *gathering.figures);
-    gathering.names = bm_alloc(6 * count, sizeof *gathering.names);
+    gathering.figures = bm_alloc(8 * count, sizeof *gathering.figures);
+    gathering.names = bm_alloc(8 * count, sizeof *gathering.names);
     bool complete = cells != NULL && terms != NULL && counts != NULL && gathering.figures != NULL &&
                     gathering.names != NULL;
     if (!complete)
@@ -172,7 +193,7 @@ static void evaluate(const struct pair *pair, const struct bm_compare_use *uses,
         complete = find_cells(pair, uses[i].row, backends, cells[i], ratio->why);
         counts[i] = uses[i].count;
         if (complete)
-            make_term(pair, cells[i], uses[i].count, &gathering, &joint.has_roofline, &terms[i]);
+            make_term(pair, cells[i], uses[i].count, &gathering, &joint, &terms[i]);
     }
     joint.terms = terms;
     joint.figures = gathering.figures;
@@ -182,7 +203,7 @@ static void evaluate(const struct pair *pair, const struct bm_compare_use *uses,
         snprintf(ratio->why, sizeof ratio->why, "out of memory");
     else if (complete && sides &&
              pair_rounds((const struct bm_compare_cell *const(*)[2])cells, counts, count, &location))
-        use_pairs(&location, ratio);
+        use_pairs(&location, joint.has_roofline && joint.has_pairs, ratio);
     ratio->changed = ratio->speedup.low > 1 || ratio->speedup.high < 1;
     free(gathering.figures);
     free(gathering.names);

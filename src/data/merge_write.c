@@ -98,6 +98,17 @@ static unsigned put_rounds(struct writing *writing, json_t *row, size_t base, si
     return often;
 }
 
+/* As time_ns.ci: of the processes. Few of them give none. */
+static void put_efficiency_interval(struct writing *writing, json_t *row,
+                                    const struct bm_results_time *efficiency) {
+    json_t *utilization = json_object_get(row, "utilization");
+    const bool is_known = efficiency->confidence >= 0.95;
+    if (json_is_object(utilization))
+        bm_json_put_interval(&writing->writer, utilization, "roofline_efficiency_ci",
+                             is_known ? efficiency->low : (double)NAN,
+                             is_known ? efficiency->high : (double)NAN);
+}
+
 static void put_measured(struct writing *writing, json_t *row, size_t base) {
     static const char *const rates[] = {"gflops", "gbytes_per_s", "tokens_per_s"};
     size_t count, known;
@@ -112,6 +123,8 @@ static void put_measured(struct writing *writing, json_t *row, size_t base) {
         const struct bm_results_time middle =
             estimate(writing, base, base + BM_MERGE_FIELDS + i, &known, &unused);
         replace(writing, row, bm_merge_row_fields[i], middle.median);
+        if (strcmp(bm_merge_row_fields[i], "utilization.roofline_efficiency") == 0)
+            put_efficiency_interval(writing, row, &middle);
     }
     shape |= put_rounds(writing, row, base, count);
     bm_json_put_flags(&writing->writer, row, "flags", shape, writing->merge->options.flag_name);

@@ -105,6 +105,8 @@ static json_t *utilization_json(struct bm_json_writer *writer, const struct bm_r
     json_t *object = bm_json_object(writer);
     bm_json_put_text(writer, object, "bound", row->utilization.bound);
     bm_json_put_real(writer, object, "roofline_efficiency", row->utilization.roofline_efficiency);
+    bm_json_put_interval(writer, object, "roofline_efficiency_ci", row->utilization.efficiency_low,
+                         row->utilization.efficiency_high);
     bm_json_put_text(writer, object, "compute_ceiling", row->utilization.compute_ceiling);
     bm_json_put_text(writer, object, "memory_ceiling", row->utilization.memory_ceiling);
     bm_json_put_real(writer, object, "compute_of_ceiling", row->utilization.compute_of_ceiling);

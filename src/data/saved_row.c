@@ -152,6 +152,7 @@ static const struct bm_stream_field utilization_fields[] = {
     FIELD(TEXT, struct bm_saved_row, "compute_ceiling", utilization.compute_ceiling),
     FIELD(TEXT, struct bm_saved_row, "memory_ceiling", utilization.memory_ceiling),
     FIELD(NUMBER, struct bm_saved_row, "roofline_efficiency", utilization.roofline_efficiency),
+    FIELD(INTERVAL, struct bm_saved_row, "roofline_efficiency_ci", utilization.efficiency_interval),
     FIELD(NUMBER, struct bm_saved_row, "compute_of_datasheet", utilization.compute_of_datasheet),
     FIELD(NUMBER, struct bm_saved_row, "memory_of_datasheet", utilization.memory_of_datasheet),
 };

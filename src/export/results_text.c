@@ -122,11 +122,22 @@ static void add_notes(const struct bm_results *results, const struct bm_results_
         add_flags(results, row->flags, about, notes);
 }
 
+/* A row's columns. The interval of ROOFLINE is told where a line has room for it. */
+enum { ROW_COLUMNS = 9, EFFICIENCY_WIDTH = 7, ROOMY = 92 };
+
+static size_t drop_efficiency_width(const void *from, void *to, size_t size) {
+    memcpy(to, from, EFFICIENCY_WIDTH * size);
+    memcpy((char *)to + EFFICIENCY_WIDTH * size, (const char *)from + (EFFICIENCY_WIDTH + 1) * size,
+           (ROW_COLUMNS - EFFICIENCY_WIDTH - 1) * size);
+    return ROW_COLUMNS - 1;
+}
+
 /* Returns whether it is in the table: why a row was skipped is said beneath. */
-static bool add_row(const struct bm_results *results, const struct bm_results_row *row,
+static bool add_row(const struct bm_results *results, const struct bm_results_row *row, bool is_roomy,
                     struct bm_table *table, struct bm_notes *notes) {
     char shape[64], time[BM_QUANTITY_SIZE], width[BM_QUANTITY_SIZE], gflops[BM_QUANTITY_SIZE];
-    char gbytes[BM_QUANTITY_SIZE], efficiency[BM_QUANTITY_SIZE];
+    char gbytes[BM_QUANTITY_SIZE], efficiency[BM_QUANTITY_SIZE], efficiency_width[BM_QUANTITY_SIZE];
+    const double share = row->utilization.bound != NULL ? row->utilization.roofline_efficiency : (double)NAN;
     write_shape(row, shape);
     notes->rows++;
     add_notes(results, row, shape, notes);
@@ -136,10 +147,16 @@ static bool add_row(const struct bm_results *results, const struct bm_results_ro
     write_half_width(width, row->time.median, row->time.low, row->time.high, row->time.confidence);
     bm_quantity_number(gflops, row->gflops);
     bm_quantity_number(gbytes, row->gbytes_per_s);
-    bm_quantity_percent(efficiency,
-                        row->utilization.bound != NULL ? row->utilization.roofline_efficiency : (double)NAN);
+    bm_quantity_percent(efficiency, share);
+    write_half_width(efficiency_width, share, row->utilization.efficiency_low,
+                     row->utilization.efficiency_high, 0.95);
     const char *bound = row->utilization.bound != NULL ? row->utilization.bound : "-";
-    const char *cells[] = {row->the_case.op, shape, time, width, gflops, gbytes, efficiency, bound};
+    const char *all[ROW_COLUMNS] = {row->the_case.op, shape, time, width, gflops, gbytes, efficiency,
+                                    efficiency_width, bound},
+               *cells[ROW_COLUMNS];
+    memcpy(cells, all, sizeof all);
+    if (!is_roomy)
+        drop_efficiency_width(all, cells, sizeof *all);
     if (row->status == BM_ROW_FAILED || row->status == BM_ROW_INVALID)
         bm_table_add_alarm(table, cells);
     else
@@ -150,11 +167,17 @@ static bool add_row(const struct bm_results *results, const struct bm_results_ro
 static enum bm_status append_rows(const struct bm_results *results, const struct bm_results_device *device,
                                   const struct bm_export_options *options, struct bm_text *text,
                                   struct bm_error *error) {
-    static const struct bm_column columns[] = {{"OP", BM_ALIGN_LEFT},        {"SHAPE", BM_ALIGN_WRAP},
-                                               {"TIME", BM_ALIGN_RIGHT},     {"+/- %", BM_ALIGN_RIGHT},
-                                               {"GFLOP/s", BM_ALIGN_RIGHT},  {"GB/s", BM_ALIGN_RIGHT},
-                                               {"ROOFLINE", BM_ALIGN_RIGHT}, {"BOUND", BM_ALIGN_LEFT}};
+    static const struct bm_column all[ROW_COLUMNS] = {
+        {"OP", BM_ALIGN_LEFT},        {"SHAPE", BM_ALIGN_WRAP},    {"TIME", BM_ALIGN_RIGHT},
+        {"+/- %", BM_ALIGN_RIGHT},    {"GFLOP/s", BM_ALIGN_RIGHT}, {"GB/s", BM_ALIGN_RIGHT},
+        {"ROOFLINE", BM_ALIGN_RIGHT}, {"+/- %", BM_ALIGN_RIGHT},   {"BOUND", BM_ALIGN_LEFT}};
+    const bool is_roomy = options->width == 0 || options->width >= ROOMY;
+    struct bm_column columns[ROW_COLUMNS];
+    size_t column_count = ROW_COLUMNS;
     enum bm_status status = BM_OK;
+    memcpy(columns, all, sizeof all);
+    if (!is_roomy)
+        column_count = drop_efficiency_width(all, columns, sizeof *all);
     for (size_t i = 0; status == BM_OK && i < results->row_count;) {
         const struct bm_results_row *first = &results->rows[i];
         struct bm_table *table;
@@ -165,9 +188,9 @@ static enum bm_status append_rows(const struct bm_results *results, const struct
             continue;
         }
         append_group_title(first, options, text);
-        status = bm_table_create(columns, BM_COUNT_OF(columns), options, &table, error);
+        status = bm_table_create(columns, column_count, options, &table, error);
         for (; status == BM_OK && i < results->row_count && same_group(first, &results->rows[i]); i++)
-            any |= add_row(results, &results->rows[i], table, &notes);
+            any |= add_row(results, &results->rows[i], is_roomy, table, &notes);
         status = render(table, any, &notes, options, status, text, error);
     }
     return status;

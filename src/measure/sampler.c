@@ -50,7 +50,7 @@ static enum bm_status visit(struct bm_sampler *sampler, size_t item, struct bm_e
     struct bm_series *series = &sampler->series[item];
     bool again = true;
     enum bm_status status = BM_OK;
-    for (int attempt = 0; attempt <= REPEATS_LIMIT && again && status == BM_OK && !series->done; attempt++)
+    for (int attempt = 0; attempt <= REPEATS_LIMIT && again && status == BM_OK && !series->failed; attempt++)
         status = take_block(sampler, item, &again, error);
     series->visits++;
     if (series->visits >= VISITS_LIMIT || (is_look(series->visits) && is_tight(sampler, series)))
@@ -70,8 +70,13 @@ static enum bm_status warm_up_all(struct bm_sampler *sampler, struct bm_error *e
     return BM_OK;
 }
 
-/* Unfinished items, in fresh random order. One that has had three fair shares of the budget waits while
- * others that have not can still use the time. */
+/* What is done and still wanted beside the others. */
+static bool goes_on(const struct bm_series *series) {
+    return series->reference && series->done && !series->failed;
+}
+
+/* Unfinished items, and the references that they are judged by, in fresh random order. One that has had three
+ * fair shares of the budget waits while others that have not can still use the time. */
 static size_t choose(struct bm_sampler *sampler, size_t *order) {
     double fair = FAIR_SHARES * sampler->options->budget_s * 1e9 / (double)sampler->item_count;
     size_t count = 0, waiting = 0;
@@ -88,6 +93,12 @@ static size_t choose(struct bm_sampler *sampler, size_t *order) {
         for (size_t i = 0; i < sampler->item_count; i++)
             if (!sampler->series[i].done)
                 order[count++] = i;
+    bool judged = false;
+    for (size_t i = 0; i < count; i++)
+        judged |= !sampler->series[order[i]].reference;
+    for (size_t i = 0; judged && i < sampler->item_count; i++)
+        if (goes_on(&sampler->series[i]))
+            order[count++] = i;
     bm_random_shuffle(&sampler->random, order, count);
     return count;
 }
@@ -102,10 +113,10 @@ static enum bm_status pass_over(struct bm_sampler *sampler, size_t *order, bool 
     for (size_t i = 0; i < count; i++) {
         if (sampler->pass > 1 && !bm_sampler_fits(sampler, &sampler->series[order[i]]))
             continue;
+        taken += !sampler->series[order[i]].done; /* references alone are no reason for another pass */
         enum bm_status status = visit(sampler, order[i], error);
         if (status != BM_OK)
             return status;
-        taken++;
     }
     *finished = taken == 0;
     return BM_OK;

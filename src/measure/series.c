@@ -46,23 +46,28 @@ static bool is_bimodal(const double *logs, size_t n) {
     return found;
 }
 
-/* A trend of less than p, and a first and a last third that differ by more than `step`. */
-static bool goes_one_way(const double *logs, size_t n, double p, double step) {
+/* By how much the last third of the rounds differs from the first, and how likely that is without a trend. */
+static void look_for_trend(const double *logs, size_t n, double *p, double *step) {
     struct bm_trend trend;
-    size_t third = n / 3;
-    if (third == 0 || bm_stats_trend(logs, n, &trend, NULL) != BM_OK || trend.p >= p)
-        return false;
-    return fabs(bm_stats_median(logs, third) - bm_stats_median(logs + n - third, third)) > step;
+    const size_t third = n / 3;
+    *p = 1;
+    *step = 0;
+    if (third == 0 || bm_stats_trend(logs, n, &trend, NULL) != BM_OK)
+        return;
+    *p = trend.p;
+    *step = fabs(bm_stats_median(logs, third) - bm_stats_median(logs + n - third, third));
 }
 
 static unsigned shape_flags(const double *logs, size_t n) {
-    unsigned flags = goes_one_way(logs, n, 0.01, 0.01) ? BM_FLAG_NOT_STEADY : 0;
+    double p, step;
+    look_for_trend(logs, n, &p, &step);
+    unsigned flags = p < 0.01 && step > 0.01 ? BM_FLAG_NOT_STEADY : 0;
     double quartiles = bm_stats_percentile(logs, n, 0.75) - bm_stats_percentile(logs, n, 0.25);
     if (quartiles / 2 > 0.10)
         flags |= BM_FLAG_UNSTABLE;
     if (n < 16) /* fewer rounds cannot tell these from noise */
         return flags;
-    if (goes_one_way(logs, n, 0.001, 0.03))
+    if (p < 0.001 && step > 0.03)
         flags |= BM_FLAG_DRIFT;
     if (is_bimodal(logs, n))
         flags |= BM_FLAG_BIMODAL;

@@ -106,7 +106,8 @@ enum bm_status bm_run_fill_ceilings(struct bm_run *run, struct bm_error *error) 
         if (status != BM_OK)
             return status;
         make_ceiling(&run->plan->items[i].the_case, row, meaning, run->steady_ns[i],
-                     &device->ceilings[device->ceiling_count++]);
+                     &device->ceilings[device->ceiling_count]);
+        device->ceilings[device->ceiling_count++].row = i;
     }
     return BM_OK;
 }

@@ -120,6 +120,7 @@ static enum bm_status fill_row(struct bm_run *run, size_t i, struct bm_error *er
         .gflops = unknown,
         .gbytes_per_s = unknown,
         .tokens_per_s = unknown,
+        .utilization = {.efficiency_low = unknown, .efficiency_high = unknown},
         .threads = endpoint->is_gpu ? 0 : endpoint->compute_units,
     };
     bm_run_item_work(run->plan, i, &row->flops, &row->bytes);
@@ -174,6 +175,8 @@ void bm_run_widen_intervals(struct bm_run *run) {
         struct bm_results_row *row = &run->results.rows[i];
         widen(row->time.median, &row->time.low, &row->time.high);
         widen(row->time_uncontaminated.median, &row->time_uncontaminated.low, &row->time_uncontaminated.high);
+        widen(row->utilization.roofline_efficiency, &row->utilization.efficiency_low,
+              &row->utilization.efficiency_high);
     }
     for (size_t d = 0; d < run->results.device_count; d++)
         for (size_t i = 0; i < run->results.devices[d].ceiling_count; i++) {

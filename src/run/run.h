@@ -86,9 +86,23 @@ enum bm_status bm_run_fill_rows(struct bm_run *run, struct bm_error *error) BM_C
 /* Fills the devices' ceilings from the rows, then the rows' utilization, then the summaries. */
 enum bm_status bm_run_fill_ceilings(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
 void bm_run_fill_utilization(struct bm_run *run);
-/* What a reader takes an interval for is the next run's median: those of rows and ceilings are widened, in
- * logarithms, by what differs between runs (BM_BETWEEN_RUNS), after rows were judged by this run's ceilings.
+/* What memory allows a row: so many of its bytes at the rate of each of these ceilings, all at `together`'s.
  */
+struct bm_run_memory {
+    const struct bm_results_ceiling *of[2];
+    double bytes[2];
+    size_t count;
+    struct bm_results_ceiling together;
+};
+/* R / time of the rounds of an item, each R by the rounds of the ceilings that are nearest in time. false:
+ * there are too few pairs. */
+bool bm_run_pair_rounds(const struct bm_run *run, size_t item, const struct bm_results_ceiling *compute,
+                        const struct bm_run_memory *memory, struct bm_estimate *efficiency);
+/* Makes references of the ceilings that may judge rows which are not done. */
+void bm_run_mark_references(struct bm_run *run);
+/* What a reader takes an interval for is the next run's median: those of rows, their efficiencies and
+ * ceilings are widened, in logarithms, by what differs between runs (BM_BETWEEN_RUNS), after rows were judged
+ * by this run's ceilings. */
 void bm_run_widen_intervals(struct bm_run *run);
 enum bm_status bm_run_fill_summaries(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
 /* Warms up and times every verified item, and once more what turns out implausible. */

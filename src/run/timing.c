@@ -21,6 +21,7 @@ static enum bm_status run_block(void *context, size_t series, uint64_t launches,
 
 static bool on_block(void *context, size_t series, size_t pass, double seconds_left) {
     struct bm_run *run = context;
+    bm_run_mark_references(run);
     if (run->observer != NULL) {
         char key[BM_KEY_SIZE];
         bm_case_key(&run->plan->items[run->timed[series]].the_case, key);
@@ -62,6 +63,7 @@ static enum bm_status sample(struct bm_run *run, double budget_s, uint64_t elaps
     struct bm_work work = {.run = run_block, .context = run};
     struct bm_monitor monitor = bm_control_monitor(run->control);
     struct bm_observer observer = {.progress = on_block, .context = run};
+    bm_run_mark_references(run);
     enum bm_status status = bm_sampler_run(&options, &bm_clock_monotonic, &work, &monitor, &observer,
                                            run->series, run->timed_count, error);
     if (run->write_error.status != BM_OK && error != NULL)
@@ -69,8 +71,9 @@ static enum bm_status sample(struct bm_run *run, double budget_s, uint64_t elaps
     return run->write_error.status != BM_OK ? run->write_error.status : status;
 }
 
-/* Rows above their ceiling and the ceilings that judged them once more, side by side: what was a disturbance
- * is gone then, and what still stands above its ceiling is invalid. Everything else counts as done. */
+/* Rows above their ceiling once more, beside the ceilings that judged them: what was a disturbance is gone
+ * then, and what still stands above its ceiling is invalid. Everything else counts as done. Ceilings keep
+ * their rounds, which the other rows' are paired with. */
 static bool select_implausible(struct bm_run *run) {
     bool any = false;
     for (size_t i = 0; i < run->timed_count; i++) {
@@ -82,7 +85,7 @@ static bool select_implausible(struct bm_run *run) {
         any |= again;
     }
     for (size_t i = 0; any && i < run->timed_count; i++)
-        if (!run->series[i].done)
+        if (!run->series[i].done && !run->plan->items[run->timed[i]].is_ceiling)
             run->series[i].count = run->series[i].visits = 0;
     return any;
 }

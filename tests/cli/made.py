@@ -168,6 +168,16 @@ def without(document, *keys):
     return document
 
 
+def paired(document, beside, half):
+    """A copy whose rows were measured in pairs with ceilings that were `beside` times as slow as their medians say."""
+    document = copy.deepcopy(document)
+    for row in document["results"]:
+        if use := row["utilization"]:
+            use["roofline_efficiency"] *= beside
+            use["roofline_efficiency_ci"] = [use["roofline_efficiency"] * math.exp(side * half) for side in (-1, 1)]
+    return document
+
+
 def unmeasured(document, key, status, reason):
     """A copy in which a row did not run."""
     document = copy.deepcopy(document)

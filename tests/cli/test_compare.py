@@ -125,6 +125,37 @@ class Ratios(CompareTest):
         text = self.benchmark("compare", "cpu.json", "wide.json").out
         self.assertRegex(text, r"qkv m1n6144k4096 .* mem>comp\n")
 
+    def test_efficiencies_of_paired_rounds_are_their_own_ratio(self):
+        """Use is the ratio of the efficiencies, within their intervals and what differs between runs; the product stays exact."""
+        old, new = made.results([A40]), made.results([H100])
+        self.put("old.json", made.paired(old, 1.2, 0.004))
+        self.put("new.json", made.paired(new, 1.1, 0.003))
+        between = 1.959964 * 0.027 * math.sqrt(2)
+        before, document = self.compare("a40.json", "h100.json"), self.compare("old.json", "new.json")
+        for key, row in ((row["key"], row) for row in document["lines"][0]["rows"]):
+            ratio, apart = row["columns"][1]["against_first"], self.row(before, key)["against_first"]
+            self.assertFactor(ratio["utilization"], 0.45 / 0.6 * 1.1 / 1.2, math.hypot(between, 0.004, 0.003))
+            self.assertFactor(ratio["speedup"], apart["speedup"]["value"])
+            self.assertFactor(ratio["roofline"], apart["roofline"]["value"] * 1.2 / 1.1)
+            self.assertFactor(ratio["speedup"], ratio["roofline"]["value"] * ratio["utilization"]["value"])
+            self.assertFactor(ratio["roofline"], ratio["compute"]["value"] * ratio["bandwidth"]["value"])
+            self.assertFactor(ratio["roofline"], ratio["datasheet"]["value"] * ratio["delivered"]["value"])
+            self.assertLess(ratio["utilization"]["ci"][1] / ratio["utilization"]["value"],
+                            apart["utilization"]["ci"][1] / apart["utilization"]["value"])
+        for request in document["lines"][0]["requests"]:
+            ratio = request["columns"][1]["against_first"]
+            self.assertFactor(ratio["utilization"], 0.45 / 0.6 * 1.1 / 1.2)
+            self.assertFactor(ratio["speedup"], ratio["roofline"]["value"] * ratio["utilization"]["value"])
+
+    def test_of_pairs_on_one_side_there_is_no_interval_of_pairs(self):
+        self.put("old.json", made.paired(made.results([A40]), 1.2, 0.004))
+        before, document = self.compare("a40.json", "h100.json"), self.compare("old.json", "h100.json")
+        for row in document["lines"][0]["rows"]:
+            ratio, apart = row["columns"][1]["against_first"], self.row(before, row["key"])["against_first"]
+            self.assertFactor(ratio["utilization"], 0.45 / 0.6 / 1.2)
+            self.assertAlmostEqual(ratio["utilization"]["ci"][1] / ratio["utilization"]["value"],
+                                   apart["utilization"]["ci"][1] / apart["utilization"]["value"], 6)
+
     def test_summaries_without_rows_have_no_interval(self):
         early = made.results([A40])
         for summary in early["devices"][0]["summary"]:

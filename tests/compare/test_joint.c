@@ -94,6 +94,67 @@ Test(joint, a_bound_that_flips) {
     cr_expect_float_eq(log(ratio.roofline.high / ratio.roofline.value), z95 * 0.01 * sqrt(2), 1e-6);
 }
 
+/* ---- paired rounds ---- */
+
+/* R by the ceilings' medians is 10 ms and 2.5 ms; beside the rows' rounds it was 10 % and 20 % longer. */
+Test(joint, paired_rounds_tell_of_use) {
+    enum { OLD_USE = FIGURES, NEW_USE, ALL };
+    const struct bm_spread figures[ALL] = {
+        [OLD_TIME] = spread(20e6, 0.05),   [NEW_TIME] = spread(4e6, 0.07), [OLD_COMPUTE] = spread(100, 0.05),
+        [NEW_COMPUTE] = spread(400, 0.07), [OLD_MEMORY] = spread(1000, 0), [NEW_MEMORY] = spread(5000, 0),
+        [OLD_USE] = spread(0.55, 0.01),    [NEW_USE] = spread(0.75, 0.02)};
+    struct bm_joint_term term = term_of(1e9, 1e6);
+    term.ln_beside[0] = log(1.1);
+    term.ln_beside[1] = log(1.2);
+    term.efficiency[0] = OLD_USE;
+    term.efficiency[1] = NEW_USE;
+    const struct bm_joint joint = {.terms = &term,
+                                   .term_count = 1,
+                                   .figures = figures,
+                                   .figure_count = ALL,
+                                   .has_roofline = true,
+                                   .has_pairs = true};
+    struct bm_compare_ratio ratio = {0};
+    cr_assert(bm_joint_evaluate(&joint, normals, &ratio));
+    expect_factor("speedup", &ratio.speedup, 5, z95 * hypot(0.05, 0.07));
+    expect_factor("utilization", &ratio.utilization, 0.75 / 0.55, z95 * hypot(0.01, 0.02));
+    expect_factor("roofline", &ratio.roofline, 4 * 1.1 / 1.2, z95 * hypot(0.05, 0.07));
+    expect_factor("compute", &ratio.compute, 4 * 1.1 / 1.2, z95 * hypot(0.05, 0.07));
+    expect_factor("bandwidth", &ratio.bandwidth, 1, 0);
+}
+
+/* Two rows of 20 and 10 ms, at 0.5 and 0.8 of R, on either side: R is 10 and 8. A relative change of the
+ * first efficiency is 10/18 of the whole's; of the first time, whose R goes with it, 10/18 - 20/30. */
+Test(joint, paired_rounds_of_several_rows) {
+    enum { FIRST_USE = 8, SECOND_USE = 10, ALL = 12 };
+    struct bm_spread figures[ALL] = {spread(1, 0), spread(1, 0), spread(1e3, 0), spread(1e3, 0)};
+    struct bm_joint_term terms[2];
+    const double times[] = {20, 10}, uses[] = {0.5, 0.8};
+    for (size_t i = 0; i < 2; i++) {
+        terms[i] = (struct bm_joint_term){.count = 1,
+                                          .ln_flops = log(times[i] * uses[i]),
+                                          .ln_bytes = 0,
+                                          .compute = {0, 1},
+                                          .memory = {2, 3},
+                                          .time = {4 + 2 * i, 5 + 2 * i},
+                                          .efficiency = {FIRST_USE + 2 * i, FIRST_USE + 2 * i + 1}};
+        for (size_t side = 0; side < 2; side++) {
+            figures[4 + 2 * i + side] = spread(times[i], 0.02 * (double)(1 - side));
+            figures[FIRST_USE + 2 * i + side] = spread(uses[i], i == 0 ? 0.01 : 0);
+        }
+    }
+    const struct bm_joint joint = {.terms = terms,
+                                   .term_count = 2,
+                                   .figures = figures,
+                                   .figure_count = ALL,
+                                   .has_roofline = true,
+                                   .has_pairs = true};
+    struct bm_compare_ratio ratio = {0};
+    cr_assert(bm_joint_evaluate(&joint, normals, &ratio));
+    const double of_uses = 0.01 * 10 / 18 * sqrt(2), of_times = 0.02 * (20 / 30.0 - 10 / 18.0) * sqrt(2);
+    expect_factor("utilization", &ratio.utilization, 1, z95 * hypot(of_uses, of_times));
+}
+
 static double uniform(struct bm_random *random, double low, double high) {
     return low + (high - low) * bm_random_unit(random);
 }
@@ -118,6 +179,7 @@ Test(joint, products) {
                                        .compute = {0, 1},
                                        .memory = {2, 3},
                                        .time = {4 + 2 * i, 5 + 2 * i},
+                                       .ln_beside = {uniform(&random, -1, 1), uniform(&random, -1, 1)},
                                        .ln_datasheet = {uniform(&random, -4, 4), uniform(&random, -4, 4)}};
         struct bm_compare_ratio ratio = evaluate(terms, count, figures, 4 + 2 * count);
         double product = ratio.roofline.value * ratio.utilization.value;

@@ -12,18 +12,22 @@ static const char *flag_name(unsigned bit) {
     return bit == FLAG_A ? "a" : bit == FLAG_B ? "b" : bit == FLAG_SHAPE ? "shape" : NULL;
 }
 
-/* The mean is enough here: what is merged is none of the statistics' business. */
+/* The mean, and the range with the confidence that it has, are enough here: what is merged is none of the
+ * statistics' business. */
 static void mean(const double *figures, size_t count, struct bm_results_time *time, unsigned *flags) {
-    double sum = 0;
-    for (size_t i = 0; i < count; i++)
+    double sum = 0, low = figures[0], high = figures[0];
+    for (size_t i = 0; i < count; i++) {
         sum += figures[i];
+        low = fmin(low, figures[i]);
+        high = fmax(high, figures[i]);
+    }
     *time = (struct bm_results_time){.median = sum / (double)count,
-                                     .low = 1,
-                                     .high = 1e9,
-                                     .confidence = 0.95,
-                                     .min = 1,
-                                     .p5 = 2,
-                                     .p95 = 1e8};
+                                     .low = low,
+                                     .high = high,
+                                     .confidence = 1 - pow(2, 1 - (double)count),
+                                     .min = low,
+                                     .p5 = low,
+                                     .p95 = high};
     *flags = count > 2 ? FLAG_SHAPE : 0;
 }
 
@@ -61,14 +65,14 @@ static void append_row(struct bm_text *text, const char *key, double ns, const c
         "{\"status\": \"%s\"}, ",
         text->data[text->length - 1] == '}' ? ", " : "", key, status, ns > 0 ? "passed" : "not_run");
     if (ns > 0)
-        bm_text_append(
-            text,
-            "\"time_ns\": {\"median\": %g, \"ci\": [%g, %g], \"confidence\": 0.95}, \"rounds\": "
-            "[{\"ns\": %g, \"launches\": 3, \"start_ns\": 0, \"flags\": []}, {\"ns\": %g, "
-            "\"launches\": 2, \"start_ns\": 9, \"flags\": []}], \"flops\": 1000, \"bytes\": 100, "
-            "\"gflops\": %.17g, \"gbytes_per_s\": %.17g, \"tokens_per_s\": null, \"utilization\": "
-            "{\"bound\": \"compute\", \"roofline_efficiency\": %.17g, \"memory_of_ceiling\": null}, ",
-            ns, ns, ns, 3 * ns, 2 * ns, 1000 / ns, 100 / ns, 10 / ns);
+        bm_text_append(text,
+                       "\"time_ns\": {\"median\": %g, \"ci\": [%g, %g], \"confidence\": 0.95}, \"rounds\": "
+                       "[{\"ns\": %g, \"launches\": 3, \"start_ns\": 0, \"flags\": []}, {\"ns\": %g, "
+                       "\"launches\": 2, \"start_ns\": 9, \"flags\": []}], \"flops\": 1000, \"bytes\": 100, "
+                       "\"gflops\": %.17g, \"gbytes_per_s\": %.17g, \"tokens_per_s\": null, \"utilization\": "
+                       "{\"bound\": \"compute\", \"roofline_efficiency\": %.17g, \"roofline_efficiency_ci\": "
+                       "[0.1, 9], \"memory_of_ceiling\": null}, ",
+                       ns, ns, ns, 3 * ns, 2 * ns, 1000 / ns, 100 / ns, 10 / ns);
     else
         bm_text_append(text, "\"time_ns\": null, \"rounds\": [], \"flops\": 1000, \"gflops\": null, "
                              "\"utilization\": null, ");
@@ -127,11 +131,24 @@ Test(merge, rounds_are_processes) {
     cr_expect_float_eq(x->time.median, 12, 1e-9);
     cr_expect_float_eq(x->gflops, 1000 / 12.0, 1e-6, "the rate of the merged time");
     cr_expect_float_eq(x->utilization.roofline_efficiency, (10 / 10.0 + 10 / 14.0) / 2, 1e-6);
+    cr_expect(isnan(x->utilization.efficiency_interval[0]), "of two processes there is none");
     cr_expect(isnan(x->tokens_per_s), "null stays null");
     cr_expect_str_eq(saved.ab.side, "old");
     cr_expect(saved.complete);
     cr_expect_str_eq(saved.settings.command, "benchmark run", "without the words that were added");
     cr_expect_str_neq(saved.id, "i", "a file of its own");
+}
+
+/* Of the processes, as the interval of the time: what a process says of itself is in neither. */
+Test(merge, an_interval_of_efficiencies) {
+    static const double times[] = {10, 11, 12, 13, 14, 15, 16, 17};
+    for (size_t i = 0; i < BM_COUNT_OF(times); i++)
+        add(times[i], i == 0 ? 0 : 20);
+    json_decref(written(true));
+    const struct bm_saved_row *x = &saved.rows[0], *y = &saved.rows[1];
+    cr_expect_float_eq(x->utilization.efficiency_interval[0], 10 / x->time.interval[1], 1e-6);
+    cr_expect_float_eq(x->utilization.efficiency_interval[1], 10 / x->time.interval[0], 1e-6);
+    cr_expect(isnan(y->utilization.efficiency_interval[0]), "it failed");
 }
 
 Test(merge, flags_of_more_than_a_quarter) {

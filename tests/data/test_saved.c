@@ -121,6 +121,8 @@ Test(saved, rounds_only_on_demand) {
     bm_saved_fini(&saved);
     cr_assert_eq(bm_saved_parse("x", text, size, &options, &saved, NULL), BM_OK);
     cr_expect_gt(saved.rows[0].round_count, 0);
+    cr_expect_eq(saved.rows[0].utilization.efficiency_interval[1], 0.752);
+    cr_expect(isnan(saved.rows[2].utilization.efficiency_interval[0]));
     bm_saved_fini(&saved);
     free(text);
 }

@@ -138,7 +138,7 @@ static struct bm_results_row begin_row(const char *key, const char *op, const ch
         .gflops = 100,
         .gbytes_per_s = 10,
         .tokens_per_s = 12800,
-        .utilization = {NULL, "", "", unknown, unknown, unknown, unknown, unknown, unknown},
+        .utilization = {NULL, "", "", unknown, unknown, unknown, unknown, unknown, unknown, unknown, unknown},
     };
     const char *shape = strrchr(key, '/');
     bm_string_set(row.key, sizeof row.key, key);
@@ -175,6 +175,8 @@ static void describe_rows(struct bm_results *results) {
     row->flags = 3;
     row->utilization.bound = "compute";
     row->utilization.roofline_efficiency = 0.081;
+    row->utilization.efficiency_low = 0.0802;
+    row->utilization.efficiency_high = 0.0822;
     row->utilization.compute_of_ceiling = row->utilization.compute_of_device = 0.081;
     row->utilization.memory_of_ceiling = 0.1;
     bm_string_set(row->utilization.compute_ceiling, 96, "fma/f32_vector/opencl/pocl");

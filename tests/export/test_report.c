@@ -47,10 +47,10 @@ static const char report[] =
     "not_converged (memory_copy opencl/pocl)\n"
     "\n"
     "llama2-7b prefill f16, batch 1  (cpu0, opencl/pocl)\n"
-    "OP           SHAPE               TIME  +/- %  GFLOP/s  GB/s  ROOFLINE  BOUND\n"
-    "qkv          m128n12288k4096  10.0 ms    1.0      100  10.0     8.1 %  compute\n"
-    "attn_out     m128n4096k4096         -      -        -     -         -  -\n"
-    "ffn_gate_up  m128n22016k4096  10.0 ms    1.0        -     -         -  -\n"
+    "OP           SHAPE               TIME  +/- %  GFLOP/s  GB/s  ROOFLINE  +/- %  BOUND\n"
+    "qkv          m128n12288k4096  10.0 ms    1.0      100  10.0     8.1 %    1.2  compute\n"
+    "attn_out     m128n4096k4096         -      -        -     -         -      -  -\n"
+    "ffn_gate_up  m128n22016k4096  10.0 ms    1.0        -     -         -      -  -\n"
     "not_converged (qkv m128n12288k4096)\n"
     "unstable (qkv m128n12288k4096)\n"
     "failed: verification failed: output 7 was never written (attn_out m128n4096k4096)\n"
@@ -59,12 +59,12 @@ static const char report[] =
     "invalid: 1300.0 GFLOP/s, more than 1.03 x the ceiling fma of 1240.0 (ffn_gate_up m128n22016k4096)\n"
     "\n"
     "llama2-13b decode f16, batch 1  (cpu0, opencl/pocl)\n"
-    "OP   SHAPE            TIME  +/- %  GFLOP/s  GB/s  ROOFLINE  BOUND\n"
-    "qkv  m1n12288k4096  950 ns      -      105  52.6         -  -\n"
+    "OP   SHAPE            TIME  +/- %  GFLOP/s  GB/s  ROOFLINE  +/- %  BOUND\n"
+    "qkv  m1n12288k4096  950 ns      -      105  52.6         -      -  -\n"
     "\n"
     "llama2-7b decode f16, batch 1  (cpu0, opencl/pocl)\n"
-    "OP   SHAPE            TIME  +/- %  GFLOP/s  GB/s  ROOFLINE  BOUND\n"
-    "qkv  m1n12288k4096  950 ns      -      105  52.6         -  -\n"
+    "OP   SHAPE            TIME  +/- %  GFLOP/s  GB/s  ROOFLINE  +/- %  BOUND\n"
+    "qkv  m1n12288k4096  950 ns      -      105  52.6         -      -  -\n"
     "measured as gemv/llama2-13b/decode/qkv/f16/m1n12288k4096 (qkv m1n12288k4096)\n"
     "\n"
     "MODEL      PHASE    DTYPE  BATCH  LENGTH  TOKENS/s  ROOFLINE   MFU    MBU\n"
@@ -74,8 +74,8 @@ static const char report[] =
     "gpu0: 显卡 X\n"
     "\n"
     "llama2-7b prefill f16, batch 1  (gpu0, opencl/test)\n"
-    "OP   SHAPE               TIME  +/- %  GFLOP/s  GB/s  ROOFLINE  BOUND\n"
-    "qkv  m128n12288k4096  10.0 ms    1.0      100  10.0         -  -\n";
+    "OP   SHAPE               TIME  +/- %  GFLOP/s  GB/s  ROOFLINE  +/- %  BOUND\n"
+    "qkv  m128n12288k4096  10.0 ms    1.0      100  10.0         -      -  -\n";
 
 Test(report, as_long_as_it_needs) {
     write_report(0, false);
@@ -97,6 +97,16 @@ Test(report, within_a_terminal) {
     cr_expect_leq(longest_line(text.data), 80);
     for (size_t i = 0; i < BM_COUNT_OF(narrow); i++)
         cr_expect_not_null(strstr(text.data, narrow[i]), "'%s' is not in\n%s", narrow[i], text.data);
+}
+
+/* The interval of ROOFLINE is the first that has to go. */
+Test(report, a_wider_terminal_tells_more) {
+    static const char *const rows[] = {"    8.1 %    1.2  compute\n", "    8.1 %  compute\n"};
+    for (unsigned i = 0; i < 2; i++) {
+        write_report(92 - i, false);
+        cr_expect_not_null(strstr(text.data, rows[i]), "%s", text.data);
+        cr_expect_leq(longest_line(text.data), 92 - i);
+    }
 }
 
 /* Long reasons, every flag on every row, many missing operations, the longest shapes of the models. */

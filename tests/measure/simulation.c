@@ -21,12 +21,20 @@ struct bm_clock sim_clock(struct sim *sim) {
     return (struct bm_clock){.now_ns = now, .context = sim};
 }
 
+/* A coin of its own for each piece of time, whoever runs in it. */
+static bool is_slow(const struct sim *sim) {
+    struct bm_random coin;
+    bm_random_init(&coin, 1000 * sim->level_seed + (uint64_t)((double)sim->now_ns / (1e9 * sim->level_s)));
+    return bm_random_unit(&coin) < 0.5;
+}
+
 static double round_factor(struct sim *sim, struct sim_item *item) {
     if (item->trace != NULL)
         return item->trace[item->trace_at++ % item->trace_count];
     item->state = item->rho * item->state + sqrt(1 - item->rho * item->rho) * bm_random_normal(&sim->random);
     double factor = exp(item->noise * item->state);
     factor *= 1 + item->drift * (double)sim->now_ns / 1e9;
+    factor *= 1 + (sim->levels > 0 && is_slow(sim) ? sim->levels : 0);
     factor *= 1 + item->settle * pow(0.5, (double)item->blocks / 10);
     if (item->second_level != 0 && bm_random_unit(&sim->random) < 0.5)
         factor *= 1 + item->second_level;

@@ -25,6 +25,9 @@ struct sim {
     uint64_t now_ns, step_ns, grain_ns; /* a reading costs step and is rounded down to grain */
     bool stopped, backwards;            /* broken clocks */
     bool device_timer;
+    /* The whole machine is slower by that part, or not, as a coin says every level_s. */
+    double levels, level_s;
+    uint64_t level_seed;
     struct bm_random random;
     struct sim_item items[SIM_ITEMS];
     size_t order[100000], order_count; /* items in the order they ran, warm-up excluded */

@@ -183,3 +183,51 @@ Test(sampler, earlier_rounds_count) {
     }
     sim_free(series, SIM_ITEMS);
 }
+
+/* What others are judged by is measured as long as they are, and no longer. */
+Test(sampler, references_go_on_beside_the_others) {
+    for (size_t noisy = 0; noisy < 2; noisy++) {
+        struct bm_series series[3] = {[1] = {.reference = true}};
+        struct bm_sampler_options options = bm_sampler_defaults;
+        sim_init(&sim, 6);
+        sim.items[0].noise = noisy ? 0.05 : 0.0005;
+        sim.items[1].noise = sim.items[2].noise = 0.0005; /* done at the first look */
+        cr_assert_eq(sim_run(&sim, &options, series, 3), BM_OK);
+        cr_expect_eq(series[0].count, noisy ? 96 : 8);
+        cr_expect_eq(series[1].count, series[0].count);
+        cr_expect_eq(series[2].count, 8);
+        for (size_t pass = 8; pass < series[0].count; pass++) {
+            const size_t *two = sim.order + 3 * 8 + 2 * (pass - 8);
+            cr_expect(two[0] + two[1] == 1 && two[0] != two[1], "pass %zu: %zu and %zu", pass, two[0],
+                      two[1]);
+        }
+        sim_free(series, 3);
+    }
+}
+
+/* A reference that fails leaves the others alone, and one that is not tight is nobody's reason to go on. */
+Test(sampler, references_are_items_like_others) {
+    struct bm_series series[3] = {[1] = {.reference = true}, [2] = {.reference = true}};
+    struct bm_sampler_options options = bm_sampler_defaults;
+    sim_init(&sim, 8);
+    sim.items[0].noise = sim.items[2].noise = 0.0005;
+    sim.items[1].noise = 0.05;
+    cr_assert_eq(sim_run(&sim, &options, series, 3), BM_OK);
+    cr_expect_eq(series[0].count, 8);
+    cr_expect_eq(series[1].count, 96, "it is an item of its own, to be measured well");
+    cr_expect_eq(series[2].count, 8);
+    sim_free(series, 3);
+
+    memset(series, 0, sizeof series);
+    series[1].reference = true;
+    sim_init(&sim, 8);
+    sim.items[0].noise = 0.05;
+    sim.items[1].noise = 0.0005;
+    sim.items[1].fail_at = 40;
+    cr_assert_eq(sim_run(&sim, &options, series, 2), BM_OK);
+    cr_expect(series[1].failed);
+    cr_expect_lt(series[1].count, 40);
+    cr_expect_eq(series[0].count, 96);
+    cr_expect_not(series[0].failed);
+    sim_free(series, 2);
+}

@@ -3,10 +3,15 @@
 
     tests/perf/stability.py [--program build/release/bin/benchmark] [--runs 2] [--keep FOLDER] [-- OPTIONS OF run]
 
-Runs `benchmark run --suite quick` several times, compares each run with the next, row by row:
-the interval of the difference of the logarithms of two medians, half-width sqrt(h1^2 + h2^2), should hold 0.
+Runs `benchmark run --suite quick` several times, compares each run with the next, row by row: the interval of the
+difference of the logarithms of two medians, half-width sqrt(h1^2 + h2^2), should hold 0. Once for times, of all rows, and
+once for roofline efficiencies, of the rows that are judged by ceilings (a row without an interval is a miss).
 Targets: it does in >= 90 % of all rows (flagged, skipped and invalid rows count as misses), its median half-width is
 <= 2 %, and no row is above its ceiling.
+
+    tests/perf/stability.py --files RUN.json RUN.json...
+
+compares results files that are there already.
 """
 import argparse
 import json
@@ -28,22 +33,58 @@ def rows_of(results):
     return {(row["device"], row["backend"], row["key"]): row for row in results["results"]}
 
 
-def interval(row):
+def time_of(row):
+    """Logarithm and half-width of the median time, or None."""
     low, high = row["time_ns"]["ci"]
     return math.log(row["time_ns"]["median"]), math.log(high / low) / 2
 
 
-def compare(old, new):
-    """(key, agrees, flags, difference, half-width) of each row."""
+def efficiency_of(row):
+    use = row["utilization"] or {}
+    if not use.get("roofline_efficiency_ci"):
+        return None
+    low, high = use["roofline_efficiency_ci"]
+    return math.log(use["roofline_efficiency"]), math.log(high / low) / 2
+
+
+def is_judged(row):
+    return row["case"]["dtype"] is not None  # a ceiling has none
+
+
+def compare(old, new, figure):
+    """(key, agrees, flags, difference, half-width) of each row of old."""
     new_rows = rows_of(new)
     for key, row in rows_of(old).items():
         other = new_rows.get(key)
-        if other is None or row["status"] != "ok" or other["status"] != "ok":
-            yield key, False, ["not ok"], None, None
+        if figure is efficiency_of and not is_judged(row):
             continue
-        (a, ha), (b, hb) = interval(row), interval(other)
+        is_measured = other is not None and row["status"] == "ok" and other["status"] == "ok"
+        figures = [figure(row), figure(other)] if is_measured else [None]
+        if None in figures:
+            yield key, False, ["no interval" if is_measured else "not ok"], None, None
+            continue
+        (a, ha), (b, hb) = figures
         half = math.hypot(ha, hb)
         yield key, abs(b - a) <= half, row["flags"] + other["flags"], b - a, half
+
+
+def report(name, rows):
+    """One line of the whole, one of each row that disagrees."""
+    unflagged = [row for row in rows if row[1] and not row[2]]
+    halves = [row[4] for row in rows if row[4] is not None]
+    differences = [abs(row[3]) for row in rows if row[3] is not None]
+    print(f"{name}: {len(unflagged)} of {len(rows)} rows agree unflagged ({100 * len(unflagged) / max(1, len(rows)):.0f} %), "
+          f"{sum(row[1] for row in rows)} agree at all", end="")
+    if halves:
+        print(f"; median half-width {100 * statistics.median(halves):.2f} %, "
+              f"median difference {100 * statistics.median(differences):.2f} %", end="")
+    print()
+    for key, agrees, flags, difference, half in rows:
+        if not agrees and difference is not None:
+            print(f"    {100 * difference:+6.2f} % against +/- {100 * half:.2f} %  {key[1]} {key[2]}  {' '.join(flags)}")
+    reasons = [row[2][0] for row in rows if row[3] is None]
+    for reason in sorted(set(reasons)):
+        print(f"    {reasons.count(reason)} rows: {reason}")
 
 
 def above_ceiling(results):
@@ -71,30 +112,24 @@ def main():
     parser.add_argument("--program", default="build/release/bin/benchmark")
     parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--keep", help="folder for the results files")
+    parser.add_argument("--files", nargs="+", help="results of earlier runs, compared in this order")
     parser.add_argument("options", nargs="*")
     given = parser.parse_args()
-    folder = Path(given.keep or tempfile.mkdtemp())
-    folder.mkdir(parents=True, exist_ok=True)
-    runs = []
-    for i in range(given.runs):
-        runs.append(measure(given.program, given.options, folder / f"run{i}.json"))
-        above = list(above_ceiling(runs[-1]))
-        flagged = [row for row in runs[-1]["results"] if row["flags"]]
-        print(f"run {i}: {len(runs[-1]['results'])} rows, {len(flagged)} flagged, above their ceiling: {above or 'none'}",
-              flush=True)
+    runs = [json.loads(Path(path).read_text()) for path in given.files or ()]
+    if not given.files:
+        folder = Path(given.keep or tempfile.mkdtemp())
+        folder.mkdir(parents=True, exist_ok=True)
+    for i in range(len(runs) or given.runs):
+        if not given.files:
+            runs.append(measure(given.program, given.options, folder / f"run{i}.json"))
+        above = list(above_ceiling(runs[i]))
+        flagged = [row for row in runs[i]["results"] if row["flags"]]
+        print(f"run {i}: {len(runs[i]['results'])} rows, {len(flagged)} flagged, above their ceiling: {above or 'none'}", flush=True)
         for row in flagged:
-            print("   ", row["key"], row["flags"])
-    for i in range(given.runs - 1):
-        rows = list(compare(runs[i], runs[i + 1]))
-        unflagged = [row for row in rows if row[1] and not row[2]]
-        halves = [row[4] for row in rows if row[4] is not None]
-        differences = [abs(row[3]) for row in rows if row[3] is not None]
-        print(f"runs {i} and {i + 1}: {len(unflagged)} of {len(rows)} rows agree unflagged "
-              f"({100 * len(unflagged) / len(rows):.0f} %), {sum(row[1] for row in rows)} agree at all; median half-width "
-              f"{100 * statistics.median(halves):.2f} %, median difference {100 * statistics.median(differences):.2f} %")
-        for key, agrees, flags, difference, half in rows:
-            if not agrees and difference is not None:
-                print(f"    {100 * difference:+6.2f} % against +/- {100 * half:.2f} %  {key[2]}  {' '.join(flags)}")
+            print("   ", row["backend"], row["key"], row["flags"])
+    for i in range(len(runs) - 1):
+        report(f"runs {i} and {i + 1}, times", list(compare(runs[i], runs[i + 1], time_of)))
+        report(f"runs {i} and {i + 1}, efficiencies", list(compare(runs[i], runs[i + 1], efficiency_of)))
     return 0
 
 

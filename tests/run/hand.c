@@ -115,7 +115,7 @@ void hand_time(size_t item, double ns, double spread) {
         double deviation = spread * (2.0 * order[r] / (HAND_ROUNDS - 1) - 1);
         cr_assert_eq(bm_grow(&one->rounds, &one->capacity, one->count + 1, sizeof *one->rounds, NULL), BM_OK);
         one->rounds[one->count++] =
-            (struct bm_round){.start_ns = 1000u * (uint64_t)r,
+            (struct bm_round){.start_ns = HAND_PASS_NS * (uint64_t)r,
                               .ns = (uint64_t)llround(HAND_LAUNCHES * ns * (1 + deviation)),
                               .launches = HAND_LAUNCHES};
     }

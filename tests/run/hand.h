@@ -24,8 +24,9 @@ struct bm_case hand_gemm(const char *op, const char *dtype, uint64_t m, uint64_t
 struct bm_case hand_ceiling(const char *workload, const char *op, uint64_t working_set);
 /* Adds a verified item with its kernel; returns its index. It is not measured yet. */
 size_t hand_add(int endpoint, const struct bm_case *the_case);
-/* Times it: HAND_ROUNDS rounds of HAND_LAUNCHES launches, ns a launch, spread evenly by +/- spread
- * (relative). Items are timed in the order of their addition. */
+#define HAND_PASS_NS UINT64_C(1000000000000000) /* longer than all that is timed in a pass */
+/* Times it: HAND_ROUNDS rounds of HAND_LAUNCHES launches, one a pass, ns a launch, spread evenly by +/-
+ * spread (relative). Items are timed in the order of their addition. */
 void hand_time(size_t item, double ns, double spread);
 /* memory_read and f32 fma of the endpoint at these rates, in GB/s and GFLOP/s. */
 void hand_ceilings(int endpoint, double gbs, double gflops);

@@ -132,6 +132,9 @@ def relation_problems(document):
             used = row["utilization"] and row["utilization"][name]
             if used and used not in ceilings.get(row["device"], ()):
                 yield f"{path}.utilization.{name}", f"{used} is no ceiling of {row['device']}"
+        if use := row["utilization"]:
+            yield from interval_problems(f"{path}.utilization.roofline_efficiency", use["roofline_efficiency"],
+                                         use.get("roofline_efficiency_ci"))
         for name in ("time_ns", "time_ns_uncontaminated"):
             if time := row[name]:
                 yield from interval_problems(f"{path}.{name}.median", time["median"], time["ci"])

@@ -1,0 +1,31 @@
+/* Rounds of two series that saw the same machine. */
+#include "bm/measure.h"
+
+static uint64_t middle(const struct bm_round *round) {
+    return round->start_ns + round->ns / 2;
+}
+
+static uint64_t distance(uint64_t a, uint64_t b) {
+    return a > b ? a - b : b - a;
+}
+
+static uint64_t longest_pause(const struct bm_series *series) {
+    uint64_t longest = 0;
+    for (size_t i = 1; i < series->count; i++) {
+        uint64_t pause = distance(middle(&series->rounds[i]), middle(&series->rounds[i - 1]));
+        longest = pause > longest ? pause : longest;
+    }
+    return longest;
+}
+
+const struct bm_round *bm_series_nearest(const struct bm_series *series, const struct bm_round *round) {
+    const uint64_t at = middle(round);
+    const struct bm_round *nearest = NULL;
+    for (size_t i = 0; i < series->count; i++) /* few enough to look at each */
+        if (nearest == NULL || distance(middle(&series->rounds[i]), at) < distance(middle(nearest), at))
+            nearest = &series->rounds[i];
+    if (nearest == NULL)
+        return NULL;
+    const bool inside = at >= middle(&series->rounds[0]) && at <= middle(&series->rounds[series->count - 1]);
+    return inside || distance(middle(nearest), at) <= longest_pause(series) ? nearest : NULL;
+}
