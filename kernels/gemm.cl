@@ -5,7 +5,7 @@
  * n / PANEL_N * PANEL_N * K + k * PANEL_N + n % PANEL_N, the last panel padded. Of int4, K is k rounded up to
  * 32 and two neighbours of k share a byte: k / 2 * 2 * PANEL_N + n % PANEL_N * 2 + k % 2 within the panel.
  *
- * pack_activations copies the activations aside as f32 in tiles of PACK_M rows, so that the multiplication
+ * Rows of activations and of outputs lie pitches apart. pack_activations copies the activations aside as f32 in tiles of PACK_M rows, so that the multiplication
  * reads them one after the other: blocks of BLOCK_K columns, of each all tiles, of each column the rows.
  * int8 x int8 takes the f32 pipe too: products are below 2^14, so sums of up to 1024 of them are exact; they
  * go over into i32 block by block.
@@ -249,12 +249,12 @@ static floatv load_scales(global const scale_t *p) {
 /* row_scales[i] = max |activations of row i| / 127, for rows up to a whole tile. */
 kernel __attribute__((reqd_work_group_size(PACK_LANES, 1, 1))) void
 scale_rows(global const activation_t *restrict activations, ROUTING global float *restrict row_scales,
-           const uint m, const uint k) {
+           const ulong pitch, const uint m, const uint k) {
     const uint row = get_group_id(0), lane = get_local_id(0);
     const int source = SOURCE_ROW(row);
     if (source < 0)
         return;
-    global const activation_t *from = activations + (ulong)source * k;
+    global const activation_t *from = activations + source * pitch;
     float largest = 0;
     for (uint j = lane; j < k; j += PACK_LANES)
         largest = fmax(largest, fabs(LOAD_ACTIVATION(from + j)));
@@ -273,7 +273,7 @@ scale_rows(global const activation_t *restrict activations, ROUTING global float
  * their outputs are dropped. */
 kernel __attribute__((reqd_work_group_size(PACK_LANES, 1, 1))) void
 pack_activations(global const activation_t *restrict activations, ROUTING ROW_SCALES global float *restrict packed,
-                 const uint m, const uint k) {
+                 const ulong pitch, const uint m, const uint k) {
     const uint tile = get_group_id(0), tiles = get_num_groups(0), k0 = get_group_id(1) * BLOCK_K;
     const uint columns = min((uint)BLOCK_K, k - k0);
 #if ROUTED
@@ -287,7 +287,7 @@ pack_activations(global const activation_t *restrict activations, ROUTING ROW_SC
 #endif
         for (uint i = 0; i < PACK_M; i++) {
             const uint row = tile * PACK_M + i;
-            float value = LOAD_ACTIVATION(activations + (ulong)SOURCE_ROW(row) * k + k0 + j);
+            float value = LOAD_ACTIVATION(activations + SOURCE_ROW(row) * pitch + k0 + j);
 #if QUANTISE
             value = row_scales[row] > 0 ? rint(value / row_scales[row]) : 0;
 #endif
@@ -297,14 +297,15 @@ pack_activations(global const activation_t *restrict activations, ROUTING ROW_SC
 
 /* Stores VEC results of a row from `column` on, those of int8 with their scales. */
 static void finish(const TOTAL total, const uint row, const uint column, const uint n,
-                   global const scale_t *scales, const float row_scale, global activation_t *outputs) {
+                   global const scale_t *scales, const float row_scale, global activation_t *outputs,
+                   const ulong pitch) {
     floatv value = AS_RESULT(total) * row_scale;
     (void)scales;
 #if SCALED_COLUMN
     value *= load_scales(scales + column);
 #endif
     if (column < n)
-        store_outputs(value, outputs + (ulong)row * n + column, min((uint)VEC, n - column));
+        store_outputs(value, outputs + row * pitch + column, min((uint)VEC, n - column));
 }
 
 #if !GROUPED
@@ -346,8 +347,8 @@ gemm(global const weight_t *restrict weights, const ulong weights_offset,
 #if SCALED_GROUPS || SCALED_COLUMN
      global const scale_t *restrict scales, const ulong scales_offset,
 #endif
-     ROUTING ROW_SCALES global const float *restrict packed, global activation_t *restrict outputs, const uint m,
-     const uint n, const uint k) {
+     ROUTING ROW_SCALES global const float *restrict packed, global activation_t *restrict outputs,
+     const ulong outputs_pitch, const uint m, const uint n, const uint k) {
     const uint panel = get_group_id(0), tiles = (m + TILE_M - 1) / TILE_M;
 #if ROUTED
     global const int *rows = BLOCK(get_group_id(1));
@@ -434,7 +435,7 @@ gemm(global const weight_t *restrict weights, const ulong weights_offset,
                             before[i * PANEL_VECTORS + v] = total;
                         else if (OUTPUT_ROW(row) >= 0)
                             finish(total, OUTPUT_ROW(row), panel * PANEL_N + column + v * VEC, n, s,
-                                   ROW_SCALE(row), outputs);
+                                   ROW_SCALE(row), outputs, outputs_pitch);
                     }
             }
     }
@@ -452,8 +453,8 @@ gemm(global const weight_t *restrict weights, const ulong weights_offset,
 #if SCALED_GROUPS || SCALED_COLUMN
      global const scale_t *restrict scales, const ulong scales_offset,
 #endif
-     ROUTING ROW_SCALES global const float *restrict packed, global activation_t *restrict outputs, const uint m,
-     const uint n, const uint k) {
+     ROUTING ROW_SCALES global const float *restrict packed, global activation_t *restrict outputs,
+     const ulong outputs_pitch, const uint m, const uint n, const uint k) {
     local floatv a_tile[2][BLOCK_K * BLOCK_M / VEC], b_tile[2][BLOCK_K * PANEL_N / VEC];
     const uint item = get_local_id(0), lane_n = item % LANES_N, lane_m = item / LANES_N;
     const uint panel = get_group_id(0), block = get_group_id(1), blocks = get_num_groups(1);
@@ -561,7 +562,7 @@ gemm(global const weight_t *restrict weights, const ulong weights_offset,
         for (uint v = 0; v < TILE_N / VEC; v++)
             if (OUTPUT_ROW(row) >= 0)
                 finish(total[i][v], OUTPUT_ROW(row), panel * PANEL_N + (v * LANES_N + lane_n) * VEC, n, s, ROW_SCALE(row),
-                       outputs);
+                       outputs, outputs_pitch);
     }
 }
 #endif

@@ -230,11 +230,12 @@ pack_rows(global const activation_t *restrict activations,
 #if WEIGHT == I8
           global float *restrict row_scales,
 #endif
-          global uint *restrict packed, const uint m, const uint k) {
+          global uint *restrict packed, const ulong activations_pitch, const ulong packed_pitch, const uint m,
+          const uint k) {
     const uint row = get_group_id(0), lane = get_local_id(0);
     const uint words = (k + UNIT_K - 1) / UNIT_K * (UNIT_K / WORD_K);
-    global const activation_t *from = activations + (ulong)row * k;
-    global uint *to = packed + (ulong)row * words;
+    global const activation_t *from = activations + row * activations_pitch;
+    global uint *to = packed + row * (packed_pitch / WORD_K);
     (void)m;
 #if WEIGHT == I8
     local float lanes[PACK_LANES];
@@ -277,10 +278,11 @@ pack_rows(global const activation_t *restrict activations,
 #endif
 
 /* Block `step` of both operands into a buffer: activations from the block's `rows`, of row_chunks chunks
- * each, weights of `units` units. What lies beyond is zeros. */
+ * each, row_pitch chunks apart, weights of `units` units. What lies beyond is zeros. */
 static inline void fetch_block(local uint4 *a, local uint4 *b, global const uint4 *rows,
                                global const uint4 *panel, const uint first_row, const uint m,
-                               const uint row_chunks, const uint units, const uint step) {
+                               const ulong row_pitch, const uint row_chunks, const uint units,
+                               const uint step) {
     const uint item = get_local_id(0);
     UNROLL
     for (uint i = 0; i < A_CHUNKS / ITEMS; i++) {
@@ -288,7 +290,7 @@ static inline void fetch_block(local uint4 *a, local uint4 *b, global const uint
         const uint k_chunk = step * CHUNKS + chunk;
         const bool exists = k_chunk < row_chunks;
         fetch(a + row * CHUNKS + (chunk ^ TURN(row)),
-              rows + (ulong)min(first_row + row, m - 1) * row_chunks + (exists ? k_chunk : 0), exists);
+              rows + min(first_row + row, m - 1) * row_pitch + (exists ? k_chunk : 0), exists);
     }
     UNROLL
     for (uint i = 0; i < B_CHUNKS / ITEMS; i++) {
@@ -299,15 +301,16 @@ static inline void fetch_block(local uint4 *a, local uint4 *b, global const uint
     }
 }
 
-/* row_chunks: chunks of a row in memory; past them k is zeros. */
+/* row_chunks: chunks of a row in memory, which begins at a whole chunk; past them k is zeros. */
 kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
 gemm_matrix(global const weight_t *restrict weights, const ulong weights_offset,
 #if WEIGHT == I8
             global const float *restrict scales, const ulong scales_offset,
             global const float *restrict row_scales,
 #endif
-            global const uint4 *restrict rows, global activation_t *restrict outputs, const uint m,
-            const uint n, const uint k, const uint row_chunks) {
+            global const uint4 *restrict rows, global activation_t *restrict outputs, const ulong rows_pitch,
+            const ulong outputs_pitch, const uint m, const uint n, const uint k, const uint row_chunks) {
+    const ulong row_pitch = rows_pitch / CHUNK_K;
     local uint4 a_tiles[BUFFERS * A_CHUNKS], b_tiles[BUFFERS * B_CHUNKS];
     EXCHANGE
     const uint item = get_local_id(0), warp = item / WARP, lane = item % WARP;
@@ -331,7 +334,7 @@ gemm_matrix(global const weight_t *restrict weights, const ulong weights_offset,
     for (uint step = 0; step < BUFFERS - 1; step++) {
         if (step < steps)
             fetch_block(a_tiles + step * A_CHUNKS, b_tiles + step * B_CHUNKS, rows, panel, first_row, m,
-                        row_chunks, units, step);
+                        row_pitch, row_chunks, units, step);
         CLOSE_FETCHES();
     }
     for (uint step = 0, now = 0; step < steps; step++, now = now + 1 < BUFFERS ? now + 1 : 0) {
@@ -342,7 +345,7 @@ gemm_matrix(global const weight_t *restrict weights, const ulong weights_offset,
         barrier(CLK_LOCAL_MEM_FENCE); /* this block is here, and the one before it is done with */
         if (ahead < steps)
             fetch_block(a_tiles + into * A_CHUNKS, b_tiles + into * B_CHUNKS, rows, panel, first_row, m,
-                        row_chunks, units, ahead);
+                        row_pitch, row_chunks, units, ahead);
         CLOSE_FETCHES();
         UNROLL
         for (uint unit = 0; unit < UNITS; unit++) {
@@ -374,7 +377,7 @@ gemm_matrix(global const weight_t *restrict weights, const ulong weights_offset,
             UNROLL
             for (uint j = 0; j < TILE_N / 8; j++) {
                 const uint column = panel_number * PANEL_N + warp_column + j * 8 + lane % 4 * 2;
-                global activation_t *to = outputs + (ulong)row * n + column;
+                global activation_t *to = outputs + row * outputs_pitch + column;
                 float2 value;
                 value.x = (float)sum[i][j][half_tile * 2];
                 value.y = (float)sum[i][j][half_tile * 2 + 1];
@@ -383,7 +386,7 @@ gemm_matrix(global const weight_t *restrict weights, const ulong weights_offset,
                 value *= row_scale;
                 value *= scale;
 #endif
-                if (column + 1 < n && n % 2 == 0)
+                if (column + 1 < n && outputs_pitch % 2 == 0)
                     store_two(value, to);
                 else {
                     if (column < n)

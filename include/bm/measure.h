@@ -4,6 +4,7 @@
 #define BM_MEASURE_H
 
 #include "bm/base.h"
+#include "bm/results.h"
 #include "bm/stats.h"
 
 /* ---- flags: each has one rule; a series has a flag of rounds when more than a quarter of its rounds have it
@@ -61,6 +62,8 @@ struct bm_estimate {
     double half_width;           /* relative: half of log(high / low) */
     unsigned flags;              /* of the shape: unstable, drift, bimodal, not_steady (a trend of 1 %) */
 };
+/* As a row of results tells it. */
+struct bm_results_time bm_results_time_of(const struct bm_estimate *estimate);
 
 /* All that is known of one case on one endpoint. */
 struct bm_series {

@@ -91,7 +91,7 @@ struct bm_run_progress {
     enum bm_run_stage { BM_STAGE_VERIFY, BM_STAGE_WARM_UP, BM_STAGE_MEASURE } stage;
     size_t done, total;  /* cases */
     const char *key;     /* of the case just handled */
-    double seconds_left; /* of the budget */
+    double seconds_left; /* of the budget; NaN: verifying alone has none */
 };
 struct bm_run_observer {
     void (*progress)(void *context, const struct bm_run_progress *progress);

@@ -96,7 +96,9 @@ struct bm_case {
      * groups where that is not 0. */
     uint32_t experts, top_k;
     enum bm_routing routing;
-    bool row_per_pair; /* activations have a row for each (token, expert), not one for each token */
+    bool row_per_pair;  /* activations have a row for each (token, expert), not one for each token */
+    bool rows_by_token; /* all experts are a token's, and their rows lie side by side, as heads do; else rows
+                           lie by expert. No part of the key: the work is the same */
     uint32_t groups, groups_used; /* of experts, and how many may be chosen from; 0: none */
     uint64_t working_set;         /* ceilings: bytes touched by one launch, 0: the default */
     /* Memory ceilings of CPUs, where not all of the device is asked for; 0 and false: all, best pages. */

@@ -70,14 +70,7 @@ static enum bm_status name_files(struct ab_side *side, const char *folder, struc
 static void estimate(const double *figures, size_t count, struct bm_results_time *time, unsigned *flags) {
     struct bm_estimate found;
     bm_estimate_of(figures, count, &found);
-    *time = (struct bm_results_time){.median = found.median_ns,
-                                     .low = found.interval.low,
-                                     .high = found.interval.high,
-                                     .confidence = found.interval.confidence,
-                                     .min = found.min_ns,
-                                     .p5 = found.p5_ns,
-                                     .p95 = found.p95_ns,
-                                     .mad = found.mad_ns};
+    *time = bm_results_time_of(&found);
     *flags = found.flags;
     if (!(found.half_width <= bm_sampler_defaults.target_half_width))
         *flags |= BM_FLAG_NOT_CONVERGED;

@@ -58,6 +58,7 @@ enum exit_code command_ab(void) {
     };
     const struct bm_ab_observer observer = {.progress = progress_ab,
                                             .stop_requested = signals_stop_requested};
+    signals_defer();
     if (status == BM_OK)
         status = bm_ab_run(&options, &observer, &gate, &error);
     progress_clear();

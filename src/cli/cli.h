@@ -98,9 +98,10 @@ void progress_log(void *context, enum bm_log_level level, const char *message);
 
 /* ---- signals ---- */
 
-/* The first SIGINT or SIGTERM asks the run to end, the second ends the program at once. SIGPIPE is ignored.
- */
+/* SIGINT and SIGTERM end the program at once with their exit code. SIGPIPE is ignored. */
 void signals_install(void);
+/* From now on the first only asks, so that what was measured is kept; the second ends the program. */
+void signals_defer(void);
 bool signals_stop_requested(void *context);
 /* 130 or 143. */
 enum exit_code signals_exit_code(void);

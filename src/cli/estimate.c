@@ -74,8 +74,10 @@ static enum bm_status read_options(struct bm_serving_options *options, struct bm
         status = single("chunk", &settings.chunks, BM_SERVING_CHUNK, &options->chunk, error);
     if (status == BM_OK)
         status = single("count", &settings.run.counts, 1, &options->count, error);
-    if (status == BM_OK && settings.tpot != NULL)
-        status = bm_parse_double(settings.tpot, 1e-3, 1e9, &limit_ms, error);
+    struct bm_error wrong = {0};
+    if (status == BM_OK && settings.tpot != NULL &&
+        bm_parse_double(settings.tpot, 1e-3, 1e9, &limit_ms, &wrong) != BM_OK)
+        status = bm_fail(error, BM_INVALID, "--tpot: %s", wrong.message);
     if (status == BM_OK && settings.link != NULL)
         status = read_link(settings.link, options, error);
     if (status == BM_OK)

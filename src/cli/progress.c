@@ -23,25 +23,35 @@ static void write_over(const char *line) {
     line_shown = true;
 }
 
+/* ", at most 12 s left"; nothing where there is no budget, or none left of it: the rest is done all the same.
+ */
+static const char *time_left(double seconds, char text[48]) {
+    text[0] = '\0';
+    if (seconds > 0)
+        snprintf(text, 48, ", at most %.0f s left", ceil(seconds));
+    return text;
+}
+
 /* On a terminal one line that is written over, ten times a second at most; elsewhere a line a stage. */
 void progress_show(void *context, const struct bm_run_progress *progress) {
     (void)context;
     uint64_t now = bm_clock_now(&bm_clock_monotonic);
+    char left[48];
     bool new_stage = (int)progress->stage != last_stage;
     if (settings.quiet)
         return;
     if (!isatty(STDERR_FILENO)) {
         if (new_stage)
-            fprintf(stderr, "benchmark: %s %zu cases, at most %.0f s left\n", stage_names[progress->stage],
-                    progress->total, fmax(0, progress->seconds_left));
+            fprintf(stderr, "benchmark: %s %zu cases%s\n", stage_names[progress->stage], progress->total,
+                    time_left(progress->seconds_left, left));
         last_stage = (int)progress->stage;
         return;
     }
     if (!new_stage && now - last_ns < 100000000 && progress->done < progress->total)
         return;
     char line[512];
-    snprintf(line, sizeof line, "%s %zu/%zu, at most %.0f s left: %s", stage_names[progress->stage],
-             progress->done, progress->total, fmax(0, progress->seconds_left), progress->key);
+    snprintf(line, sizeof line, "%s %zu/%zu%s: %s", stage_names[progress->stage], progress->done,
+             progress->total, time_left(progress->seconds_left, left), progress->key);
     write_over(line);
     last_ns = now;
     last_stage = (int)progress->stage;
@@ -66,12 +76,12 @@ void progress_tune(void *context, const struct bm_tune_progress *progress) {
     if (now - last_ns < 100000000)
         return;
     size_t filled = progress->total > 0 ? BAR * progress->done / progress->total : 0;
-    char line[512], gain[32] = "";
+    char line[512], gain[32] = "", left[48];
     if (progress->gain >= 0.005)
         snprintf(gain, sizeof gain, ", %.0f %% faster", 100 * progress->gain);
-    snprintf(line, sizeof line, "[%.*s%.*s] %zu/%zu, at most %.0f s left, %u tried%s: %s %s %s", (int)filled,
-             full, (int)(BAR - filled), empty, progress->done, progress->total,
-             fmax(0, progress->seconds_left), progress->current->tried, gain,
+    snprintf(line, sizeof line, "[%.*s%.*s] %zu/%zu%s, %u tried%s: %s %s %s", (int)filled, full,
+             (int)(BAR - filled), empty, progress->done, progress->total,
+             time_left(progress->seconds_left, left), progress->current->tried, gain,
              progress->current->workload->name, progress->current->dtype->name,
              progress->current->shape_class);
     write_over(line);
@@ -97,10 +107,10 @@ void progress_ab(void *context, const struct bm_ab_progress *progress) {
         return;
     }
     size_t filled = (size_t)BAR * progress->rounds / progress->most_rounds;
-    char line[256];
-    snprintf(line, sizeof line, "[%.*s%.*s] round %u/%u, %zu of %zu rows have a verdict, at most %.0f s left",
-             (int)filled, full, (int)(BAR - filled), empty, progress->rounds, progress->most_rounds,
-             progress->decided, progress->rows, fmax(0, progress->seconds_left));
+    char line[256], left[48];
+    snprintf(line, sizeof line, "[%.*s%.*s] round %u/%u, %zu of %zu rows have a verdict%s", (int)filled, full,
+             (int)(BAR - filled), empty, progress->rounds, progress->most_rounds, progress->decided,
+             progress->rows, time_left(progress->seconds_left, left));
     write_over(line);
 }
 

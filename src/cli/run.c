@@ -51,6 +51,7 @@ static enum exit_code execute(const struct bm_inventory *inventory, const struct
                               struct bm_error *error) {
     struct bm_run_observer observer = {.progress = progress_show, .stop_requested = signals_stop_requested};
     struct bm_run *run;
+    signals_defer();
     enum bm_status status = bm_run_execute(&settings.run, inventory, plan, &observer, &run, error);
     progress_clear();
     if (run == NULL)

@@ -3,10 +3,10 @@
 #include <signal.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t received;
+static volatile sig_atomic_t received, deferred;
 
 static void on_signal(int number) {
-    if (received != 0)
+    if (received != 0 || deferred == 0)
         _exit(128 + number);
     received = number;
 }
@@ -18,6 +18,10 @@ void signals_install(void) {
     sigaction(SIGTERM, &action, NULL);
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
+}
+
+void signals_defer(void) {
+    deferred = 1;
 }
 
 bool signals_stop_requested(void *context) {

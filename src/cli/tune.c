@@ -68,6 +68,7 @@ static enum exit_code execute(const struct bm_tune_options *options, const struc
                               struct bm_tune_plan *plan, bool json) {
     const struct bm_tune_observer observer = {.progress = progress_tune,
                                               .stop_requested = signals_stop_requested};
+    signals_defer();
     struct bm_error error = {0}, output_error = {0};
     enum bm_status status = bm_tune_execute(options, inventory, &observer, plan, &error);
     progress_clear();

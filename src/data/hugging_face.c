@@ -241,8 +241,11 @@ static const struct family {
 };
 
 bool bm_hugging_face_is(const json_t *root) {
-    return json_object_get(root, "id") == NULL &&
-           (json_object_get(root, "architectures") != NULL || json_object_get(root, "model_type") != NULL);
+    static const char *const theirs[] = {"architectures", "model_type", "num_hidden_layers", "hidden_size"};
+    bool any = false;
+    for (size_t i = 0; i < BM_COUNT_OF(theirs); i++)
+        any |= json_object_get(root, theirs[i]) != NULL;
+    return any && json_object_get(root, "id") == NULL;
 }
 
 static const struct family *find_family(const struct bm_json *root, struct bm_error *error) {
@@ -252,6 +255,10 @@ static const struct family *find_family(const struct bm_json *root, struct bm_er
                                 : json_string_value(json_object_get(root->value, "model_type"));
     const struct bm_json at = bm_json_member(root, by_class ? "architectures" : "model_type");
     struct bm_text known = {0};
+    if (at.value == NULL) {
+        (void)bm_json_fail(&at, error, "is missing: it says which family's model this is");
+        return NULL;
+    }
     for (size_t i = 0; i < BM_COUNT_OF(families); i++) {
         const char *name = by_class ? families[i].architecture : families[i].type;
         if (word != NULL && strcmp(name, word) == 0) {

@@ -129,6 +129,12 @@ enum bm_status bm_json_load(const char *path, size_t limit, json_t **root, struc
         return bm_fail(error, BM_INVALID, "%s: is a folder; name a JSON file", path);
     if (status != BM_OK)
         return bm_fail_native(error, status, reading.native, reading.call, "%s", reading.message);
+    if (size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) {
+        free(data);
+        return bm_fail(error, BM_INVALID,
+                       "%s:1:1: not valid JSON: begins with a byte order mark: save it as UTF-8 without one",
+                       path);
+    }
     *root = json_loadb(data, size, JSON_REJECT_DUPLICATES, &found);
     free(data);
     return *root != NULL ? BM_OK : fail_syntax(path, &found, error);
@@ -355,29 +361,41 @@ static enum bm_status fail_unknown_key(const struct bm_json *at, const struct bm
     return bm_json_fail(at, error, "unknown key; remove it");
 }
 
+/* Keys before values: a value is often wrong because of a key that is. */
+static enum bm_status check_keys(const struct bm_json *at, const struct bm_json_field *fields, size_t count,
+                                 struct bm_error *error) {
+    const char *key;
+    json_t *value;
+    json_object_foreach(at->value, key, value) {
+        const struct bm_json member = {.file = at->file, .parent = at, .key = key, .value = value};
+        if (find_field(fields, count, key) == NULL)
+            return fail_unknown_key(&member, fields, count, error);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct bm_json member = bm_json_member(at, fields[i].key);
+        if (fields[i].required && member.value == NULL)
+            return bm_json_fail(&member, error, "is missing");
+    }
+    return BM_OK;
+}
+
 enum bm_status bm_json_read(const struct bm_json *at, const struct bm_json_field *fields, size_t count,
                             void *target, struct bm_error *error) {
     const char *key;
     json_t *value;
     enum bm_status status = bm_json_want(at, JSON_OBJECT, error);
+    if (status == BM_OK)
+        status = check_keys(at, fields, count, error);
     if (status != BM_OK)
         return status;
     json_object_foreach(at->value, key, value) {
-        struct bm_json member = {.file = at->file, .parent = at, .key = key, .value = value};
+        const struct bm_json member = {.file = at->file, .parent = at, .key = key, .value = value};
         const struct bm_json_field *field = find_field(fields, count, key);
-        if (field == NULL)
-            return fail_unknown_key(&member, fields, count, error);
         status = bm_json_read_value(&member, field, (char *)target + field->offset, error);
         if (status != BM_OK)
             return status;
         if (field->kind == BM_JSON_LIST)
             *(unsigned *)((char *)target + field->count_offset) = (unsigned)json_array_size(value);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (fields[i].required && json_object_get(at->value, fields[i].key) == NULL) {
-            struct bm_json missing = bm_json_member(at, fields[i].key);
-            return bm_json_fail(&missing, error, "is missing");
-        }
     }
     return BM_OK;
 }

@@ -187,7 +187,10 @@ static enum bm_status read_interval(struct bm_stream *stream, double bounds[2]) 
     bool is_null;
     bounds[0] = bounds[1] = (double)NAN;
     enum bm_status status = take_null(stream, &is_null);
-    return status != BM_OK || is_null ? status : bm_stream_each(stream, '[', read_bound, bounds);
+    if (status != BM_OK || is_null)
+        return status;
+    status = bm_stream_each(stream, '[', read_bound, bounds);
+    return status != BM_OK || bounds[0] <= bounds[1] ? status : bm_stream_fail(stream, "must be [low, high]");
 }
 
 /* ---- fields ---- */

@@ -122,20 +122,47 @@ static enum bm_status check_version(struct bm_stream *stream) {
 
 /* ---- the whole ---- */
 
-/* Pairs of names that must exist. */
-static enum bm_status check_references(struct bm_stream *stream, const struct bm_saved *saved) {
+/* At $.LIST[index].KEY, or .OBJECT.KEY. */
+static enum bm_status fail_item(struct bm_stream *stream, const char *list, size_t index, const char *object,
+                                const char *key, const char *message) {
+    struct bm_stream_place of_list = {.key = list}, of_item = {.parent = &of_list, .index = index},
+                           of_object = {.parent = &of_item, .key = object},
+                           place = {.parent = object != NULL ? &of_object : &of_item, .key = key};
+    stream->place = &place;
+    enum bm_status status = bm_stream_fail(stream, "%s", message);
+    stream->place = NULL;
+    return status;
+}
+
+static size_t find_device(const struct bm_saved *saved, const char *id) {
+    size_t found = 0;
+    while (found < saved->device_count && strcmp(saved->devices[found].id, id) != 0)
+        found++;
+    return found;
+}
+
+/* Intervals are written with fewer digits than numbers have. */
+static bool lies_in(double value, const double interval[2]) {
+    const double slack = 1e-6 * value;
+    return !(value > 0) || !(interval[1] > 0) ||
+           (value >= interval[0] - slack && value <= interval[1] + slack);
+}
+
+/* What items say together: names that must exist, and once; a median within its interval. */
+static enum bm_status check_items(struct bm_stream *stream, const struct bm_saved *saved) {
+    char message[96];
+    for (size_t i = 0; i < saved->device_count; i++)
+        if (find_device(saved, saved->devices[i].id) != i)
+            return fail_item(stream, "devices", i, NULL, "id", "stands twice: give each device its own");
     for (size_t i = 0; i < saved->row_count; i++) {
-        bool found = false;
-        for (size_t d = 0; !found && d < saved->device_count; d++)
-            found = strcmp(saved->devices[d].id, saved->rows[i].device) == 0;
-        struct bm_stream_place rows = {.key = "results"}, row = {.parent = &rows, .index = i},
-                               place = {.parent = &row, .key = "device"};
-        if (found)
-            continue;
-        stream->place = &place;
-        bm_stream_fail(stream, "'%s' is not among the devices", saved->rows[i].device);
-        stream->place = NULL;
-        return BM_INVALID;
+        const struct bm_saved_row *row = &saved->rows[i];
+        if (find_device(saved, row->device) == saved->device_count) {
+            snprintf(message, sizeof message, "'%s' is not among the devices", row->device);
+            return fail_item(stream, "results", i, NULL, "device", message);
+        }
+        if (!lies_in(row->time.median, row->time.interval))
+            return fail_item(stream, "results", i, "time_ns", "median",
+                             "lies outside of its interval, ci: measure again");
     }
     return BM_OK;
 }
@@ -145,6 +172,10 @@ enum bm_status bm_saved_parse(const char *name, const char *text, size_t size,
                               struct bm_error *error) {
     struct bm_stream stream;
     *saved = (struct bm_saved){0};
+    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+        return bm_fail(error, BM_INVALID,
+                       "%s:1:1: not valid JSON: begins with a byte order mark: save it as UTF-8 without one",
+                       name);
     bm_stream_init(&stream, name, text, size, error);
     enum bm_status status = check_version(&stream);
     if (status != BM_OK)
@@ -153,7 +184,7 @@ enum bm_status bm_saved_parse(const char *name, const char *text, size_t size,
     stream.context = (void *)(uintptr_t)options;
     status = bm_stream_read(&stream, root_fields, BM_COUNT_OF(root_fields), saved);
     if (status == BM_OK)
-        status = check_references(&stream, saved);
+        status = check_items(&stream, saved);
     if (status != BM_OK)
         bm_saved_fini(saved);
     return status;

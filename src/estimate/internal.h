@@ -90,8 +90,8 @@ bool bm_context_weights(const uint32_t *contexts, size_t count, uint32_t first, 
 /* ---- passes ---- */
 
 /* Adds `times` passes of a request to the sum and to the point's ops; of a decode step the mean over the
- * contexts from request->context to mean_to. skip_logits: no lm_head and no sampling, as in all chunks of a
- * prompt but the last. What is not measured becomes the point's missing. */
+ * contexts from request->context to mean_to. skip_logits: no final norm, lm_head and sampling, as in all
+ * chunks of a prompt but the last. What is not measured becomes the point's missing. */
 struct bm_sum_pass {
     struct bm_request request;
     uint32_t mean_to;

@@ -14,7 +14,7 @@ struct adding {
 };
 
 static bool is_logits(const char *name) {
-    return strcmp(name, "lm_head") == 0 || strcmp(name, "softmax") == 0;
+    return strcmp(name, "final_norm") == 0 || strcmp(name, "lm_head") == 0 || strcmp(name, "softmax") == 0;
 }
 
 static enum bm_status add_missing(struct adding *to, const struct bm_op *op, const char *why) {

@@ -160,6 +160,16 @@ static enum bm_status add_serving(struct bm_serving_report *report, const struct
     return status;
 }
 
+/* Nothing that could be summed up, not even in part. */
+static enum bm_status fail_empty(const struct bm_serving_options *options, struct bm_error *error) {
+    const bool selected = options->devices.count + options->backends.count + options->dtypes.count > 0;
+    return bm_fail(
+        error, BM_INVALID,
+        "estimate: the files have no measured matrix product%s: measure with `benchmark run --model "
+        "%.200s`",
+        selected ? " of what --device, --backend and --dtype select" : "", options->model_name);
+}
+
 static int compare_sets(const void *a, const void *b) {
     const struct bm_measured_set *x = a, *y = b;
     return x->device != y->device ? (x->device > y->device) - (x->device < y->device)
@@ -185,8 +195,6 @@ enum bm_status bm_serving_report_finish(struct bm_serving_report *report, struct
                 status = add_serving(report, set, bm_dtype_get(d), &share, error);
     }
     if (status == BM_OK && report->serving_count == 0)
-        status = bm_fail(error, BM_INVALID,
-                         "estimate: the files have no measured matrix product of what --device, --backend "
-                         "and --dtype select");
+        status = fail_empty(options, error);
     return status;
 }

@@ -265,7 +265,7 @@ void bm_pass_head_products(struct bm_pass *pass, const char *name, uint64_t coun
     op->the_case.n = n;
     op->the_case.k = k;
     op->the_case.experts = op->the_case.top_k = model->heads;
-    op->the_case.row_per_pair = true;
+    op->the_case.row_per_pair = op->the_case.rows_by_token = true;
     finish_case(pass, op);
 }
 

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdlib.h>
 
 #include "run.h"
@@ -120,7 +121,9 @@ enum bm_status bm_run_prepare_items(struct bm_run *run, struct bm_error *error) 
             .done = i + 1,
             .total = total,
             .key = key,
-            .seconds_left = run->plan->budget_s - bm_run_seconds_since(run->start_ns),
+            .seconds_left = run->options->verify_only
+                                ? (double)NAN
+                                : run->plan->budget_s - bm_run_seconds_since(run->start_ns),
         };
         run->observer->progress(run->observer->context, &progress);
     }

@@ -85,14 +85,7 @@ static enum bm_status copy_rounds(struct bm_run *run, size_t item, const struct 
 static struct bm_results_time time_of(const struct bm_series *series, unsigned without) {
     struct bm_estimate estimate;
     bm_series_estimate(series, without, &estimate);
-    return (struct bm_results_time){.median = estimate.median_ns,
-                                    .low = estimate.interval.low,
-                                    .high = estimate.interval.high,
-                                    .confidence = estimate.interval.confidence,
-                                    .min = estimate.min_ns,
-                                    .p5 = estimate.p5_ns,
-                                    .p95 = estimate.p95_ns,
-                                    .mad = estimate.mad_ns};
+    return bm_results_time_of(&estimate);
 }
 
 static void describe_times(const struct bm_series *series, const struct bm_case *the_case,

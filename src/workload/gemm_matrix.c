@@ -113,6 +113,8 @@ static void add_packing(const struct bm_case *c, const struct tiling *t, unsigne
     if (row_scales)
         bm_launch_tensor(launch, plan, row_scales);
     bm_launch_tensor(launch, plan, packed);
+    bm_launch_pitch(launch, BM_GEMM_ACTIVATIONS, c->k);
+    bm_launch_pitch(launch, packed, plan->tensors[packed].count / c->m);
     bm_launch_uint(launch, c->m);
     bm_launch_uint(launch, c->k);
 }
@@ -131,6 +133,8 @@ static void add_multiplication(const struct bm_case *c, const struct tiling *t, 
     }
     bm_launch_tensor(launch, plan, rows);
     bm_launch_tensor(launch, plan, BM_GEMM_OUTPUTS);
+    bm_launch_pitch(launch, rows, plan->tensors[rows].count / c->m);
+    bm_launch_pitch(launch, BM_GEMM_OUTPUTS, c->n);
     bm_launch_uint(launch, c->m);
     bm_launch_uint(launch, c->n);
     bm_launch_uint(launch, c->k);

@@ -113,6 +113,7 @@ static void add_launches(const struct bm_case *c, const struct bm_gemm_tiling *t
         launch->global[0] = tiles * tile * t->pack_lanes;
         bm_launch_tensor(launch, plan, BM_GEMM_ACTIVATIONS);
         bm_launch_tensor(launch, plan, row_scales);
+        bm_launch_pitch(launch, BM_GEMM_ACTIVATIONS, c->k);
         bm_launch_uint(launch, c->m);
         bm_launch_uint(launch, c->k);
     }
@@ -124,6 +125,7 @@ static void add_launches(const struct bm_case *c, const struct bm_gemm_tiling *t
     if (row_scales)
         bm_launch_tensor(launch, plan, row_scales);
     bm_launch_tensor(launch, plan, BM_GEMM_PACKED);
+    bm_launch_pitch(launch, BM_GEMM_ACTIVATIONS, c->k);
     bm_launch_uint(launch, c->m);
     bm_launch_uint(launch, c->k);
 
@@ -138,6 +140,7 @@ static void add_launches(const struct bm_case *c, const struct bm_gemm_tiling *t
         bm_launch_tensor(launch, plan, row_scales);
     bm_launch_tensor(launch, plan, BM_GEMM_PACKED);
     bm_launch_tensor(launch, plan, BM_GEMM_OUTPUTS);
+    bm_launch_pitch(launch, BM_GEMM_OUTPUTS, c->n);
     bm_launch_uint(launch, c->m);
     bm_launch_uint(launch, c->n);
     bm_launch_uint(launch, c->k);

@@ -3,6 +3,9 @@
  * each pair of token and expert (experts_down); else there are [m, k], one for each token, and gathering them
  * is part of the work (experts_gate_up).
  *
+ * Products of heads are the same with every expert for every token; there activations and outputs lie by
+ * token, [m, experts, k] and [m, experts, n]. Rows of either may lie further apart.
+ *
  * F = 2 m top_k n k; B = D (n k e_w + scales) + activations + m top_k n e_o, unpadded, D the experts that
  * are expected to occur: the sum of 1 - (1 - p_e)^m, p_e the chance of an expert to be among those of one
  * token (DESIGN "Formulas"). Packing and quantising activations is part of the work; the routing table is
@@ -17,7 +20,11 @@ static enum bm_status validate(const struct bm_case *c, struct bm_error *error) 
     if (c->n > BM_DIMENSION_MAX || c->k > BM_DIMENSION_MAX)
         return bm_fail(error, BM_INVALID, "grouped_gemm: n and k must be at most %llu",
                        (unsigned long long)BM_DIMENSION_MAX);
-    return bm_routing_validate(c, error);
+    enum bm_status status = bm_routing_validate(c, error);
+    if (!status && c->rows_by_token && (!c->row_per_pair || c->top_k < c->experts))
+        status =
+            bm_fail(error, BM_INVALID, "grouped_gemm: rows lie by token where each has one of every expert");
+    return status;
 }
 
 /* "m512n28672k4096e256t8g8u4/uniform", with a row for each pair "/pairs" after it. */

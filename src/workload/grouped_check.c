@@ -6,11 +6,12 @@
 /* As in gemm, the outputs are cut into cells, as many rows as a work-item computes next to each other by one
  * panel, and a check is one row of a cell: RUN of its columns where one work-item owns the panel, else all. A
  * cell whose rows are not in use in this draw has another one stand in for it, so each tile of each expert
- * that occurs is touched. */
+ * that occurs is touched. Where all outputs are asked for a cell is a row, and only those in use have one. */
 enum { RUN = BM_GEMM_RUN };
 struct cells {
     uint64_t rows, bands, panel_n, panels;
-    bool whole;
+    uint64_t checked; /* bands with a check of their own */
+    bool whole, all;
 };
 
 static struct cells cells_of(const struct bm_case *c, const struct bm_plan *plan) {
@@ -18,23 +19,28 @@ static struct cells cells_of(const struct bm_case *c, const struct bm_plan *plan
     const bool grouped = bm_parameters_get(&plan->parameters, "GROUPED", 0);
     struct cells cells = {.rows = grouped ? (uint64_t)bm_parameters_get(&plan->parameters, "VEC", 1)
                                           : cut.tile_rows,
-                          .panel_n = (uint64_t)bm_parameters_get(&plan->parameters, "PANEL_N", 1)};
+                          .panel_n = (uint64_t)bm_parameters_get(&plan->parameters, "PANEL_N", 1),
+                          .all = plan->check_all};
+    if (cells.all)
+        cells.rows = 1;
     cells.bands = bm_grouped_rows(&cut) / cells.rows;
     cells.panels = bm_ceil_div(c->n, cells.panel_n);
-    cells.whole = bm_parameters_get(&plan->parameters, "TILE_N", 1) < (int64_t)cells.panel_n;
+    cells.checked = cells.all ? bm_routed_pairs(c) : cells.bands;
+    cells.whole = cells.all || bm_parameters_get(&plan->parameters, "TILE_N", 1) < (int64_t)cells.panel_n;
     return cells;
 }
 
 uint64_t bm_grouped_check_count(const struct bm_case *c, const struct bm_plan *plan) {
     const struct cells cells = cells_of(c, plan);
-    return cells.bands * cells.panels;
+    return cells.checked * cells.panels;
 }
 
-/* The band itself where its first row is in use, else one of those that are. */
+/* The band itself where its first row is in use, else one of those that are; of all the one of that number.
+ */
 static uint64_t used_band(const struct cells *cells, const int32_t *output, uint64_t band) {
     uint64_t used = 0;
 
-    if (output[band * cells->rows] >= 0)
+    if (!cells->all && output[band * cells->rows] >= 0)
         return band;
     for (uint64_t b = 0; b < cells->bands; b++)
         used += output[b * cells->rows] >= 0;
@@ -61,10 +67,10 @@ enum bm_status bm_grouped_check(const struct bm_case *c, const struct bm_plan *p
     const struct bm_grouped_cut cut = bm_grouped_cut(c, &plan->parameters);
     const struct bm_gemm_layout layout = bm_gemm_layout(c, &plan->parameters);
     const int32_t *table = operands->table[BM_GROUPED_ROUTING], *output = table + bm_grouped_rows(&cut);
-    enum bm_status status = bm_check_begin(check, index, cells.bands * cells.panels, error);
+    enum bm_status status = bm_check_begin(check, index, cells.checked * cells.panels, error);
     if (status)
         return status;
-    const uint64_t band = used_band(&cells, output, index % cells.bands), panel = index / cells.bands;
+    const uint64_t band = used_band(&cells, output, index % cells.checked), panel = index / cells.checked;
     uint64_t rows = 1;
     while (rows < cells.rows && output[band * cells.rows + rows] >= 0)
         rows++;

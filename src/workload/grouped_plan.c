@@ -45,6 +45,7 @@ static void add_launches(const struct bm_case *c, const struct bm_gemm_tiling *t
         bm_launch_tensor(launch, plan, BM_GEMM_ACTIVATIONS);
         bm_launch_tensor(launch, plan, BM_GROUPED_ROUTING);
         bm_launch_tensor(launch, plan, row_scales);
+        bm_launch_pitch(launch, BM_GEMM_ACTIVATIONS, c->k);
         bm_launch_uint(launch, rows);
         bm_launch_uint(launch, c->k);
     }
@@ -57,6 +58,7 @@ static void add_launches(const struct bm_case *c, const struct bm_gemm_tiling *t
     if (row_scales)
         bm_launch_tensor(launch, plan, row_scales);
     bm_launch_tensor(launch, plan, BM_GEMM_PACKED);
+    bm_launch_pitch(launch, BM_GEMM_ACTIVATIONS, c->k);
     bm_launch_uint(launch, rows);
     bm_launch_uint(launch, c->k);
 
@@ -72,6 +74,7 @@ static void add_launches(const struct bm_case *c, const struct bm_gemm_tiling *t
         bm_launch_tensor(launch, plan, row_scales);
     bm_launch_tensor(launch, plan, BM_GEMM_PACKED);
     bm_launch_tensor(launch, plan, BM_GEMM_OUTPUTS);
+    bm_launch_pitch(launch, BM_GEMM_OUTPUTS, c->n);
     bm_launch_uint(launch, rows);
     bm_launch_uint(launch, c->n);
     bm_launch_uint(launch, c->k);
@@ -156,8 +159,9 @@ static void write_table(const struct bm_case *c, const struct bm_grouped_cut *cu
         const uint64_t count = first[e + 1] - first[e], tiles = bm_ceil_div(count, cut->tile_rows);
         for (uint64_t i = 0; i < tiles * cut->tile_rows; i++) {
             const uint64_t pair = first[e] + (i < count ? i : count - 1), row = tile * cut->tile_rows + i;
-            table[row] = (int32_t)(c->row_per_pair ? pair : token_of[pair]);
-            output[row] = i < count ? (int32_t)pair : -1;
+            const uint64_t place = c->rows_by_token ? (uint64_t)token_of[pair] * c->experts + e : pair;
+            table[row] = (int32_t)(c->row_per_pair ? place : token_of[pair]);
+            output[row] = i < count ? (int32_t)place : -1;
         }
         for (uint64_t t = 0; t < tiles; t += cut->block_tiles, block += BM_BLOCK_FIELDS) {
             block[BM_BLOCK_EXPERT] = (int32_t)e;

@@ -19,9 +19,9 @@ from test_formats import EVIL, Tables, parse
 
 SCHEMA = json.loads((Path(os.environ["BM_SOURCE_DIR"]) / "results" / "estimate.schema.json").read_text())
 # executions of each op in a pass of the tiny model, which has two layers
-COUNTS = {"embedding": 1, "norm": 5, "qkv": 2, "rope": 2, "kv_write": 2, "attn": 2, "attn_out": 2, "ffn_gate_up": 2, "act": 2,
-          "ffn_down": 2, "residual": 4, "lm_head": 1, "softmax": 1}
-LOGITS = ("lm_head", "softmax")
+COUNTS = {"embedding": 1, "norm": 4, "qkv": 2, "rope": 2, "kv_write": 2, "attn": 2, "attn_out": 2, "ffn_gate_up": 2, "act": 2,
+          "ffn_down": 2, "residual": 4, "final_norm": 1, "lm_head": 1, "softmax": 1}
+LOGITS = ("final_norm", "lm_head", "softmax")
 LAUNCH_US, WAIT_US = 1.0, 31.0
 ASKED = ("--model", "./tiny.json", "--prompt", "32", "--chunk", "16", "--generate", "16")
 
@@ -313,7 +313,7 @@ class Missing(EstimateTest):
 
     def test_text_names_them_too(self):
         result = self.benchmark("estimate", *ASKED, self.results("p.json", self.prefill()), code=4)
-        self.assertIn("\nmissing:\ndecode, batch 1: embedding norm qkv", result.out)
+        self.assertIn("\nmissing:\ndecode, batch 1: embedding qkv rope", result.out)
         self.assertIn("\nbenchmark run --model ./tiny.json --device cpu0", result.out)
         self.assertEqual(result.err, "")
 
@@ -408,7 +408,7 @@ class Mistakes(EstimateTest):
                             (("--model", "xyz"), "unknown model 'xyz'"), (("--model", "./tiny.json", "--prompt", "60"),
                              "--prompt 60 and --generate 128 exceed the model's maximum context, 64"),
                             ((*ASKED, "--prompt", "8"), "--prompt: give one number"), ((*ASKED, "--dtype", "f64"), "dtype 'f64'"),
-                            ((*ASKED, "--device", "gpu"), "no measured matrix product"), ((*ASKED, "--tpot", "0"), "number from"),
+                            ((*ASKED, "--device", "gpu"), "no measured matrix product of what --device"), ((*ASKED, "--tpot", "0"), "--tpot: '0'"),
                             ((*ASKED, "--link", "fast"), "--link: 'fast'"), ((*ASKED, "--link", "5,x"), "--link: '5,x'"),
                             ((*ASKED, "--format", "junit"), "'junit' is unknown: use one of text, json, markdown, csv"), ((*ASKED, "--batch", "0"), "--batch")):
             self.refused("estimate", *words, path, says=says)
@@ -421,6 +421,17 @@ class Mistakes(EstimateTest):
         result = self.benchmark("estimate", *ASKED, "./broken.json", whole, code=2)
         self.assertIn("TTFT", result.out, "the others are still shown")
         self.assertIn("broken.json", result.err)
+        for change, says in ((lambda d: d.update(results=[]), ("no measured matrix product: ", "`benchmark run --model ./tiny.json`")),
+                             (lambda d: d["devices"].append(d["devices"][0]), "$.devices[1].id: stands twice"),
+                             (lambda d: d["results"][0]["time_ns"].update(ci=[2, 1]), "$.results[0].time_ns.ci: must be [low, high]"),
+                             (lambda d: d["results"][0]["time_ns"].update(ci=[1]), "$.results[0].time_ns.ci: must be [low, high]"),
+                             (lambda d: d["results"][1]["time_ns"].update(median=1e300), "$.results[1].time_ns.median: lies outside"),
+                             (lambda d: d["devices"][0].update(memory_bytes="much"), "$.devices[0].memory_bytes: must be"),
+                             (lambda d: d["results"][0]["kernel"].update(launches=1e12), "$.results[0].kernel.launches: must be")):
+            document = made.results([made.Machine()])
+            change(document)
+            self.refused("estimate", *ASKED, self.write("wrong.json", document), says=says)
+        self.refused("estimate", *ASKED, self.write("model.json", MODEL), says="it has no schema_version")
         for ns in 0, -1, 1e400:
             document = made.results([made.Machine()])
             document["results"][0]["time_ns"]["median"] = ns if math.isfinite(ns) else None

@@ -16,7 +16,7 @@ class Flow(ProgramTest):
     def verify(self, *words, code=0):
         """Rows of whole passes by key, and the keys of all others that failed."""
         (self.folder / "flow.json").unlink(missing_ok=True)
-        self.benchmark("verify", *ARGUMENTS, *words, "--output", "flow.json", code=code, env=layer(memory=512 * MIB))
+        self.benchmark("verify", *ARGUMENTS, *words, "--output", "flow.json", code=code, env=layer(memory=128 * MIB))
         rows = self.load("flow.json")["results"]
         passes = {row["key"]: row for row in rows if row["case"]["workload"] == "layer"}
         return passes, [row["key"] for row in rows if row["status"] == "failed" and row["key"] not in passes]
@@ -32,9 +32,9 @@ class Flow(ProgramTest):
             self.assertLess(row["verification"]["max_relative_error"], row["verification"]["tolerance"])
 
     def test_number_formats(self):
-        for dtype in ("f16", "bf16", "int8", "int8af16", "int4af32"):
+        for dtype in ("f16", "int8"):
             passes, failed = self.verify("--dtype", dtype)
-            self.assertEqual((failed, {row["status"] for row in passes.values()}), ([], {"ok"}), dtype)
+            self.assertEqual((failed, {row["reason"] for row in passes.values()}), ([], {None}), dtype)
 
     def wrong(self, file, old, new, expected, op):
         """With `old` replaced in a kernel, all ops pass by themselves; the passes in `expected` fail, and name the op."""

@@ -141,7 +141,7 @@ class Selectors(PlanTest):
         entry = {name: value for name, value in SUITE["entries"][0].items() if name != "workloads"}
         self.write("whole.json", {**SUITE, "entries": [{**entry, "dtypes": ["bf16"]}]})
         whole = ("--suite", "./whole.json")
-        ops = {"embedding": "embedding", "norm": "rmsnorm", "rope": "rope", "kv_write": "kv_write", "act": "swiglu",
+        ops = {"embedding": "embedding", "norm": "rmsnorm", "final_norm": "rmsnorm", "rope": "rope", "kv_write": "kv_write", "act": "swiglu",
                "residual": "residual", "softmax": "softmax"}
         planned = {key.split("/")[3]: key.split("/")[0] for key in self.keys("--phase", "prefill", suite=whole)}
         self.assertEqual(planned, {**dict.fromkeys(OPS, "gemm"), "attn": "attention", "lm_head": "gemv", **ops})

@@ -1,5 +1,6 @@
 """Interrupts: the first ends the run with what was measured on disk, a second one ends it at once."""
 
+import os
 import signal
 import subprocess
 import time
@@ -103,6 +104,19 @@ class Signals(ProgramTest):
         self.write("printed.json", out)
         self.assertFalse(self.load("printed.json")["complete"])
         self.assertNotIn("results are in", err)
+
+    def test_what_measures_nothing_ends_at_once(self):
+        """Here while it waits for a file that nobody writes."""
+        os.mkfifo(self.folder / "pipe.json")
+        for number, code in (signal.SIGINT, 130), (signal.SIGTERM, 143):
+            for words in (("compare", "./pipe.json", "./pipe.json"), ("estimate", "--model", "llama2-7b", "./pipe.json"),
+                          ("models", "./pipe.json"), ("check", "--baseline", "./pipe.json", "./pipe.json")):
+                process = self.popen(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+                self.addCleanup(process.kill)
+                with self.assertRaises(subprocess.TimeoutExpired):
+                    process.wait(timeout=0.5)
+                process.send_signal(number)
+                self.assertEqual(self.end(process, code), ("", ""))
 
     def test_a_killed_run_leaves_what_was_written(self):
         process = self.start("run", *MEASURING, "--output", "killed.json", until="measuring", env=layer())

@@ -61,9 +61,17 @@ class Progress(TerminalTest):
             self.assertEqual(ESCAPE.sub("", shown[last + 1:]), "benchmark: the results are in t.json\n")
 
     def test_stages_and_counts(self):
-        shown = ESCAPE.sub("", self.run_tiny_on_terminal(columns=200, both=False))
+        words = ("run", *SMALL, "--budget", "3", "--output", "t.json")
+        shown = ESCAPE.sub("", self.on_terminal(*words, columns=200, both=False))
         for stage in "verifying", "warming up", "measuring":
-            self.assertRegex(shown, rf"\r{stage} \d+/\d+, .*\d+ s .*: \w+/")
+            self.assertRegex(shown, rf"\r{stage} \d+/\d+(, at most \d s left)?: \w+/")
+        self.assertIn(" s left: ", shown)
+
+    def test_verifying_alone_has_no_budget(self):
+        shown = ESCAPE.sub("", self.on_terminal("verify", *TINY, both=False, columns=200))
+        self.assertRegex(shown, r"\rverifying \d+/\d+: \w+/")
+        self.assertNotIn("left", shown)
+        self.assertRegex(self.benchmark("verify", *TINY).err, r"\Abenchmark: verifying \d+ cases\n\Z")
 
     def test_quiet(self):
         self.assertEqual(self.run_tiny_on_terminal("--quiet", both=False), "")

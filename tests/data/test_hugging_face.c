@@ -138,7 +138,9 @@ Test(hugging_face, each_mistake_is_one_line_that_names_the_place) {
          "$.architectures: 'GPT2LMHeadModel' is none of the families that are understood: llama, qwen2, "
          "qwen2_moe, qwen3, qwen3_moe, mixtral, deepseek, deepseek_v2, deepseek_v3"},
         {qwen3_moe, "\"qwen3_moe\"", "7", "$.model_type: '' is none of the families"},
-        {llama2, "[\"LlamaForCausalLM\"], \"model_type\": \"llama\"", "[]", "$.model_type: '' is none of"},
+        {llama2, "[\"LlamaForCausalLM\"], \"model_type\": \"llama\"", "[]",
+         "$.model_type: is missing: it says which family's model this is"},
+        {qwen3_moe, "\"model_type\": \"qwen3_moe\"", "\"family\": \"qwen3_moe\"", "$.model_type: is missing"},
         {llama2, "\"num_hidden_layers\": 32", "\"num_hidden_layers\": 0",
          "$.num_hidden_layers: must be a whole number from 1 to 1000 (is 0)"},
         {llama2, "\"num_hidden_layers\": 32", "\"num_layers\": 32", "$.num_hidden_layers: is missing"},

@@ -192,7 +192,7 @@ Test(saved, hostile_texts) {
     expect_refused("", 0, "r.json:1:1: not valid JSON: the file ends too early");
     expect_refused("null", 4, "must be an object");
     expect_refused("[]", 2, "must be an object");
-    expect_refused("\xef\xbb\xbf{}", 5, "not valid JSON");
+    expect_refused("\xef\xbb\xbf{}", 5, "r.json:1:1: not valid JSON: begins with a byte order mark");
     expect_refused("{\"schema_version\": \"1.0\",\n \"x\": 01}", SIZE_MAX, "r.json:2:8: not valid JSON");
 }
 

@@ -66,6 +66,8 @@ static void run_gemm(bool small) {
                 const struct bm_case c =
                     matrix_case("gemm", bm_dtype_get(d), small || s < BM_COUNT_OF(shapes) ? table[s] : drawn);
                 trial_run(&c, &tunings[t], NULL);
+                if (s > 2)
+                    trial_run_wide(&c, &tunings[t], 2);
             }
         }
 }
@@ -97,6 +99,8 @@ static void run_gemm_matrix(bool small) {
                 const struct shape shape = small ? tiny[s] : s < BM_COUNT_OF(shapes) ? shapes[s] : drawn;
                 const struct bm_case c = matrix_case("gemm", bm_dtype_find(dtypes[d]), shape);
                 trial_run(&c, &tunings[t], NULL);
+                if (s > 0) /* what is packed has a pitch too */
+                    trial_run_wide(&c, &tunings[t], d == 2 || shape.c % 8 ? 3 : 2);
             }
         }
     for (size_t d = 0; !small && d < BM_COUNT_OF(dtypes); d++) { /* a zero instead of a term is seen */
@@ -149,10 +153,15 @@ static void run_grouped(bool small) {
                 for (unsigned kind = 0; kind < 4; kind++) {
                     if ((small || at > 4) && kind != (s + t) % 4)
                         continue;
-                    const struct bm_case c =
+                    struct bm_case c =
                         experts_case(bm_dtype_get(d), shape, shapes[at].experts,
                                      kind % 2 ? BM_ROUTING_ZIPF : BM_ROUTING_UNIFORM, kind / 2);
                     trial_run(&c, &tunings[t], NULL);
+                    trial_run_wide(&c, &tunings[t], 2);
+                    if (!c.row_per_pair || c.top_k < c.experts)
+                        continue;
+                    c.rows_by_token = true;
+                    trial_run_wide(&c, &tunings[t], 2);
                 }
             }
         }

@@ -318,9 +318,11 @@ static const struct bm_case routed[] = {
     {.m = 40, .n = 70, .k = 29, .experts = 6, .top_k = 2, .routing = BM_ROUTING_ZIPF},
     {.m = 25, .n = 64, .k = 41, .experts = 16, .top_k = 3, .groups = 4, .groups_used = 2},
     {.m = 33, .n = 17, .k = 70, .experts = 4, .top_k = 4, .row_per_pair = true},
+    {.m = 9, .n = 40, .k = 33, .experts = 5, .top_k = 5, .row_per_pair = true, .rows_by_token = true},
 };
 
-/* From the routing alone: outputs lie by expert, within one by token. Counts the experts that occur. */
+/* From the routing alone: outputs lie by expert, within one by token, or, where all are a token's, the other
+ * way. Counts the experts that occur. */
 static double *grouped_by_force(const struct bm_case *c, const struct bm_plan *plan, uint64_t seed,
                                 uint64_t draw, uint64_t *occurred) {
     const uint64_t panel_n = (uint64_t)bm_parameters_get(&plan->parameters, "PANEL_N", 0);
@@ -340,7 +342,8 @@ static double *grouped_by_force(const struct bm_case *c, const struct bm_plan *p
         for (uint64_t pair = 0; pair < pairs; pair++) {
             if (chosen[pair] != e)
                 continue;
-            const double *row = x + (c->row_per_pair ? at : pair / c->top_k) * c->k;
+            const uint64_t place = c->rows_by_token ? pair / c->top_k * c->experts + e : at;
+            const double *row = x + (c->row_per_pair ? place : pair / c->top_k) * c->k;
             for (uint64_t n = 0; n < c->n; n++)
                 for (uint64_t k = 0; k < c->k; k++) {
                     const uint64_t panel = n / panel_n, column = n % panel_n;
@@ -353,7 +356,7 @@ static double *grouped_by_force(const struct bm_case *c, const struct bm_plan *p
                                     e * columns * groups + (panel * groups + k / 32) * panel_n + column);
                     else if (c->dtype->weight == BM_ELEMENT_I8)
                         weight *= element(plan->tensor_count - 1, e * columns + n);
-                    out[at * c->n + n] += row[k] * weight;
+                    out[place * c->n + n] += row[k] * weight;
                 }
             at++;
         }

@@ -233,6 +233,11 @@ Test(routing, what_makes_no_sense_is_refused) {
     cr_expect_eq(c.workload->validate(&c, &error), BM_OK);
     c.groups = 3;
     cr_expect_eq(c.workload->validate(&c, NULL), BM_INVALID);
+    c = experts(4, 8, 8, BM_ROUTING_UNIFORM);
+    c.rows_by_token = c.row_per_pair = true;
+    cr_expect_eq(c.workload->validate(&c, NULL), BM_OK);
+    c.top_k = 7;
+    cr_expect_eq(c.workload->validate(&c, &error), BM_INVALID, "the rows of the eighth would be missing");
     c = experts(4, 100, 65, BM_ROUTING_UNIFORM);
     c.workload = bm_workload_find("combine");
     c.k = 1;

@@ -129,6 +129,7 @@ enum bm_status bm_opencl_reserve(struct bm_session *session, const struct bm_cas
         return bm_fail(error, BM_INTERNAL, "every case must be reserved before the first is prepared");
     session->staging.largest = need.staging;
     session->table_bytes = need.tables;
+    session->reserved_bytes = need.total;
     for (unsigned e = 0; e < BM_ELEMENT_COUNT; e++)
         session->arenas[e].largest = need.arena[e];
     for (unsigned t = 0; t < BM_MAX_TENSORS; t++) {

@@ -67,9 +67,11 @@ static enum bm_status fill_value(struct bm_session *session, const struct bm_seq
     return status;
 }
 
-/* As many copies of what rotates as make it cold, and as memory has room for. */
+/* As many copies of what rotates as make it cold, and as memory has room for: other flows want some too. */
 static uint64_t count_copies(const struct bm_session *session, const struct bm_flow *flow) {
-    const uint64_t memory = session->endpoint->memory_bytes / 8;
+    const uint64_t memory = session->endpoint->memory_bytes / 8 * 7,
+                   used = session->reserved_bytes + session->value_bytes;
+    const uint64_t room = memory > used ? (memory - used) / 4 : 0;
     uint64_t bytes = 0, largest = 0;
     for (size_t i = 0; i < flow->value_count; i++) {
         const uint64_t own =
@@ -82,8 +84,8 @@ static uint64_t count_copies(const struct bm_session *session, const struct bm_f
     if (bytes == 0)
         return 1;
     uint64_t copies = (session->options.cold_bytes + bytes - 1) / bytes;
-    if (copies > memory / bytes)
-        copies = memory / bytes;
+    if (copies > room / bytes)
+        copies = room / bytes;
     if (copies > session->target.max_allocation_bytes / largest)
         copies = session->target.max_allocation_bytes / largest;
     return copies > 0 ? copies : 1;
@@ -104,6 +106,10 @@ static enum bm_status create_values(struct bm_session *session, struct bm_sequen
                            "%s: %.2f GiB, but the device allocates at most %.2f GiB at once", value->name,
                            (double)bytes / 0x1p30, (double)session->target.max_allocation_bytes / 0x1p30);
         status = bm_cl_buffer_create(&session->queue, (size_t)bytes, &sequence->values[i], error);
+        if (status == BM_OK) {
+            sequence->value_bytes += bytes;
+            session->value_bytes += bytes;
+        }
         if (status == BM_OK)
             status = fill_value(session, sequence, i, copies, error);
     }
@@ -131,6 +137,15 @@ struct bm_spread bm_opencl_spread(const struct bm_plan *plan, unsigned t, const 
         spread.pitch = spread.row;
     spread.head_pitch = link->head_pitch != 0 ? link->head_pitch : spread.head;
     return spread;
+}
+
+static uint64_t common_divisor(uint64_t a, uint64_t b) {
+    while (b != 0) {
+        const uint64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
 }
 
 static bool has_argument(const struct bm_plan *plan, unsigned t, enum bm_argument_kind kind) {
@@ -185,6 +200,12 @@ static enum bm_status place_tensor(struct bm_sequence *sequence, struct bm_seque
     const struct bm_spread spread = bm_opencl_spread(&part->plan, t, link);
     if (bm_spread_at(&spread, spread.count - 1) >= value->count)
         return bm_fail(error, BM_INTERNAL, "%s: %s ends past %s", workload, tensor->name, value->name);
+    /* Kernels load vectors, as far as rows are whole ones: then these must begin where vectors do. */
+    const uint64_t vector = (uint64_t)bm_parameters_get(&part->plan.defines, "VEC", 1);
+    const uint64_t of_row = common_divisor(spread.head, vector);
+    if (spread.offset % of_row != 0 || spread.pitch % of_row != 0 || spread.head_pitch % of_row != 0)
+        return bm_fail(error, BM_UNSUPPORTED, "%s cannot have its %s begin between vectors of %llu", workload,
+                       tensor->name, (unsigned long long)of_row);
     struct bm_tensor_place *place = &node->places[t];
     *place = (struct bm_tensor_place){.buffer = sequence->values[link->value],
                                       .offset = link->offset,
@@ -309,6 +330,7 @@ void bm_opencl_sequence_fini(struct bm_prepared *prepared) {
             clReleaseMemObject(sequence->values[i]);
     for (size_t i = 0; sequence->parts != NULL && i < sequence->flow.case_count; i++)
         bm_opencl_discard(sequence->parts[i]);
+    prepared->session->value_bytes -= sequence->value_bytes;
     bm_flow_fini(&sequence->flow);
     free(sequence->parts);
     free(sequence->occurrences);

@@ -37,6 +37,7 @@ struct bm_session {
     struct bm_pool hot[BM_MAX_TENSORS][BM_ELEMENT_COUNT];
     struct bm_pool written[BM_MAX_TENSORS]; /* outputs and scratch, between guard zones */
     uint64_t table_bytes;                   /* of all cases that were reserved */
+    uint64_t reserved_bytes, value_bytes;   /* of all of these together, and of the values of flows */
     struct bm_pool staging; /* the host's end of transfers, between guard zones, mapped while it lives */
     uint8_t *staging_memory;
 };
@@ -83,7 +84,7 @@ struct bm_sequence {
     uint64_t copies, *strides; /* elements */
     cl_mem *windows;           /* onto values, where a kernel has no offset */
     size_t window_count, window_capacity;
-    uint64_t executions;
+    uint64_t executions, value_bytes;
     struct bm_tensor_place current[BM_MAX_TENSORS];
 };
 
