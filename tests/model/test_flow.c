@@ -119,6 +119,61 @@ Test(flow, of_a_shared_cache) {
     bm_flow_fini(&flow);
 }
 
+/* Queries are 4 heads of 64 + 32, cached rows 128 + 32; of two sequences token 10 is new. */
+Test(flow, of_latents_by_hand) {
+    struct bm_model model = small;
+    model.attention = BM_ATTENTION_MLA;
+    model.head_dim = 96;
+    model.kv_lora = 128;
+    model.qk_nope_dim = 64;
+    model.qk_rope_dim = 32;
+    model.v_dim = 64;
+    cr_assert_eq(build(&model, BM_PHASE_DECODE, "f32", 10, 1), BM_OK);
+    expect_node(2, "q: activations=normalised outputs=q");
+    expect_node(3, "kv_a: activations=normalised outputs=kv_a");
+    expect_node(4, "kv_a_norm: inputs=kv_a/160 outputs=kv_a/160 weights=gains of 128");
+    expect_node(5, "rope: inputs=q+64/384/96 outputs=latent queries+128/640/160 angles=angles 9 of 32");
+    expect_node(6, "k_rope: inputs=kv_a+128/160 outputs=kv_a+128/160 angles=angles 9 of 32");
+    expect_node(7, "kv_write: inputs=kv_a keys=latents 1+1440/1600");
+    expect_node(8, "kv_b_queries: activations=q/96 outputs=latent queries/160");
+    expect_node(9, "attn: queries=latent queries cache=latents 1/1600 outputs=latent outputs");
+    expect_node(10, "kv_b_values: activations=latent outputs outputs=kv_b_values");
+    expect_node(11, "attn_out: activations=kv_b_values outputs=attn_out");
+    bm_flow_fini(&flow);
+    cr_assert_eq(build(&model, BM_PHASE_PREFILL, "f32", 10, 1), BM_OK);
+    expect_node(5, "rope: inputs=q+64/384/96 outputs=q+64/384/96 angles=angles 0 of 32");
+    expect_node(8, "kv_b: activations=kv_a/160 outputs=kv_b");
+    expect_node(9, "kv_expand: inputs=kv_b shared=kv_a+128/160 keys=keys/960 values=values/640");
+    expect_node(10, "attn: queries=q keys=keys values=values outputs=attended");
+    bm_flow_fini(&flow);
+}
+
+/* Inner 256, channels 256 + 2 x 2 x 64, 4 steps: 772 wide, which begin 832 apart. */
+Test(flow, of_a_scan_by_hand) {
+    struct bm_model model = small;
+    model.attention_layers = model.mamba_layers = 1;
+    model.ffn_layers = 2;
+    model.mamba_state = model.mamba_head_dim = 64;
+    model.mamba_heads = model.mamba_conv = 4;
+    model.mamba_groups = 2;
+    model.mamba_chunk = 128;
+    cr_assert_eq(build(&model, BM_PHASE_DECODE, "f16", 10, 2), BM_OK);
+    expect_node(2, "in_proj: activations=normalised outputs=in_proj/832");
+    expect_node(3,
+                "conv: inputs=in_proj+256/832 outputs=conv states before=inputs 1 even states=inputs 1 odd");
+    expect_node(
+        4,
+        "scan: rows=conv steps=in_proj+768/832 outputs=scan states before=states 1 even states=states 1 odd");
+    expect_node(5, "ssm_gate: gates=in_proj/832 ups=scan outputs=ssm_gate");
+    expect_node(6, "ssm_norm: inputs=ssm_gate outputs=ssm_norm weights=gains of 256");
+    expect_node(7, "out_proj: activations=ssm_norm outputs=out_proj");
+    const size_t step = flow.node_count / 2;
+    expect_node(
+        step + 4,
+        "scan: rows=conv steps=in_proj+768/832 outputs=scan states before=states 1 odd states=states 1 even");
+    bm_flow_fini(&flow);
+}
+
 static bool is_written(const char *tensor) {
     return strcmp(tensor, "outputs") == 0 || strcmp(tensor, "keys") == 0 || strcmp(tensor, "values") == 0 ||
            strcmp(tensor, "states") == 0;
@@ -136,6 +191,7 @@ static void check_model(const struct bm_model *model, enum bm_phase phase) {
     }
     cr_assert_eq(bm_model_ops(model, &request, ops, &count, &error), BM_OK, "%s", error.message);
     cr_assert_eq(bm_model_flow(model, &request, 1, &flow, &error), BM_OK, "%s: %s", model->id, error.message);
+    cr_assert_lt(flow.result, flow.value_count);
     double listed = 0;
     for (size_t i = 0; i < count; i++)
         listed += ops[i].count;
