@@ -16,7 +16,6 @@ struct bm_flow_build {
     uint32_t position;      /* of the first new one */
     uint32_t capacity;      /* tokens that a sequence's cache has room for */
     uint32_t mixer;         /* layers so far that keep a cache: whose it is */
-    bool interrupted;       /* an op took inputs of its own: the result is not the whole's */
     unsigned hidden, other; /* values: the residual stream, and where its next state goes */
     struct bm_error *error;
     enum bm_status status;

@@ -81,26 +81,133 @@ unsigned bm_flow_attention(struct bm_flow_build *build, uint32_t layer, unsigned
     return bm_flow_matmul(build, "attn_out", attended);
 }
 
-/* Ops of which each has seeded inputs of its own, then `last`, a product that goes on. */
-static unsigned apart(struct bm_flow_build *build, const char *const names[], const char *last) {
-    for (size_t i = 0; names[i] != NULL; i++)
-        if (bm_flow_op(build, names[i]) != NULL)
-            bm_flow_add(build, names[i]);
-    build->interrupted = true;
-    const struct bm_op *op = bm_flow_op(build, last);
-    const unsigned output = bm_flow_value(build, last, build->request->dtype->output,
-                                          op != NULL ? op->the_case.m * op->the_case.n : 0);
-    bm_flow_link(bm_flow_add(build, last), "outputs", output);
-    return output;
+/* ---- latent attention ---- */
+
+/* Queries as [m, heads, head_dim], of which all but the last qk_rope_dim stay as they are. */
+static unsigned latent_queries(struct bm_flow_build *build, unsigned input) {
+    if (build->model->q_lora == 0)
+        return bm_flow_matmul(build, "q", input);
+    const unsigned latents = bm_flow_matmul(build, "q_a", input);
+    struct bm_flow_node *node = bm_flow_add(build, "q_a_norm");
+    bm_flow_link(node, "inputs", latents);
+    bm_flow_link(node, "outputs", latents);
+    bm_flow_link(node, "weights", bm_flow_gains(build, build->model->q_lora));
+    return bm_flow_matmul(build, "q_b", latents);
+}
+
+/* Rows [latent | rotated part of every key], both as they are cached. */
+static unsigned latent_rows(struct bm_flow_build *build, unsigned input) {
+    const uint32_t latent = build->model->kv_lora, rotated = build->model->qk_rope_dim;
+    const unsigned rows = bm_flow_matmul(build, "kv_a", input);
+    struct bm_flow_node *node = bm_flow_add(build, "kv_a_norm");
+    bm_flow_link_part(node, "inputs", rows, 0, latent + rotated, 0);
+    bm_flow_link_part(node, "outputs", rows, 0, latent + rotated, 0);
+    bm_flow_link(node, "weights", bm_flow_gains(build, latent));
+    node = bm_flow_add(build, "k_rope");
+    bm_flow_link_part(node, "inputs", rows, latent, latent + rotated, 0);
+    bm_flow_link_part(node, "outputs", rows, latent, latent + rotated, 0);
+    bm_flow_link(node, "angles", angles(build, rotated));
+    return rows;
+}
+
+/* The ends of the queries' heads, to the ends of `to`'s, which are `width` apart. */
+static void rotate_ends(struct bm_flow_build *build, unsigned queries, unsigned to, uint64_t width) {
+    const struct bm_model *model = build->model;
+    const uint64_t d = model->head_dim, rotated = model->qk_rope_dim;
+    struct bm_flow_node *node = bm_flow_add(build, "rope");
+    bm_flow_link_part(node, "inputs", queries, d - rotated, model->heads * d, d);
+    bm_flow_link_part(node, "outputs", to, width - rotated, model->heads * width, width);
+    bm_flow_link(node, "angles", angles(build, model->qk_rope_dim));
+}
+
+/* Every head's keys or values of the tokens so far: a layer is done with them before the next one. */
+static unsigned expanded(struct bm_flow_build *build, const char *name, uint32_t size) {
+    const struct bm_op *op = bm_flow_op(build, "kv_expand");
+    const enum bm_element kv = op != NULL ? bm_case_kv(&op->the_case) : BM_ELEMENT_F32;
+    const unsigned index = bm_flow_value(
+        build, name, kv, (uint64_t)build->request->batch * build->model->heads * build->capacity * size);
+    if (build->status == BM_OK && build->position > 0)
+        build->flow->values[index].content = BM_FLOW_SEEDED;
+    return index;
+}
+
+static void attend_expanded(struct bm_flow_build *build, unsigned queries, unsigned rows, unsigned attended) {
+    const struct bm_model *model = build->model;
+    const uint64_t width = (uint64_t)model->kv_lora + model->qk_rope_dim, d = model->head_dim;
+    const uint64_t k_line = build->capacity * d, v_line = (uint64_t)build->capacity * model->v_dim;
+    const unsigned keys = expanded(build, "expanded keys", model->head_dim),
+                   values = expanded(build, "expanded values", model->v_dim);
+    const unsigned parts =
+        bm_flow_value(build, "kv_b", build->request->dtype->output,
+                      build->m * model->heads * ((uint64_t)model->qk_nope_dim + model->v_dim));
+    struct bm_flow_node *node = bm_flow_add(build, "kv_b");
+    bm_flow_link_part(node, "activations", rows, 0, build->m > 1 ? width : 0, 0);
+    bm_flow_link(node, "outputs", parts);
+    node = bm_flow_add(build, "kv_expand");
+    bm_flow_link(node, "inputs", parts);
+    bm_flow_link_part(node, "shared", rows, model->kv_lora, width, 0);
+    bm_flow_link_part(node, "keys", keys, build->position * d, k_line, 0);
+    bm_flow_link_part(node, "values", values, (uint64_t)build->position * model->v_dim, v_line, 0);
+    node = bm_flow_add(build, "attn");
+    bm_flow_link(node, "queries", queries);
+    bm_flow_link_part(node, "keys", keys, 0, k_line, 0);
+    bm_flow_link_part(node, "values", values, 0, v_line, 0);
+    bm_flow_link(node, "outputs", attended);
+}
+
+/* The projection into the latent goes into the queries, that out of it onto what was attended. */
+static void attend_latents(struct bm_flow_build *build, unsigned queries, unsigned absorbed, unsigned latents,
+                           unsigned attended) {
+    const struct bm_model *model = build->model;
+    const uint64_t width = (uint64_t)model->kv_lora + model->qk_rope_dim;
+    const unsigned sums = bm_flow_value(build, "attended latents", bm_flow_element(build),
+                                        build->m * model->heads * model->kv_lora);
+    struct bm_flow_node *node = bm_flow_add(build, "kv_b_queries");
+    bm_flow_link_part(node, "activations", queries, 0, model->head_dim, 0);
+    bm_flow_link_part(node, "outputs", absorbed, 0, width, 0);
+    node = bm_flow_add(build, "attn");
+    bm_flow_link(node, "queries", absorbed);
+    bm_flow_link_part(node, "cache", latents, 0, build->capacity * width, 0);
+    bm_flow_link(node, "outputs", sums);
+    node = bm_flow_add(build, "kv_b_values");
+    bm_flow_link(node, "activations", sums);
+    bm_flow_link(node, "outputs", attended);
 }
 
 unsigned bm_flow_latent_attention(struct bm_flow_build *build, unsigned input) {
-    static const char *const names[] = {"q_a",       "q_a_norm",     "q_b",    "q",           "kv_a",
-                                        "kv_a_norm", "rope",         "k_rope", "kv_write",    "kv_b",
-                                        "kv_expand", "kv_b_queries", "attn",   "kv_b_values", NULL};
-    (void)input;
-    return apart(build, names, "attn_out");
+    const struct bm_model *model = build->model;
+    const bool prefill = build->request->phase == BM_PHASE_PREFILL;
+    const uint32_t width = model->kv_lora + model->qk_rope_dim;
+    const struct bm_op *op = bm_flow_op(build, "kv_write");
+    const unsigned queries = latent_queries(build, input), rows = latent_rows(build, input);
+    if (op == NULL || !op->has_case || build->status != BM_OK) {
+        bm_flow_add(build, "kv_write");
+        return 0;
+    }
+    build->mixer++;
+    const unsigned latents = cache(build, "latents", bm_case_kv(&op->the_case), 1, width);
+    const unsigned gains = bm_flow_gains(build, model->kv_lora); /* past rows went through the same norm */
+    if (build->status == BM_OK)
+        build->flow->values[latents].amplitude = build->flow->values[gains].amplitude;
+    struct bm_flow_node *node = bm_flow_add(build, "kv_write");
+    bm_flow_link(node, "inputs", rows);
+    bm_flow_link_part(node, "keys", latents, (uint64_t)build->position * width,
+                      (uint64_t)build->capacity * width, 0);
+    const unsigned attended =
+        bm_flow_value(build, "attended", bm_flow_element(build), build->m * model->heads * model->v_dim);
+    if (prefill) {
+        rotate_ends(build, queries, queries, model->head_dim);
+        attend_expanded(build, queries, rows, attended);
+    } else {
+        const unsigned absorbed =
+            bm_flow_value(build, "absorbed queries", bm_flow_element(build), build->m * model->heads * width);
+        rotate_ends(build, queries, absorbed, width);
+        attend_latents(build, queries, absorbed, latents, attended);
+    }
+    return bm_flow_matmul(build, "attn_out", attended);
 }
+
+/* ---- Mamba-2 ---- */
 
 /* What a step leaves for the next one: it reads one value and writes another, turn about, so that what it
  * read can be read again. */

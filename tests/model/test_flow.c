@@ -119,6 +119,56 @@ Test(flow, of_a_shared_cache) {
     bm_flow_fini(&flow);
 }
 
+static const struct bm_model latent = {.id = "latent",
+                                       .layers = 1,
+                                       .hidden = 256,
+                                       .heads = 4,
+                                       .kv_heads = 4,
+                                       .head_dim = 48,
+                                       .qk_nope_dim = 32,
+                                       .qk_rope_dim = 16,
+                                       .v_dim = 24,
+                                       .q_lora = 40,
+                                       .kv_lora = 64,
+                                       .ffn = BM_FFN_SWIGLU,
+                                       .attention = BM_ATTENTION_MLA,
+                                       .intermediate = 512,
+                                       .vocabulary = 1000,
+                                       .max_context = 4096};
+
+/* Rows of kv_a are 64 of the latent and 16 that are rotated. Two sequences of 3 tokens. */
+Test(flow, of_latent_attention_in_a_prompt) {
+    cr_assert_eq(build(&latent, BM_PHASE_PREFILL, "f32", 3, 1), BM_OK);
+    expect_node(2, "q_a: activations=normalised outputs=q_a");
+    expect_node(3, "q_a_norm: inputs=q_a outputs=q_a weights=gains of 40");
+    expect_node(4, "q_b: activations=q_a outputs=q_b");
+    expect_node(5, "kv_a: activations=normalised outputs=kv_a");
+    expect_node(6, "kv_a_norm: inputs=kv_a/80 outputs=kv_a/80 weights=gains of 64");
+    expect_node(7, "k_rope: inputs=kv_a+64/80 outputs=kv_a+64/80 angles=angles 0 of 16");
+    expect_node(8, "kv_write: inputs=kv_a keys=latents 1/240");
+    expect_node(9, "rope: inputs=q_b+32/192/48 outputs=q_b+32/192/48 angles=angles 0 of 16");
+    expect_node(10, "kv_b: activations=kv_a/80 outputs=kv_b");
+    expect_node(11,
+                "kv_expand: inputs=kv_b shared=kv_a+64/80 keys=expanded keys/144 values=expanded values/72");
+    expect_node(12, "attn: queries=q_b keys=expanded keys/144 values=expanded values/72 outputs=attended");
+    expect_node(13, "attn_out: activations=attended outputs=attn_out");
+    cr_expect_eq(flow.values[flow.nodes[8].links[1].value].amplitude,
+                 flow.values[flow.nodes[6].links[2].value].amplitude, "what is cached was normalised");
+    bm_flow_fini(&flow);
+}
+
+/* The tenth token. Queries become as wide as what is cached, 80: their ends are rotated on the way there. */
+Test(flow, of_absorbed_attention) {
+    cr_assert_eq(build(&latent, BM_PHASE_DECODE, "f32", 10, 1), BM_OK);
+    expect_node(8, "kv_write: inputs=kv_a keys=latents 1+720/800");
+    expect_node(9, "rope: inputs=q_b+32/192/48 outputs=absorbed queries+64/320/80 angles=angles 9 of 16");
+    expect_node(10, "kv_b_queries: activations=q_b/48 outputs=absorbed queries/80");
+    expect_node(11, "attn: queries=absorbed queries cache=latents 1/800 outputs=attended latents");
+    expect_node(12, "kv_b_values: activations=attended latents outputs=attended");
+    expect_node(13, "attn_out: activations=attended outputs=attn_out");
+    bm_flow_fini(&flow);
+}
+
 static bool is_written(const char *tensor) {
     return strcmp(tensor, "outputs") == 0 || strcmp(tensor, "keys") == 0 || strcmp(tensor, "values") == 0 ||
            strcmp(tensor, "states") == 0;
