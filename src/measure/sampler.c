@@ -26,6 +26,16 @@ static bool is_tight(const struct bm_sampler *sampler, const struct bm_series *s
     return estimate.rounds >= looks[0] && estimate.half_width <= sampler->options->target_half_width;
 }
 
+/* A visit that met foreign work three times leaves no clean round. At the first looks as many clean ones as a
+ * look wants are waited for, so that one such visit flags no row; behind them they may never come. */
+enum { PATIENCE = 16 };
+static bool is_clean(const struct bm_series *series) {
+    size_t clean = 0;
+    for (size_t i = 0; i < series->count; i++)
+        clean += (series->rounds[i].flags & BM_FLAG_CONTAMINATED) == 0;
+    return clean >= looks[0] || series->visits > PATIENCE;
+}
+
 static enum bm_status take_block(struct bm_sampler *sampler, size_t item, bool *again,
                                  struct bm_error *error) {
     struct bm_series *series = &sampler->series[item];
@@ -53,7 +63,8 @@ static enum bm_status visit(struct bm_sampler *sampler, size_t item, struct bm_e
     for (int attempt = 0; attempt <= REPEATS_LIMIT && again && status == BM_OK && !series->failed; attempt++)
         status = take_block(sampler, item, &again, error);
     series->visits++;
-    if (series->visits >= VISITS_LIMIT || (is_look(series->visits) && is_tight(sampler, series)))
+    if (series->visits >= VISITS_LIMIT ||
+        (is_look(series->visits) && is_tight(sampler, series) && is_clean(series)))
         series->done = true;
     return status;
 }

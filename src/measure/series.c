@@ -23,8 +23,12 @@ static int compare(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Two levels: the widest gap between neighbours of the sorted logarithms lies inside the middle 80 %, is
- * above 3 %, and is as wide as what both sides spread over (their 10th to 90th percentiles). */
+/* Fewer rounds of one height are outliers, which neither median nor interval minds, and no level. */
+enum { LEAST_OF_LEVEL = 4 };
+
+/* Two levels: the widest gap between neighbours of the sorted logarithms that leaves a tenth of them, and
+ * four at least, on either side is above 3 %, and as wide as what both sides spread over (their 10th to 90th
+ * percentiles). */
 static bool is_bimodal(const double *logs, size_t n) {
     double *sorted = bm_alloc(n, sizeof *sorted);
     bool found = false;
@@ -33,7 +37,7 @@ static bool is_bimodal(const double *logs, size_t n) {
     for (size_t i = 0; i < n; i++)
         sorted[i] = logs[i];
     qsort(sorted, n, sizeof *sorted, compare);
-    size_t least = (n + 9) / 10, split = least;
+    size_t least = (n + 9) / 10 > LEAST_OF_LEVEL ? (n + 9) / 10 : LEAST_OF_LEVEL, split = least;
     for (size_t i = least; i <= n - least; i++)
         if (sorted[i] - sorted[i - 1] > sorted[split] - sorted[split - 1])
             split = i;

@@ -55,7 +55,8 @@ static enum bm_status run(void *context, size_t index, uint64_t launches, struct
     *timing = (struct bm_timing){.start_ns = start, .host_ns = now(sim) - start};
     if (sim->device_timer)
         timing->device_ns = (uint64_t)ns;
-    if (item->contaminate_every > 0 && item->blocks % item->contaminate_every == 0)
+    const bool hit = item->blocks >= item->contaminate_from && item->blocks <= item->contaminate_to;
+    if (hit || (item->contaminate_every > 0 && item->blocks % item->contaminate_every == 0))
         sim->pending_flags = BM_FLAG_CONTAMINATED;
     return BM_OK;
 }

@@ -16,7 +16,8 @@ struct sim_item {
     size_t fail_at;      /* block that fails, from 1; 0: never */
     const double *trace; /* recorded times, relative to their median, instead of noise; NULL: none */
     size_t trace_count, trace_at;
-    unsigned contaminate_every; /* every n-th block is contaminated; 0: never */
+    unsigned contaminate_every;              /* every n-th block is contaminated; 0: never */
+    size_t contaminate_from, contaminate_to; /* and blocks from here to there, from 1; 0: none */
     size_t blocks;
     double state;
 };

@@ -55,6 +55,27 @@ Test(flags, bimodal_is_two_levels) {
     cr_expect_leq(times_flagged(BM_FLAG_BIMODAL, make_unstable, 200), 10);
 }
 
+/* Some rounds around 1 ms, the first `others` of them longer by a third. */
+static unsigned flags_of_levels(size_t count, size_t others) {
+    struct bm_round rounds[96] = {0};
+    for (size_t i = 0; i < count; i++) {
+        const size_t at = i * 7 % count; /* not side by side: that would be drift */
+        rounds[at] =
+            (struct bm_round){.ns = (i < others ? 1333000 : 1000000) + i * 7 % 5 * 1000, .launches = 1};
+    }
+    const struct bm_series series = {.rounds = rounds, .count = count};
+    return bm_series_flags(&series);
+}
+
+Test(flags, a_few_outliers_of_one_height_are_no_level) {
+    cr_expect_eq(flags_of_levels(16, 2), 0);
+    cr_expect_eq(flags_of_levels(16, 3), 0);
+    cr_expect_eq(flags_of_levels(16, 4), BM_FLAG_BIMODAL);
+    cr_expect_eq(flags_of_levels(24, 3), 0);
+    cr_expect_eq(flags_of_levels(96, 9), 0);
+    cr_expect_eq(flags_of_levels(96, 10), BM_FLAG_BIMODAL);
+}
+
 Test(flags, not_steady_is_a_warm_up_that_still_moves) {
     cr_expect_geq(times_flagged(BM_FLAG_NOT_STEADY, make_settling, 40), 38);
     cr_expect_leq(times_flagged(BM_FLAG_NOT_STEADY, make_quiet, 200), 4);
@@ -77,6 +98,29 @@ Test(flags, contaminated_rounds_are_taken_again_twice_and_kept) {
     bm_series_estimate(&series[0], BM_FLAG_CONTAMINATED, &clean);
     cr_expect_eq(clean.rounds, 0);
     sim_free(series, 2);
+}
+
+/* One visit met foreign work three times: seven clean rounds of ten are too few to tell, so it goes on to the
+ * next look. Where they never come it does not wait for ever. */
+Test(flags, one_disturbed_visit_flags_nothing) {
+    struct bm_series series[1] = {0};
+    sim_init(&sim, 5);
+    sim.items[0].noise = 0.002;
+    sim.items[0].contaminate_from = 12; /* behind the warm-up */
+    sim.items[0].contaminate_to = 14;
+    cr_assert_eq(sim_run(&sim, &bm_sampler_defaults, series, 1), BM_OK);
+    cr_expect_eq(series[0].flags, 0);
+    cr_expect_eq(series[0].visits, 12);
+    cr_expect_eq(series[0].count, 14);
+    sim_free(series, 1);
+    sim_init(&sim, 5);
+    sim.items[0].noise = 0.002;
+    sim.items[0].contaminate_every = 1;
+    memset(series, 0, sizeof series);
+    cr_assert_eq(sim_run(&sim, &bm_sampler_defaults, series, 1), BM_OK);
+    cr_expect_eq(series[0].flags, BM_FLAG_CONTAMINATED);
+    cr_expect_eq(series[0].visits, 24);
+    sim_free(series, 1);
 }
 
 static struct bm_series series_of(struct bm_round *rounds, size_t count) {
