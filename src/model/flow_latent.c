@@ -72,8 +72,8 @@ static unsigned attend_expanded(struct bm_flow_build *build, const struct latent
     const uint64_t lines = (uint64_t)build->request->batch * model->heads * build->capacity;
     const unsigned expanded = bm_flow_value(build, "kv_b", build->request->dtype->output,
                                             build->m * model->heads * (of->nope + model->v_dim));
-    const unsigned keys = bm_flow_value(build, "keys", element, lines * model->head_dim);
-    const unsigned values = bm_flow_value(build, "values", element, lines * model->v_dim);
+    const unsigned keys = bm_flow_value(build, "expanded keys", element, lines * model->head_dim);
+    const unsigned values = bm_flow_value(build, "expanded values", element, lines * model->v_dim);
     const unsigned attended =
         bm_flow_value(build, "attended", bm_flow_element(build), build->m * model->heads * model->v_dim);
     struct bm_flow_node *node = bm_flow_add(build, "kv_b");
@@ -91,7 +91,7 @@ static unsigned attend_expanded(struct bm_flow_build *build, const struct latent
     bm_flow_link(node, "keys", keys);
     bm_flow_link(node, "values", values);
     bm_flow_link(node, "outputs", attended);
-    if (build->status == BM_OK)
+    if (build->status == BM_OK && build->position > 0)
         build->flow->values[keys].content = build->flow->values[values].content = BM_FLOW_SEEDED;
     return attended;
 }

@@ -108,8 +108,9 @@ static void add(struct bm_case cases[CASES_MAX], size_t *count, struct bm_case t
 
 size_t cases_all(struct bm_case cases[CASES_MAX]) {
     static const uint32_t grouped[4] = {8, 2, 64, 64}, odd[4] = {3, 3, 40, 24}, large[4] = {4, 1, 128, 128};
-    static const char *const of_rows[] = {"rmsnorm", "layernorm", "swiglu", "gelu",      "residual",
-                                          "softmax", "topk",      "rope",   "embedding", "kv_write"};
+    static const char *const of_rows[] = {"rmsnorm",   "layernorm", "swiglu",   "gelu",
+                                          "residual",  "softmax",   "topk",     "rope",
+                                          "embedding", "kv_write",  "kv_expand"};
     size_t count = 0;
     for (size_t d = 0; bm_dtype_get(d) != NULL; d++) {
         const char *dtype = bm_dtype_get(d)->name;

@@ -145,7 +145,7 @@ class Layer(ProgramTest):
         rows = {row["key"]: row for row in document["results"]}
         for phase, key in (("prefill", "layer/tiny/prefill/pass/f16/b1t16l2"), ("decode", "layer/tiny/decode/pass/f16/b1t1c32l2")):
             whole = rows[key]
-            self.assertEqual((whole["status"], whole["verification"]["status"], whole["kernel"]["variant"]), ("ok", "passed", "sequence"))
+            self.assertEqual((whole["status"], whole["verification"]["status"], whole["kernel"]["variant"]), ("ok", "passed", "flow"))
             summary, = (item for device in document["devices"] for item in device["summary"] if item["phase"] == phase)
             self.assertEqual(summary["missing"], [])
             uses = [(rows[use["key"]], use["count"]) for use in summary["rows"]]
@@ -153,7 +153,7 @@ class Layer(ProgramTest):
             self.assertEqual(whole["kernel"]["launches"], sum(times * row["kernel"]["launches"] for row, times in parts))
             for work in "flops", "bytes":
                 self.assertAlmostEqual(whole[work], sum(times * row[work] for row, times in parts))
-            self.assertEqual(whole["verification"]["checked"], sum(row["verification"]["checked"] for row, _ in parts))
+            self.assertGreater(whole["verification"]["checked"], 0)  # of what flows; of each op's own inputs in its row
         self.assertEqual(len(document["devices"][0]["summary"]), 2)
 
     def test_a_whole_pass_needs_all_of_its_parts(self):
@@ -175,7 +175,7 @@ class Layer(ProgramTest):
         others = [row for row in rows if row["case"]["workload"] not in ("gemm", "gemv", "attention")]
         for row in others:
             self.assertEqual((row["status"], row["case"]["dtype"]), ("ok", "bf16"), row)
-        ops = {"embedding", "norm", "rope", "kv_write", "act", "top_k", "experts_gate_up", "experts_act",
+        ops = {"embedding", "norm", "final_norm", "rope", "kv_write", "act", "top_k", "experts_gate_up", "experts_act",
                "experts_down", "experts_combine", "shared_act", "residual", "softmax"}
         for item, phase in zip(document["devices"][0]["summary"], ("prefill", "decode")):
             self.assertEqual({row["case"]["op"] for row in others if row["case"]["phase"] == phase}, ops)

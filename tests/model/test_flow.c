@@ -143,8 +143,9 @@ Test(flow, of_latents_by_hand) {
     cr_assert_eq(build(&model, BM_PHASE_PREFILL, "f32", 10, 1), BM_OK);
     expect_node(5, "rope: inputs=q+64/384/96 outputs=q+64/384/96 angles=angles 0 of 32");
     expect_node(8, "kv_b: activations=kv_a/160 outputs=kv_b");
-    expect_node(9, "kv_expand: inputs=kv_b shared=kv_a+128/160 keys=keys/960 values=values/640");
-    expect_node(10, "attn: queries=q keys=keys values=values outputs=attended");
+    expect_node(
+        9, "kv_expand: inputs=kv_b shared=kv_a+128/160 keys=expanded keys/960 values=expanded values/640");
+    expect_node(10, "attn: queries=q keys=expanded keys values=expanded values outputs=attended");
     bm_flow_fini(&flow);
 }
 
