@@ -19,6 +19,12 @@
 #ifndef V_DIM
 #define V_DIM 128
 #endif
+#ifndef SHARED_DIM /* of kv_expand alone: elements of a key that are the same for all heads */
+#define SHARED_DIM 0
+#endif
+#ifndef HEADS /* of kv_expand: those of a group */
+#define HEADS 1
+#endif
 #ifndef ROWS
 #define ROWS 4
 #endif
@@ -165,3 +171,38 @@ kv_write(global written *restrict keys, const ulong keys_offset, global const st
 #endif
     }
 }
+
+#if SHARED_DIM
+#define OWN_DIM (HEAD_DIM - SHARED_DIM)
+
+static void copy_part(global written *to, global const stored *from, const uint size) {
+    for (uint i = get_local_id(0) * VEC; i < size; i += LANES * VEC)
+        store(load(from + i), to + i);
+}
+
+/* Rows of `inputs` hold for each head OWN_DIM elements of its key and V_DIM of its value; those of `shared` are the
+ * rest of every head's key. */
+kernel WIDE_VECTORS __attribute__((reqd_work_group_size(LANES, 1, 1))) void
+kv_expand(global written *restrict keys, const ulong keys_offset, global const stored *restrict inputs,
+          const ulong inputs_offset, global const stored *restrict shared, const ulong shared_offset,
+          global written *restrict values, const ulong values_offset, const ulong key_pitch, const ulong from_pitch,
+          const ulong shared_pitch, const ulong value_pitch, const uint tokens, const uint heads) {
+    const uint first = get_group_id(0) * ROWS, end = min(first + ROWS, tokens), batch = get_group_id(2);
+    const uint first_head = get_group_id(1) * HEADS, end_head = min(first_head + HEADS, heads);
+
+    keys += keys_offset + (ulong)batch * heads * key_pitch;
+    values += values_offset + (ulong)batch * heads * value_pitch;
+    for (uint token = first; token < end; token++) {
+        const ulong row = (ulong)batch * tokens + token;
+        global const stored *from = inputs + inputs_offset + row * from_pitch;
+        global const stored *rest = shared + shared_offset + row * shared_pitch;
+        for (uint head = first_head; head < end_head; head++) {
+            global const stored *part = from + head * (OWN_DIM + V_DIM);
+            global written *key = keys + head * key_pitch + (ulong)token * HEAD_DIM;
+            copy_part(key, part, OWN_DIM);
+            copy_part(key + OWN_DIM, rest, SHARED_DIM);
+            copy_part(values + head * value_pitch + (ulong)token * V_DIM, part + OWN_DIM, V_DIM);
+        }
+    }
+}
+#endif

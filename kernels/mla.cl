@@ -344,14 +344,14 @@ static void add_block(SHARED struct mla_state *state, floatv sum[HEAD_TILE][LANE
 /* Partials: V_DIM sums of every split of every head, then of each its maximum (base 2) and weight. */
 kernel WIDE_VECTORS __attribute__((reqd_work_group_size(LANES, 1, 1))) void
 mla_decode(global const stored *restrict queries, global const cached *restrict cache, const ulong cache_offset,
-           global float *restrict partials, const uint heads, const uint context, const uint split_keys,
-           const float scale) {
+           global float *restrict partials, const ulong cache_pitch, const uint heads, const uint context,
+           const uint split_keys, const float scale) {
     SHARED struct mla_state state;
     floatv sum[HEAD_TILE][LANE_VECTORS];
     const uint lane = get_local_id(0), first_row = get_group_id(0) * HEAD_TILE, batch = get_group_id(2);
     const uint split = get_group_id(1), splits = get_num_groups(1);
     const uint end = min((split + 1) * split_keys, context);
-    global const cached *all = cache + cache_offset + (ulong)batch * context * K_DIM;
+    global const cached *all = cache + cache_offset + batch * cache_pitch;
 
     load_queries(&state, queries + (ulong)batch * heads * K_DIM, first_row, heads, scale * LOG2_E, lane);
     for (uint group = lane; group < ROW_GROUPS; group += LANES) {

@@ -42,6 +42,17 @@ enum bm_status bm_fail(struct bm_error *error, enum bm_status status, const char
     BM_PRINTF(3, 4);
 enum bm_status bm_fail_native(struct bm_error *error, enum bm_status status, int native, const char *call,
                               const char *format, ...) BM_PRINTF(5, 6);
+#ifdef __clang_analyzer__ /* which cannot see into other files: what is returned there is never BM_OK */
+static inline enum bm_status bm_failed(enum bm_status status) {
+    if (status == BM_OK)
+        __builtin_unreachable();
+    return status;
+}
+/* NOLINTBEGIN(readability-identifier-naming) */
+#define bm_fail(...)        bm_failed(bm_fail(__VA_ARGS__))
+#define bm_fail_native(...) bm_failed(bm_fail_native(__VA_ARGS__))
+/* NOLINTEND(readability-identifier-naming) */
+#endif
 /* "invalid", "io", ...: a stable word for each status. */
 const char *bm_status_name(enum bm_status status);
 

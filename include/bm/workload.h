@@ -161,7 +161,7 @@ struct bm_launch {
                             the one that is argument 1, as long, one of which is on the host */
     unsigned dimensions; /* 1 to 3 */
     size_t global[3], local[3];       /* items; local 0: the driver chooses */
-    struct bm_argument arguments[20]; /* in the kernel's order */
+    struct bm_argument arguments[24]; /* in the kernel's order */
     unsigned argument_count;
 };
 /* What does one case on one device: buffers, build options and a sequence of launches. */

@@ -22,7 +22,7 @@ static uint32_t rotate_right(uint32_t x, int bits) {
 
 static void compress(uint32_t h[8], const uint8_t block[64]) {
     uint32_t w[64], v[8];
-    for (int i = 0; i < 16; i++)
+    for (size_t i = 0; i < 16; i++)
         w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 |
                (uint32_t)block[4 * i + 2] << 8 | block[4 * i + 3];
     for (int i = 16; i < 64; i++) {
@@ -71,7 +71,7 @@ void bm_sha256(const struct bm_bytes *pieces, size_t count, char hex[65]) {
     for (int i = 0; i < 8; i++)
         block[56 + i] = (uint8_t)(total * 8 >> (56 - 8 * i));
     compress(h, block);
-    for (int i = 0; i < 8; i++)
+    for (size_t i = 0; i < 8; i++)
         snprintf(hex + 8 * i, 9, "%08x", h[i]);
 }
 

@@ -2,6 +2,10 @@
 
 #include <stdio.h>
 
+/* Defined here, wrapped for the analyzer elsewhere. */
+#undef bm_fail
+#undef bm_fail_native
+
 static BM_PRINTF(5, 0) enum bm_status record(struct bm_error *error, enum bm_status status, int native,
                                              const char *call, const char *format, va_list arguments) {
     if (error != NULL && error->status == BM_OK) {

@@ -100,9 +100,9 @@ static enum bm_status check_kind(const char *path, bool *straight, struct bm_err
     if (folder || S_ISDIR(info.st_mode))
         return bm_fail_native(error, BM_IO, EISDIR, "open", "%s: is a folder, not a file", path);
     *straight = S_ISCHR(info.st_mode);
-    return *straight
-               ? BM_OK
-               : bm_fail_native(error, BM_IO, EINVAL, "open", "%s: is a pipe or a device, not a regular file", path);
+    return *straight ? BM_OK
+                     : bm_fail_native(error, BM_IO, EINVAL, "open",
+                                      "%s: is a pipe or a device, not a regular file", path);
 }
 
 static enum bm_status write_straight(const char *path, const char *data, size_t size,

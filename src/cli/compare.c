@@ -5,15 +5,13 @@
 #include "commands.h"
 
 static enum bm_status choose_sort(enum bm_compare_sort *sort, struct bm_error *error) {
-    const char *words[8];
-    size_t count = 0;
-    for (; bm_compare_sort_name((enum bm_compare_sort)count) != NULL; count++) {
-        words[count] = bm_compare_sort_name((enum bm_compare_sort)count);
-        if (settings.sort != NULL && strcmp(settings.sort, words[count]) == 0)
-            *sort = (enum bm_compare_sort)count;
-    }
-    if (settings.sort == NULL || strcmp(words[*sort], settings.sort) == 0)
+    if (settings.sort == NULL)
         return BM_OK;
+    for (int i = 0; bm_compare_sort_name((enum bm_compare_sort)i) != NULL; i++)
+        if (strcmp(settings.sort, bm_compare_sort_name((enum bm_compare_sort)i)) == 0) {
+            *sort = (enum bm_compare_sort)i;
+            return BM_OK;
+        }
     return bm_fail(error, BM_INVALID,
                    "--sort: '%.40s' is not suite, key, speedup, roofline, utilization or time",
                    settings.sort);

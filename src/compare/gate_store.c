@@ -205,10 +205,10 @@ void bm_gate_device_difference(const struct bm_gate_device *old, const struct bm
 /* ---- files ---- */
 
 static const struct bm_saved_device *device_of(const struct bm_saved *saved, const struct bm_saved_row *row) {
-    for (size_t d = 0; d < saved->device_count; d++)
-        if (strcmp(saved->devices[d].id, row->device) == 0)
-            return &saved->devices[d];
-    return NULL; /* refused by the reader */
+    size_t d = 0;
+    while (strcmp(saved->devices[d].id, row->device) != 0) /* the reader refuses a row of none */
+        d++;
+    return &saved->devices[d];
 }
 
 enum bm_status bm_gate_take(struct bm_gate *gate, const struct bm_saved *saved, size_t file, bool is_baseline,

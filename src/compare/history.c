@@ -25,7 +25,7 @@ static size_t find_split(const double *values, size_t count) {
         double distance = fabs((sum - head) / after - head / before);
         double within = fmax(0, squares - head * head / before - (sum - head) * (sum - head) / after);
         double error = fmax(1e-12, sqrt(within / freedom * (1 / before + 1 / after)));
-        double places = (double)(count - 2 * LEAST_PART + 1);
+        double places = (double)(count - (size_t)2 * LEAST_PART + 1);
         double p = 2 * places * bm_stats_t_cdf(-distance / error, freedom);
         if (distance > least && p < smallest) {
             smallest = p;

@@ -242,8 +242,8 @@ bool bm_joint_evaluate(const struct bm_joint *joint, const double *normals, stru
     struct bounds bounds;
     double estimate[STATISTICS];
     /* the figures, and behind them either a gradient or the draws */
-    const size_t room =
-        joint->figure_count > STATISTICS * BM_JOINT_DRAWS ? joint->figure_count : STATISTICS * BM_JOINT_DRAWS;
+    const size_t draws = (size_t)STATISTICS * BM_JOINT_DRAWS;
+    const size_t room = joint->figure_count > draws ? joint->figure_count : draws;
     double *values = bm_alloc(joint->figure_count + room, sizeof *values);
     if (values == NULL)
         return false;

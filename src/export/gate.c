@@ -21,9 +21,9 @@ void bm_quantity_change_interval(char text[2 * BM_QUANTITY_SIZE], double low, do
     bm_quantity_change(from, low);
     bm_quantity_change(to, high);
     if (!isfinite(low) || !isfinite(high))
-        snprintf(text, 2 * BM_QUANTITY_SIZE, "-");
+        snprintf(text, (size_t)2 * BM_QUANTITY_SIZE, "-");
     else
-        snprintf(text, 2 * BM_QUANTITY_SIZE, "%.*s to %s", (int)strlen(from) - 2, from, to);
+        snprintf(text, (size_t)2 * BM_QUANTITY_SIZE, "%.*s to %s", (int)strlen(from) - 2, from, to);
 }
 
 void bm_gate_summary(const struct bm_gate *gate, char text[BM_GATE_SUMMARY_SIZE]) {

@@ -95,9 +95,9 @@ static unsigned apart(struct bm_flow_build *build, const char *const names[], co
 }
 
 unsigned bm_flow_latent_attention(struct bm_flow_build *build, unsigned input) {
-    static const char *const names[] = {"q_a",       "q_a_norm",    "q_b",      "q",    "kv_a",
-                                        "kv_a_norm", "rope",        "kv_write", "kv_b", "kv_b_queries",
-                                        "attn",      "kv_b_values", NULL};
+    static const char *const names[] = {"q_a",       "q_a_norm",     "q_b",    "q",           "kv_a",
+                                        "kv_a_norm", "rope",         "k_rope", "kv_write",    "kv_b",
+                                        "kv_expand", "kv_b_queries", "attn",   "kv_b_values", NULL};
     (void)input;
     return apart(build, names, "attn_out");
 }

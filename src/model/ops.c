@@ -67,28 +67,27 @@ static void add_latent_attention(struct bm_pass *pass, uint64_t layers, uint64_t
     const bool prefill = pass->request->phase == BM_PHASE_PREFILL;
     uint64_t queries = (uint64_t)model->heads * model->head_dim;
     uint64_t expanded = (uint64_t)model->heads * ((uint64_t)model->qk_nope_dim + model->v_dim);
-    if (model->q_lora > 0) {
+    if (model->q_lora > 0) { /* latents are normalised before they are expanded */
         bm_pass_matmul(pass, "q_a", layers, m, model->q_lora, model->hidden);
+        bm_pass_rows(pass, "q_a_norm", "rmsnorm", layers, m, model->q_lora);
         bm_pass_matmul(pass, "q_b", layers, m, queries, model->q_lora);
     } else {
         bm_pass_matmul(pass, "q", layers, m, queries, model->hidden);
     }
     bm_pass_matmul(pass, "kv_a", layers, m, (uint64_t)model->kv_lora + model->qk_rope_dim, model->hidden);
-    if (prefill)
-        bm_pass_matmul(pass, "kv_b", layers, m, expanded, model->kv_lora);
-    else
-        bm_pass_head_products(pass, "kv_b_queries", layers, model->kv_lora, model->qk_nope_dim);
-    /* The latents are normalised before they are expanded; of a head 64 elements are rotated, and of all keys
-     * one head. What is cached is the latent with that head. */
-    if (model->q_lora > 0)
-        bm_pass_rows(pass, "q_a_norm", "rmsnorm", layers, m, model->q_lora);
     bm_pass_rows(pass, "kv_a_norm", "rmsnorm", layers, m, model->kv_lora);
-    bm_pass_rope(pass, "rope", layers, model->heads + 1, model->qk_rope_dim);
+    /* Of a head of queries the end is rotated; of keys what all heads share, which is cached with the latent.
+     */
+    bm_pass_rope(pass, "rope", layers, model->heads, model->qk_rope_dim);
+    bm_pass_rope(pass, "k_rope", layers, 1, model->qk_rope_dim);
     bm_pass_kv_write(pass, layers, 0, 1, model->kv_lora + model->qk_rope_dim, 0);
     const struct bm_pass_heads expanded_heads = {model->heads, model->heads, model->head_dim, model->v_dim};
     if (prefill) {
+        bm_pass_matmul(pass, "kv_b", layers, m, expanded, model->kv_lora);
+        bm_pass_kv_expand(pass, layers);
         bm_pass_attention(pass, "attn", layers, &expanded_heads, pass->request->tokens, 0);
     } else {
+        bm_pass_head_products(pass, "kv_b_queries", layers, model->kv_lora, model->qk_nope_dim);
         bm_pass_latent_attention(pass, "attn", layers);
         bm_pass_head_products(pass, "kv_b_values", layers, model->v_dim, model->kv_lora);
     }

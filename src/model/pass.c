@@ -173,6 +173,16 @@ void bm_pass_kv_write(struct bm_pass *pass, uint64_t count, uint32_t heads, uint
     finish_case(pass, op);
 }
 
+void bm_pass_kv_expand(struct bm_pass *pass, uint64_t count) {
+    const struct bm_model *model = pass->model;
+    struct bm_op *op = add_heads(pass, "kv_expand", "kv_expand", count, model->heads, model->head_dim);
+    if (op == NULL)
+        return;
+    op->the_case.v_dim = model->v_dim;
+    op->the_case.k = model->qk_rope_dim;
+    finish_case(pass, op);
+}
+
 static void set_experts(const struct bm_pass *pass, struct bm_case *the_case) {
     const struct bm_model *model = pass->model;
     the_case->experts = model->experts;

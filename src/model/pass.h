@@ -30,6 +30,8 @@ void bm_pass_rope(struct bm_pass *pass, const char *name, uint64_t count, uint32
 /* Keys and values of the new tokens, out of rows that begin with `heads` heads of queries. */
 void bm_pass_kv_write(struct bm_pass *pass, uint64_t count, uint32_t heads, uint32_t kv_heads,
                       uint32_t head_dim, uint32_t v_dim);
+/* Keys and values of the new tokens of latent attention, out of the expanded latents. */
+void bm_pass_kv_expand(struct bm_pass *pass, uint64_t count);
 /* The [k, n] of the experts that the model sends each of m tokens to. row_per_pair: activations have a row
  * for each token and expert. */
 void bm_pass_experts(struct bm_pass *pass, const char *name, uint64_t count, uint64_t m, uint64_t n,

@@ -216,7 +216,8 @@ static struct bm_model name_shard(const struct bm_model *part, uint32_t count) {
     char suffix[16];
     snprintf(suffix, sizeof suffix, "-tp%u", count);
     bm_string_set(named.id, sizeof named.id - strlen(suffix), part->id);
-    strcat(named.id, suffix);
+    const size_t length = strlen(named.id);
+    bm_string_set(named.id + length, sizeof named.id - length, suffix);
     return named;
 }
 

@@ -47,7 +47,8 @@ static enum bm_status hold(struct bm_run *run, const struct bm_clock *clock, siz
     uint64_t ns = 0, total = 0;
     bm_series_estimate(series, 0, &estimate);
     uint64_t launches = (uint64_t)fmin(fmax(PIECE_NS / estimate.median_ns, 1), LAUNCHES_MOST);
-    for (double seconds = 0; seconds < HOLD_S; seconds = (double)(bm_clock_now(clock) - start) / 1e9) {
+    double seconds = 0;
+    while (seconds < HOLD_S) {
         struct bm_block block;
         if (bm_run_stop_requested(run))
             return bm_fail(error, BM_INTERRUPTED, "interrupted");
@@ -58,6 +59,7 @@ static enum bm_status hold(struct bm_run *run, const struct bm_clock *clock, siz
             ns += block.host_ns;
             total += launches;
         }
+        seconds = (double)(bm_clock_now(clock) - start) / 1e9;
     }
     run->steady_ns[item] = total > 0 ? (double)ns / (double)total : 0;
     return BM_OK;

@@ -125,10 +125,10 @@ void bm_cpu_detect(struct bm_cpu *cpu) {
 /* Linux gives the 8 KiB of tile data to a process that asked for them before its first tile instruction
  * (Documentation/arch/x86/xstate.rst). */
 bool bm_cpu_request_amx(void) {
-    enum { ARCH_REQ_XCOMP_PERM_ = 0x1023, TILE_DATA = 18 };
+    enum { REQUEST_PERMISSION = 0x1023 /* ARCH_REQ_XCOMP_PERM */, TILE_DATA = 18 };
     struct bm_cpu cpu;
     bm_cpu_detect(&cpu);
-    return bm_cpu_has(&cpu, BM_ISA_AMX) && syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM_, TILE_DATA) == 0;
+    return bm_cpu_has(&cpu, BM_ISA_AMX) && syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
 }
 #else
 void bm_cpu_detect(struct bm_cpu *cpu) {

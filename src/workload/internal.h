@@ -10,8 +10,8 @@ extern const struct bm_workload bm_workload_gemm, bm_workload_gemv, bm_workload_
     bm_workload_attention, bm_workload_mla, bm_workload_mamba_conv, bm_workload_mamba_scan,
     bm_workload_rmsnorm, bm_workload_layernorm, bm_workload_swiglu, bm_workload_gelu, bm_workload_residual,
     bm_workload_rope, bm_workload_softmax, bm_workload_topk, bm_workload_combine, bm_workload_embedding,
-    bm_workload_kv_write, bm_workload_stream, bm_workload_cache, bm_workload_fma, bm_workload_launch,
-    bm_workload_transfer, bm_workload_layer;
+    bm_workload_kv_write, bm_workload_kv_expand, bm_workload_stream, bm_workload_cache, bm_workload_fma,
+    bm_workload_launch, bm_workload_transfer, bm_workload_layer;
 
 /* Every count of elements is a product of a few dimensions; with these bounds none overflows 64 bits, in
  * bytes neither. */

@@ -1,7 +1,7 @@
-/* A whole forward pass, layer after layer: all of its ops one after the other, as one sequence of launches.
- * It has no kernels of its own; src/model says what it is made of, src/run puts it together, and a backend
- * queues the prepared ops. Work and verification are those of the parts: each reads seeded inputs of its own
- * and is checked by itself, and no data goes from one to the next. n: layers of the model. */
+/* A whole forward pass, layer after layer, as one sequence of launches in which data flows from op to op; of
+ * decode `tokens` steps, one after the other on one cache, the last over `context` keys. It has no kernels of
+ * its own: src/model says what it is made of and what flows (bm_model_flow), and a backend queues and
+ * verifies it (bm_backend.sequence). n: layers of the model. */
 #include "internal.h"
 
 static enum bm_status validate(const struct bm_case *c, struct bm_error *error) {

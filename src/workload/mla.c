@@ -8,7 +8,8 @@
  * heads before absorption, another constant; with 1 / sqrt(d) scores of normal inputs are normal. Case
  * fields: heads H, kv_heads 1, head_dim d, v_dim d_v, context S.
  *
- * Layouts: queries [b, H, d] and outputs [b, H, d_v] hot, cache [b, S, d] cold. */
+ * Layouts: queries [b, H, d] and outputs [b, H, d_v] hot, cache [b, S, d] cold; of a longer cache the rows of
+ * a sequence lie further from those of the next. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -165,6 +166,7 @@ static void add_launches(const struct bm_case *c, const struct bm_target *target
     bm_launch_tensor(launch, plan, QUERIES);
     bm_launch_tensor(launch, plan, CACHE);
     bm_launch_tensor(launch, plan, PARTIALS);
+    bm_launch_pitch(launch, CACHE, (uint64_t)c->context * c->head_dim);
     bm_launch_uint(launch, c->heads);
     bm_launch_uint(launch, c->context);
     bm_launch_uint(launch, split_keys);
@@ -221,12 +223,12 @@ static enum bm_status plan_mla(const struct bm_case *c, const struct bm_target *
 
 /* ---- the float64 reference ---- */
 
-/* A check is one head's outputs: all heads where that is cheap, else one of those that are scored, or
- * weighed, in the same registers. */
+/* A check is one head's outputs: all heads where that is cheap or the plan asks for it, else one of those
+ * that are scored, or weighed, in the same registers. */
 static uint64_t step_of(const struct bm_case *c, const struct bm_plan *plan) {
     const uint64_t vec = (uint64_t)bm_parameters_get(&plan->parameters, "VEC", 1);
     const uint64_t row_tile = (uint64_t)bm_parameters_get(&plan->parameters, "ROW_TILE", 1);
-    return flops(c) <= 0x1p30 ? 1 : vec < row_tile ? vec : row_tile;
+    return plan->check_all || flops(c) <= 0x1p30 ? 1 : vec < row_tile ? vec : row_tile;
 }
 
 static uint64_t check_count(const struct bm_case *c, const struct bm_plan *plan) {

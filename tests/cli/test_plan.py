@@ -254,7 +254,7 @@ class Listings(ProgramTest):
         kinds = {workload["name"]: workload["kind"] for workload in workloads}
         ceilings = {"stream", "cache", "fma", "launch", "transfer"}
         operations = {"gemm", "gemv", "grouped_gemm", "attention", "rmsnorm", "layernorm", "swiglu", "gelu", "residual", "rope",
-                      "softmax", "topk", "embedding", "kv_write", "mla", "mamba_conv", "mamba_scan", "combine", "layer"}
+                      "softmax", "topk", "embedding", "kv_write", "mla", "mamba_conv", "mamba_scan", "combine", "kv_expand", "layer"}
         self.assertEqual(kinds, {**dict.fromkeys(ceilings, "ceiling"), **dict.fromkeys(operations, "operation")})
 
     def test_devices(self):

@@ -234,7 +234,10 @@ Test(ops, multi_head_latent_attention) {
     expect_matmul("kv_b", 61, "gemm", 256, 128 * (128 + 128), 512);
     expect_rows("q_a_norm", 61, "rmsnorm", 256, 1536);
     expect_rows("kv_a_norm", 61, "rmsnorm", 256, 512);
-    expect_heads("rope", 61, "rope", 129, 0, 64, 0);
+    expect_heads("rope", 61, "rope", 128, 0, 64, 0);
+    expect_heads("k_rope", 61, "rope", 1, 0, 64, 0);
+    expect_heads("kv_expand", 61, "kv_expand", 128, 0, 192, 128);
+    cr_expect_eq(find("kv_expand")->the_case.k, 64);
     expect_heads("kv_write", 61, "kv_write", 0, 1, 576, 0);
     expect_heads("attn", 61, "attention", 128, 128, 192, 128);
     cr_expect_eq(find("attn")->the_case.tokens, 256);
@@ -258,6 +261,8 @@ Test(ops, multi_head_latent_attention) {
     cr_expect_null(find("qkv"));
     list("deepseek-v3", BM_PHASE_DECODE, "f16", 1, 4096);
     cr_expect_null(find("kv_b")); /* absorbed */
+    cr_expect_null(find("kv_expand"));
+    expect_heads("k_rope", 61, "rope", 1, 0, 64, 0);
     expect_matmul("kv_b_queries", 61, "grouped_gemm", 1, 512, 128);
     expect_matmul("kv_b_values", 61, "grouped_gemm", 1, 128, 512);
     cr_expect(find("kv_b_values")->the_case.experts == 128 && find("kv_b_values")->the_case.top_k == 128);

@@ -143,6 +143,36 @@ static void run_heads(bool small) {
             }
 }
 
+/* Batch, tokens, heads, keys and values of a head, elements that all share. */
+static void run_expand(bool small) {
+    static const uint32_t shapes[][6] = {{1, 1, 128, 192, 128, 64}, {2, 17, 5, 80, 80, 16},
+                                         {1, 65, 3, 10, 6, 4},      {2, 9, 4, 192, 128, 64},
+                                         {1, 128, 8, 48, 32, 16},   {3, 2, 1, 3, 1, 1}};
+    static const uint32_t tiny[][6] = {{2, 3, 4, 12, 8, 4}, {1, 5, 1, 3, 1, 1}};
+    static const struct tuning tunings[] = {{false, false, ""},
+                                            {true, false, "VEC=4 ROWS=2 HEADS=3"},
+                                            {false, false, "VEC=8 ROWS=1 NONTEMPORAL=0"},
+                                            {true, true, "VEC=2 LANES=4 HEADS=2"},
+                                            {false, true, ""},
+                                            {false, true, "VEC=1 LANES=32 ROWS=4 HEADS=1"}};
+    const uint32_t(*table)[6] = small ? tiny : shapes;
+    const size_t count = small ? BM_COUNT_OF(tiny) : BM_COUNT_OF(shapes);
+
+    for (size_t f = 0; f < BM_COUNT_OF(formats); f++)
+        for (size_t t = 0; t < BM_COUNT_OF(tunings); t++)
+            for (size_t s = 0; s < count && (!small || tunings[t].small); s++) {
+                if (!takes_turn(f, t, s, small))
+                    continue;
+                const uint32_t *shape = table[s];
+                struct bm_case c =
+                    heads("kv_expand", formats[f],
+                          (const uint32_t[]){shape[0], shape[1], shape[2], 0, shape[3], shape[4]});
+                c.k = shape[5];
+                trial_run(&c, &tunings[t], NULL);
+                trial_run_wide(&c, &tunings[t], 4);
+            }
+}
+
 static void run_topk(bool small) {
     static const uint64_t shapes[][5] = {/* rows, experts, chosen, groups, groups used */
                                          {1, 8, 2, 0, 0},   {33, 128, 8, 0, 0}, {5, 7, 7, 0, 0},
@@ -303,6 +333,14 @@ static void run_faults(bool small) {
             c.k = 3;
             trial_run(&c, &plain, &faults[i].fault);
         }
+    for (size_t f = 0; f < BM_COUNT_OF(formats) && !small; f++) /* of a key, of a value, of what all share */
+        for (unsigned at = 0; at < 3; at++) {
+            struct bm_case c = heads("kv_expand", formats[f], (const uint32_t[]){1, 2, 4, 0, 24, 16});
+            c.k = 8;
+            trial_run(&c, &plain,
+                      &(struct harness_fault){true, at == 2 ? 2 : 1,
+                                              (const uint64_t[]){32 + 15, 32 + 16, 9}[at], 1, 1});
+        }
     for (size_t f = 0; f < BM_COUNT_OF(formats) && !small; f++) /* a row, a weight, what all share */
         for (unsigned tensor = 1; tensor <= 4; tensor += tensor) {
             const struct bm_case c = combine_case(formats[f], (const uint64_t[]){5, 100, 8, 2, 1});
@@ -314,7 +352,8 @@ int main(int argc, char **argv) {
     static const struct trial_family families[] = {{"norm", run_norm},       {"elementwise", run_elementwise},
                                                    {"softmax", run_softmax}, {"embedding", run_embedding},
                                                    {"heads", run_heads},     {"topk", run_topk},
-                                                   {"combine", run_combine}, {"special", run_special},
-                                                   {"large", run_large},     {"faults", run_faults}};
+                                                   {"combine", run_combine}, {"expand", run_expand},
+                                                   {"special", run_special}, {"large", run_large},
+                                                   {"faults", run_faults}};
     return trial_main(argc, argv, families, BM_COUNT_OF(families));
 }

@@ -60,6 +60,8 @@ static void run_mla(bool small) {
                     continue;
                 const struct bm_case c = latent_case(formats[f], table[s]);
                 trial_run(&c, &latent_tunings[t], NULL);
+                if (table[s].batch > 1)
+                    trial_run_wide(&c, &latent_tunings[t], 1);
             }
 }
 

@@ -142,7 +142,20 @@ Test(key, of_a_layers_other_ops) {
     c.head_dim = 576;
     c.v_dim = 0;
     assert_key(&c, "kv_write/llama3.1-8b/prefill/attn/f16/b2t100h0kv1d576dv0/kvf16");
+    c.workload = bm_workload_find("kv_expand");
+    c.heads = 128;
+    c.head_dim = 192;
+    c.v_dim = 128;
+    c.k = 64;
+    assert_key(&c, "kv_expand/llama3.1-8b/prefill/attn/f16/b2t100h128d192dv128k64/kvf16");
+    /* Of 200 tokens 128 heads of 128 + 128 elements and 64, to heads of 192 and 128. */
+    cr_expect_eq(c.workload->bytes(&c), 2.0 * 200 * (128 * 256 + 64 + 128 * 320));
+    cr_expect_eq(c.workload->written(&c), 2.0 * 200 * 128 * 320);
+    cr_expect_eq(c.workload->validate(&c, NULL), BM_OK);
+    c.k = 192;
+    cr_expect_eq(c.workload->validate(&c, NULL), BM_INVALID, "nothing is a head's own");
     c.workload = bm_workload_find("rope");
+    c.k = 0;
     c.heads = 129;
     c.head_dim = 64;
     assert_key(&c, "rope/llama3.1-8b/prefill/attn/f16/b2t100h129d64");
@@ -221,7 +234,7 @@ Test(tables, find_what_they_list) {
     size_t count = 0;
     for (; bm_workload_get(count); count++)
         cr_assert_eq(bm_workload_find(bm_workload_get(count)->name), bm_workload_get(count));
-    cr_assert_eq(count, 24);
+    cr_assert_eq(count, 25);
     cr_assert_null(bm_workload_find("gem"));
     for (count = 0; bm_dtype_get(count); count++) {
         cr_assert_eq(bm_dtype_find(bm_dtype_get(count)->name), bm_dtype_get(count));

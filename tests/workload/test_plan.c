@@ -104,6 +104,15 @@ static void make_cases(void) {
             c.k = strcmp(rows[w], "topk") == 0 ? 8 : 0;
             add(c);
         }
+        c = base;
+        c.workload = bm_workload_find("kv_expand");
+        c.batch = 2;
+        c.tokens = 100;
+        c.heads = 20;
+        c.head_dim = 192;
+        c.v_dim = 128;
+        c.k = 64;
+        add(c);
         static const char *const of_heads[] = {"rope", "kv_write"};
         for (size_t w = 0; w < BM_COUNT_OF(of_heads); w++) {
             c = base;
@@ -482,7 +491,10 @@ Test(plan, decode_splits_the_context_to_fill_the_device) {
         c.context = context;
         cr_assert_eq(c.workload->plan(&c, &gpu, NULL, &plan, NULL), BM_OK);
         const uint64_t splits = plan.launches[0].global[0] / plan.launches[0].local[0];
-        const uint64_t keys = plan.launches[0].arguments[plan.launches[0].argument_count - 2].value;
+        uint64_t keys = 0;
+        for (unsigned a = 0; a < plan.launches[0].argument_count; a++) /* the last count of all */
+            if (plan.launches[0].arguments[a].kind == BM_ARGUMENT_UINT)
+                keys = plan.launches[0].arguments[a].value;
         cr_assert(splits * keys >= context && (splits - 1) * keys < context, "no split is empty");
         cr_assert_eq(plan.tensors[4].count, 32 * splits * 130);
         if (context > 15000)

@@ -41,6 +41,13 @@ static size_t list(struct bm_case *cases) {
     cases[count].row_per_pair = cases[count].rows_by_token = true;
     cases[count].experts = cases[count].top_k = 5;
     count++;
+    cases[count] = rows("mla", 1, 0);
+    cases[count].phase = BM_PHASE_DECODE;
+    cases[count].heads = 128;
+    cases[count].kv_heads = 1;
+    cases[count].head_dim = 96;
+    cases[count].v_dim = 64;
+    cases[count++].context = 30000;
     return count;
 }
 

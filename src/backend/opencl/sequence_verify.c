@@ -12,7 +12,7 @@
 #include "session.h"
 
 /* Operations that a reference of the whole may take, some seconds. */
-#define WHOLE_LIMIT 0x1p33
+#define WHOLE_LIMIT 0x1p34
 /* Errors of nodes grow by less on the way to the end: softmax and gates have slopes of about one. */
 static const double growth = 6;
 /* Beyond this a tolerance of the whole says nothing. */
