@@ -36,7 +36,16 @@ class Flow(ProgramTest):
             passes, failed = self.verify("--dtype", dtype)
             self.assertEqual((failed, {row["reason"] for row in passes.values()}), ([], {None}), dtype)
 
-    def wrong(self, file, old, new, expected, op):
+    def test_an_int8_cache(self):
+        """Steps leave quantised keys and values to the next ones; a prompt does not have such a cache."""
+        passes, failed = self.verify("--dtype", "f32", "--phase", "decode", "--kv", "int8")
+        self.assertEqual((failed, len(passes)), ([], 2))
+        for row in passes.values():
+            self.assertEqual((row["status"], row["verification"]["reference"]), ("ok", "float64, op by op"), row)
+        self.wrong("gather.cl", "line * key_scale_pitch", "line * tokens", {key + "/kvint8" for key in DECODE}, "kv_write",
+                   "--dtype", "f32", "--phase", "decode", "--kv", "int8")
+
+    def wrong(self, file, old, new, expected, op, *words):
         """With `old` replaced in a kernel, all ops pass by themselves; the passes in `expected` fail, and name the op."""
         folder = self.folder / "kernels"
         shutil.rmtree(folder, ignore_errors=True)
@@ -44,7 +53,7 @@ class Flow(ProgramTest):
         source = (folder / file).read_text()
         self.assertIn(old, source)
         (folder / file).write_text(source.replace(old, new))
-        passes, failed = self.verify("--dtype", "f32", "--kernels", str(folder), code=1)
+        passes, failed = self.verify(*(words or ("--dtype", "f32")), "--kernels", str(folder), code=1)
         self.assertEqual(failed, [])
         self.assertEqual({key for key, row in passes.items() if row["status"] == "failed"}, expected)
         for row in passes.values():
