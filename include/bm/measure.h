@@ -87,8 +87,8 @@ void bm_estimate_of(const double *times, size_t n, struct bm_estimate *estimate)
 void bm_series_estimate(const struct bm_series *series, unsigned without, struct bm_estimate *estimate);
 /* The round of a series that lies nearest in time to one of another series (middle to middle; the earlier of
  * two that are as near), so that what a machine did to both at that time cancels in their ratio. NULL: round
- * lies before or behind the series by more than the longest pause between two of its rounds, or it has none.
- * Pairs of one visit a pass keep what random order promises: each round of the series is about as often the
+ * lies before or behind the series by more than twice the longest pause between two of its rounds, which is
+ * more than random orders of passes do, or it has none. Of visits in random order each is about as often the
  * nearest as any other (tests/measure/test_pairs.c has coverage and errors under drift). */
 const struct bm_round *bm_series_nearest(const struct bm_series *series, const struct bm_round *round);
 /* The flags of a series whose rounds are complete, by the rules of enum bm_flag: those set so far (not_steady

@@ -39,8 +39,7 @@ enum bm_status bm_model_ops(const struct bm_model *model, const struct bm_reques
 /* The same in order of execution, every layer by itself, with what flows between them: the residual stream
  * from the embedding on, through a KV cache that holds seeded earlier tokens and takes the new ones, to the
  * logits, the flow's result. Decode: `steps` tokens one after the other, the last of them at the request's
- * context; prefill: steps is 1. A layer whose data cannot be handed on yet reads seeded inputs; then the flow
- * has no result. BM_UNSUPPORTED: nothing runs one of the ops. Caller: bm_flow_fini. */
+ * context; prefill: steps is 1. BM_UNSUPPORTED: nothing runs one of the ops. Caller: bm_flow_fini. */
 enum bm_status bm_model_flow(const struct bm_model *model, const struct bm_request *request, uint32_t steps,
                              struct bm_flow *flow, struct bm_error *error) BM_CHECK_RESULT;
 

@@ -27,5 +27,5 @@ const struct bm_round *bm_series_nearest(const struct bm_series *series, const s
     if (nearest == NULL)
         return NULL;
     const bool inside = at >= middle(&series->rounds[0]) && at <= middle(&series->rounds[series->count - 1]);
-    return inside || distance(middle(nearest), at) <= longest_pause(series) ? nearest : NULL;
+    return inside || distance(middle(nearest), at) <= 2 * longest_pause(series) ? nearest : NULL;
 }

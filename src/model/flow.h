@@ -45,6 +45,12 @@ unsigned bm_flow_gains(struct bm_flow_build *build, uint64_t n);
 void bm_flow_residual(struct bm_flow_build *build, unsigned value);
 /* op's product of `input`, [m, k], as a value [m, n]. */
 unsigned bm_flow_matmul(struct bm_flow_build *build, const char *name, unsigned input);
+/* Cosines and sines of the step's positions, [tokens, width], the same for every layer: as a value. */
+unsigned bm_flow_angles(struct bm_flow_build *build, uint32_t width);
+/* What mixer number build->mixer keeps of tokens, [batch, KV heads, capacity, size], those before the step
+ * from the start: as a value. */
+unsigned bm_flow_cache(struct bm_flow_build *build, const char *of, enum bm_element element,
+                       uint32_t kv_heads, uint32_t size);
 /* A mixer between norm and residual: each returns its output as a value. */
 unsigned bm_flow_attention(struct bm_flow_build *build, uint32_t layer, unsigned input);
 unsigned bm_flow_latent_attention(struct bm_flow_build *build, unsigned input);

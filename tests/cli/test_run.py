@@ -1,10 +1,12 @@
 """`benchmark run` and `verify` on the real device: the results file, the report, what is left out."""
 
 import json
+import math
 import os
 import pwd
 import re
 import socket
+import statistics
 import subprocess
 
 from harness import MIB, MODEL, OPS, SUITE, TINY, ProgramTest, layer, main
@@ -91,6 +93,42 @@ class WholeRun(ProgramTest):
         self.assertEqual([line.split()[1] for line in lines[:3]], ["verifying", "warming", "measuring"])
         self.assertEqual(lines[3:], ["benchmark: the results are in out.json"])
         self.assertNotRegex(self.said.err, r"[\x1b\r]")
+
+
+class Pairs(ProgramTest):
+    def test_rows_are_judged_by_the_rounds_beside_theirs(self):
+        """Ceilings are measured as long as the rows, and an efficiency is the median over pairs that are near in time."""
+        _, document = self.run_tiny("--workload", "gemv", "--phase", "decode", "--dtype", "f32", "--backend", "opencl", "--budget", "3",
+                                    env={})
+        ceilings = {row["case"]["op"]: row for row in document["results"] if row["case"]["dtype"] is None}
+        rows = [row for row in document["results"] if row["case"]["dtype"] and row["status"] == "ok" and row["measured_as"] is None]
+        self.assertGreater(len(rows), 2)
+
+        def middle(round_):
+            return round_["start_ns"] + round_["ns"] // 2
+
+        def nearest(ceiling, round_):
+            """ns of a launch; None: it was not measured at that time."""
+            middles = [middle(other) for other in ceiling["rounds"]]
+            near = min(ceiling["rounds"], key=lambda other: abs(middle(other) - middle(round_)))
+            far = 2 * max(b - a for a, b in zip(middles, middles[1:]))
+            inside = middles[0] <= middle(round_) <= middles[-1] or abs(middle(near) - middle(round_)) <= far
+            return near["ns"] / near["launches"] if inside else None
+
+        for row in rows:
+            use, rounds = row["utilization"], row["rounds"]
+            judges = {"flops": ceilings["f32_vector"], "bytes": ceilings["read"]}
+            if len(rounds) < 6:  # a machine too busy for three seconds
+                self.assertIsNone(use["roofline_efficiency_ci"])
+                continue
+            for ceiling in judges.values():  # a visit is of three rounds at most, and the budget may end within a pass
+                self.assertGreater(ceiling["rounds"][-1]["start_ns"], rounds[max(0, len(rounds) - 7)]["start_ns"], row["key"])
+            pairs = [(round_, [row[amount] / ceiling[amount] * ns for amount, ceiling in judges.items()
+                               if (ns := nearest(ceiling, round_)) is not None]) for round_ in rounds]
+            shares = [max(times) * round_["launches"] / round_["ns"] for round_, times in pairs if len(times) == 2]
+            self.assertAlmostEqual(math.exp(statistics.median(map(math.log, shares))) / use["roofline_efficiency"], 1, 6, row["key"])
+            low, high = use["roofline_efficiency_ci"]
+            self.assertTrue(low < use["roofline_efficiency"] < high, row["key"])
 
 
 class Output(ProgramTest):

@@ -29,21 +29,21 @@ Test(pairs, the_nearest_by_its_middle) {
     }
 }
 
-/* What was measured before or after it, by more than its longest pause, saw another machine. */
+/* What was measured before or after it, by more than twice its longest pause, saw another machine. */
 Test(pairs, nothing_is_near_what_was_not_there) {
     static const uint64_t starts[] = {1000, 1100, 1300};
     struct bm_round rounds[3];
     const struct bm_series series = series_at(starts, 3, rounds), one = series_at(starts, 1, rounds),
                            none = {.rounds = rounds};
-    struct bm_round round = {.start_ns = 800, .ns = 10, .launches = 1};
+    struct bm_round round = {.start_ns = 600, .ns = 10, .launches = 1};
     cr_expect_eq(bm_series_nearest(&series, &round), &rounds[0]);
     cr_expect_null(bm_series_nearest(&one, &round));
     cr_expect_null(bm_series_nearest(&none, &round));
-    round.start_ns = 799;
+    round.start_ns = 599;
     cr_expect_null(bm_series_nearest(&series, &round));
-    round.start_ns = 1500;
+    round.start_ns = 1700;
     cr_expect_eq(bm_series_nearest(&series, &round), &rounds[2]);
-    round.start_ns = 1501;
+    round.start_ns = 1701;
     cr_expect_null(bm_series_nearest(&series, &round));
     round.start_ns = 1000;
     cr_expect_eq(bm_series_nearest(&one, &round), &rounds[0]);

@@ -119,53 +119,59 @@ Test(flow, of_a_shared_cache) {
     bm_flow_fini(&flow);
 }
 
-static const struct bm_model latent = {.id = "latent",
-                                       .layers = 1,
-                                       .hidden = 256,
-                                       .heads = 4,
-                                       .kv_heads = 4,
-                                       .head_dim = 48,
-                                       .qk_nope_dim = 32,
-                                       .qk_rope_dim = 16,
-                                       .v_dim = 24,
-                                       .q_lora = 40,
-                                       .kv_lora = 64,
-                                       .ffn = BM_FFN_SWIGLU,
-                                       .attention = BM_ATTENTION_MLA,
-                                       .intermediate = 512,
-                                       .vocabulary = 1000,
-                                       .max_context = 4096};
-
-/* Rows of kv_a are 64 of the latent and 16 that are rotated. Two sequences of 3 tokens. */
-Test(flow, of_latent_attention_in_a_prompt) {
-    cr_assert_eq(build(&latent, BM_PHASE_PREFILL, "f32", 3, 1), BM_OK);
-    expect_node(2, "q_a: activations=normalised outputs=q_a");
-    expect_node(3, "q_a_norm: inputs=q_a outputs=q_a weights=gains of 40");
-    expect_node(4, "q_b: activations=q_a outputs=q_b");
-    expect_node(5, "kv_a: activations=normalised outputs=kv_a");
-    expect_node(6, "kv_a_norm: inputs=kv_a/80 outputs=kv_a/80 weights=gains of 64");
-    expect_node(7, "k_rope: inputs=kv_a+64/80 outputs=kv_a+64/80 angles=angles 0 of 16");
-    expect_node(8, "kv_write: inputs=kv_a keys=latents 1/240");
-    expect_node(9, "rope: inputs=q_b+32/192/48 outputs=q_b+32/192/48 angles=angles 0 of 16");
-    expect_node(10, "kv_b: activations=kv_a/80 outputs=kv_b");
-    expect_node(11,
-                "kv_expand: inputs=kv_b shared=kv_a+64/80 keys=expanded keys/144 values=expanded values/72");
-    expect_node(12, "attn: queries=q_b keys=expanded keys/144 values=expanded values/72 outputs=attended");
-    expect_node(13, "attn_out: activations=attended outputs=attn_out");
-    cr_expect_eq(flow.values[flow.nodes[8].links[1].value].amplitude,
-                 flow.values[flow.nodes[6].links[2].value].amplitude, "what is cached was normalised");
+/* Queries are 4 heads of 64 + 32, cached rows 128 + 32; of two sequences token 10 is new. */
+Test(flow, of_latents_by_hand) {
+    struct bm_model model = small;
+    model.attention = BM_ATTENTION_MLA;
+    model.head_dim = 96;
+    model.kv_lora = 128;
+    model.qk_nope_dim = 64;
+    model.qk_rope_dim = 32;
+    model.v_dim = 64;
+    cr_assert_eq(build(&model, BM_PHASE_DECODE, "f32", 10, 1), BM_OK);
+    expect_node(2, "q: activations=normalised outputs=q");
+    expect_node(3, "kv_a: activations=normalised outputs=kv_a");
+    expect_node(4, "kv_a_norm: inputs=kv_a/160 outputs=kv_a/160 weights=gains of 128");
+    expect_node(5, "rope: inputs=q+64/384/96 outputs=latent queries+128/640/160 angles=angles 9 of 32");
+    expect_node(6, "k_rope: inputs=kv_a+128/160 outputs=kv_a+128/160 angles=angles 9 of 32");
+    expect_node(7, "kv_write: inputs=kv_a keys=latents 1+1440/1600");
+    expect_node(8, "kv_b_queries: activations=q/96 outputs=latent queries/160");
+    expect_node(9, "attn: queries=latent queries cache=latents 1/1600 outputs=latent outputs");
+    expect_node(10, "kv_b_values: activations=latent outputs outputs=kv_b_values");
+    expect_node(11, "attn_out: activations=kv_b_values outputs=attn_out");
+    bm_flow_fini(&flow);
+    cr_assert_eq(build(&model, BM_PHASE_PREFILL, "f32", 10, 1), BM_OK);
+    expect_node(5, "rope: inputs=q+64/384/96 outputs=q+64/384/96 angles=angles 0 of 32");
+    expect_node(8, "kv_b: activations=kv_a/160 outputs=kv_b");
+    expect_node(
+        9, "kv_expand: inputs=kv_b shared=kv_a+128/160 keys=expanded keys/960 values=expanded values/640");
+    expect_node(10, "attn: queries=q keys=expanded keys values=expanded values outputs=attended");
     bm_flow_fini(&flow);
 }
 
-/* The tenth token. Queries become as wide as what is cached, 80: their ends are rotated on the way there. */
-Test(flow, of_absorbed_attention) {
-    cr_assert_eq(build(&latent, BM_PHASE_DECODE, "f32", 10, 1), BM_OK);
-    expect_node(8, "kv_write: inputs=kv_a keys=latents 1+720/800");
-    expect_node(9, "rope: inputs=q_b+32/192/48 outputs=absorbed queries+64/320/80 angles=angles 9 of 16");
-    expect_node(10, "kv_b_queries: activations=q_b/48 outputs=absorbed queries/80");
-    expect_node(11, "attn: queries=absorbed queries cache=latents 1/800 outputs=attended latents");
-    expect_node(12, "kv_b_values: activations=attended latents outputs=attended");
-    expect_node(13, "attn_out: activations=attended outputs=attn_out");
+/* Inner 256, channels 256 + 2 x 2 x 64, 4 steps: 772 wide, which begin 832 apart. */
+Test(flow, of_a_scan_by_hand) {
+    struct bm_model model = small;
+    model.attention_layers = model.mamba_layers = 1;
+    model.ffn_layers = 2;
+    model.mamba_state = model.mamba_head_dim = 64;
+    model.mamba_heads = model.mamba_conv = 4;
+    model.mamba_groups = 2;
+    model.mamba_chunk = 128;
+    cr_assert_eq(build(&model, BM_PHASE_DECODE, "f16", 10, 2), BM_OK);
+    expect_node(2, "in_proj: activations=normalised outputs=in_proj/832");
+    expect_node(3,
+                "conv: inputs=in_proj+256/832 outputs=conv states before=inputs 1 even states=inputs 1 odd");
+    expect_node(
+        4,
+        "scan: rows=conv steps=in_proj+768/832 outputs=scan states before=states 1 even states=states 1 odd");
+    expect_node(5, "ssm_gate: gates=in_proj/832 ups=scan outputs=ssm_gate");
+    expect_node(6, "ssm_norm: inputs=ssm_gate outputs=ssm_norm weights=gains of 256");
+    expect_node(7, "out_proj: activations=ssm_norm outputs=out_proj");
+    const size_t step = flow.node_count / 2;
+    expect_node(
+        step + 4,
+        "scan: rows=conv steps=in_proj+768/832 outputs=scan states before=states 1 odd states=states 1 even");
     bm_flow_fini(&flow);
 }
 
@@ -186,6 +192,7 @@ static void check_model(const struct bm_model *model, enum bm_phase phase) {
     }
     cr_assert_eq(bm_model_ops(model, &request, ops, &count, &error), BM_OK, "%s", error.message);
     cr_assert_eq(bm_model_flow(model, &request, 1, &flow, &error), BM_OK, "%s: %s", model->id, error.message);
+    cr_assert_lt(flow.result, flow.value_count);
     double listed = 0;
     for (size_t i = 0; i < count; i++)
         listed += ops[i].count;

@@ -1,7 +1,8 @@
 #!/bin/sh
 # neighbour.sh [PROGRAM [benchmark run options]]: does contamination control see a busy neighbour? Measures twice,
-# alone and beside a process that burns one of our CPUs, and prints how much is tagged in each. By hand, on a quiet
-# machine. Wanted: without the neighbour fewer than 1 round in 20 is tagged, with it rows are.
+# alone and beside a process that burns one of our CPUs, and prints how much is tagged in each, and which rows of the two
+# disagree. By hand, on a quiet machine. Wanted: without the neighbour fewer than 1 round in 20 is tagged, with it rows are,
+# and of the rows that disagree none is unflagged.
 set -eu
 root=$(dirname "$(readlink -f "$0")")/../..
 program=${1:-$root/build/release/bin/benchmark}
@@ -44,3 +45,6 @@ cpu=$(sed -n 's/^Cpus_allowed_list:.*[^0-9]\([0-9][0-9]*\)$/\1/p' /proc/self/sta
 taskset -c "$cpu" sh -c 'while :; do :; done' &
 burner=$!
 measure neighbour "$@"
+kill "$burner"
+burner=
+python3 "$root/tests/perf/stability.py" --files "$folder/alone.json" "$folder/neighbour.json" | sed -n '/^runs/,$p'

@@ -84,7 +84,8 @@ def report(name, rows):
     halves = [row[4] for row in rows if row[4] is not None]
     differences = [abs(row[3]) for row in rows if row[3] is not None]
     print(f"{name}: {len(unflagged)} of {len(rows)} rows agree unflagged ({100 * len(unflagged) / max(1, len(rows)):.0f} %), "
-          f"{sum(row[1] for row in rows)} agree at all", end="")
+          f"{sum(row[1] for row in rows)} agree at all, "
+          f"{sum(not row[1] and not row[2] for row in rows)} disagree unflagged", end="")
     if len(runnable) < len(rows):
         print(f"; of the {len(runnable)} that can run here {100 * len(unflagged) / max(1, len(runnable)):.0f} % and "
               f"{100 * sum(row[1] for row in runnable) / max(1, len(runnable)):.0f} %", end="")
