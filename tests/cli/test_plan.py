@@ -136,6 +136,24 @@ class Selectors(PlanTest):
         self.assertEqual(self.parts(0, "--workload", "gemm,gemv"), {"gemm", "gemv"})
         self.assertEqual(self.keys("--workload", "stream"), [])
 
+    def test_steps_end_at_the_longest_context(self):
+        words = ("run", "--model", "./tiny.json", "--dtype", "f32", "--phase", "decode", "--workload", "layer", "--context", "20,40,30",
+                 "--batch", "1,2", "--dry-run", "--format", "json")
+        def passes(*more):
+            plan = json.loads(self.benchmark(*words, *more, env=layer()).out)
+            return {case["key"]: case for case in plan["cases"] if case["key"].startswith("layer/")}
+        single = {f"layer/tiny/decode/pass/f32/b{b}t1c{c}l2" for b in (1, 2) for c in (20, 30, 40)}
+        self.assertEqual(set(passes()), single)
+        chains = {f"layer/tiny/decode/pass/f32/b{b}t21c40l2" for b in (1, 2)}
+        found = passes("--generate", "21")
+        self.assertEqual(set(found), single | chains)
+        # Attention alone grows, by the same for every token: 21 steps up to 40 are 21 of the middle one, at 30.
+        for b in (1, 2):
+            self.assertAlmostEqual(found[f"layer/tiny/decode/pass/f32/b{b}t21c40l2"]["flops"],
+                                   21 * found[f"layer/tiny/decode/pass/f32/b{b}t1c30l2"]["flops"], delta=1)
+        self.refused(*words, "--generate", "41", says=("--generate 41", "40", "--context"), env=layer())
+        self.refused(*words, "--generate", "4,5", says="--generate: give one number", env=layer())
+
     def test_a_layer_has_every_op(self):
         """A suite that names no workloads plans all that the model has; --workload selects among them too."""
         entry = {name: value for name, value in SUITE["entries"][0].items() if name != "workloads"}
