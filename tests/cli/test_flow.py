@@ -2,7 +2,7 @@
 
 import shutil
 
-from harness import MIB, TESTS, ProgramTest, layer, main
+from harness import MIB, MODEL, TESTS, ProgramTest, layer, main
 
 KERNELS = TESTS.parent / "kernels"
 ARGUMENTS = ("--model", "./tiny.json", "--workload", "layer", "--batch", "2", "--tokens", "12", "--context", "20",
@@ -10,6 +10,18 @@ ARGUMENTS = ("--model", "./tiny.json", "--workload", "layer", "--batch", "2", "-
 PREFILL, STEPS = {"layer/tiny/prefill/pass/f32/b2t12l2"}, {"layer/tiny/decode/pass/f32/b2t3c20l2"}
 DECODE = STEPS | {"layer/tiny/decode/pass/f32/b2t1c20l2"}
 ALL = PREFILL | DECODE
+LATENT = {**MODEL, "kv_heads": 2, "head_dim": 32, "attention": "mla",
+          "mla": {"q_lora": 24, "kv_lora": 32, "qk_nope_dim": 16, "qk_rope_dim": 16, "v_dim": 16},
+          "moe": {"experts": 8, "experts_per_token": 2, "shared_experts": 1, "intermediate": 48, "dense_layers": 1}}
+HYBRID = {**MODEL, "layers": 6, "hybrid": {"attention_layers": 1, "mamba_layers": 2, "ffn_layers": 3},
+          "mamba": {"version": 2, "state": 16, "heads": 4, "head_dim": 16, "groups": 2, "chunk": 8, "conv": 4}}
+
+
+def named(keys, model):
+    """As of this model: a mixer of a hybrid, with the FFN after it, is a layer."""
+    hybrid = model.get("hybrid")
+    layers = hybrid["attention_layers"] + hybrid["mamba_layers"] if hybrid else model["layers"]
+    return {key.replace("l2", f"l{layers}") for key in keys}
 
 
 class Flow(ProgramTest):
@@ -21,15 +33,26 @@ class Flow(ProgramTest):
         passes = {row["key"]: row for row in rows if row["case"]["workload"] == "layer"}
         return passes, [row["key"] for row in rows if row["status"] == "failed" and row["key"] not in passes]
 
-    def test_passes_are_verified_whole(self):
+    def whole(self, model=MODEL):
+        self.write("tiny.json", model)
         passes, failed = self.verify("--dtype", "f32")
         self.assertEqual(failed, [])
-        self.assertEqual(set(passes), ALL)
+        self.assertEqual(set(passes), named(ALL, model))
         for row in passes.values():
             self.assertEqual((row["status"], row["kernel"]["variant"]), ("ok", "flow"))
             self.assertEqual(row["verification"]["reference"], "float64, op by op and whole")
             self.assertLess(0, row["verification"]["max_relative_error"])
             self.assertLess(row["verification"]["max_relative_error"], row["verification"]["tolerance"])
+
+    def test_passes_are_verified_whole(self):
+        self.whole()
+
+    def test_latent_attention_and_experts(self):
+        """Both forms of the attention, and a sum that begins with the shared expert's output."""
+        self.whole(LATENT)
+
+    def test_mamba_beside_attention(self):
+        self.whole(HYBRID)
 
     def test_number_formats(self):
         for dtype in ("f16", "int8"):
@@ -43,19 +66,21 @@ class Flow(ProgramTest):
         for row in passes.values():
             self.assertEqual((row["status"], row["verification"]["reference"]), ("ok", "float64, op by op"), row)
         self.wrong("gather.cl", "line * key_scale_pitch", "line * tokens", {key + "/kvint8" for key in DECODE}, "kv_write",
-                   "--dtype", "f32", "--phase", "decode", "--kv", "int8")
+                   words=("--dtype", "f32", "--phase", "decode", "--kv", "int8"))
 
-    def wrong(self, file, old, new, expected, op, *words):
+    def wrong(self, file, old, new, expected, op, model=MODEL, words=("--dtype", "f32")):
         """With `old` replaced in a kernel, all ops pass by themselves; the passes in `expected` fail, and name the op."""
+        self.write("tiny.json", model)
         folder = self.folder / "kernels"
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(KERNELS, folder)
         source = (folder / file).read_text()
         self.assertIn(old, source)
         (folder / file).write_text(source.replace(old, new))
-        passes, failed = self.verify(*(words or ("--dtype", "f32")), "--kernels", str(folder), code=1)
+        passes, failed = self.verify(*words, "--kernels", str(folder), code=1)
         self.assertEqual(failed, [])
-        self.assertEqual({key for key, row in passes.items() if row["status"] == "failed"}, expected)
+        self.assertEqual({key for key, row in passes.items() if row["status"] == "failed"},
+                         named(expected, model))
         for row in passes.values():
             if row["status"] == "failed":
                 self.assertRegex(row["reason"], rf"\Averification failed: {op} \(number \d+\): ")
@@ -74,6 +99,24 @@ class Flow(ProgramTest):
 
     def test_the_last_token_of_the_first_sequence_for_all(self):
         self.wrong("norm.cl", "next += from_pitch", "next += n", PREFILL, "final_norm")
+
+    def test_latents_side_by_side(self):
+        self.wrong("gemm.cl", "SOURCE_ROW(row) * pitch", "SOURCE_ROW(row) * (long)k", ALL, "kv_b(_queries)?", LATENT)
+
+    def test_latents_as_if_the_cache_were_full(self):
+        self.wrong("mla.cl", "batch * cache_pitch", "(ulong)batch * context * K_DIM", STEPS, "attn", LATENT)
+
+    def test_the_rotated_part_side_by_side(self):
+        self.wrong("gather.cl", "row * shared_pitch", "row * SHARED_DIM", PREFILL, "kv_expand", LATENT)
+
+    def test_numbers_of_experts_for_their_weights(self):
+        self.wrong("elementwise.cl", "token * weights_pitch", "(ulong)token * CHOSEN", ALL, "experts_combine", LATENT)
+
+    def test_channels_as_if_nothing_lay_between(self):
+        self.wrong("conv.cl", "* tokens * inputs_pitch", "* tokens * n", ALL, "conv", HYBRID)
+
+    def test_steps_side_by_side(self):
+        self.wrong("scan.cl", "token * steps_pitch", "token * heads", PREFILL, "scan", HYBRID)
 
 
 if __name__ == "__main__":
