@@ -258,6 +258,7 @@ Test(verification, whole_numbers_that_were_never_written_lie_in_a_row) {
     expect_passed(0);
     memset(guarded + BM_GUARD_BYTES + 24, BM_POISON, 16);
     expect_failed(0, "output 21 was never written");
+    end();
     begin(BM_ELEMENT_I8, 4);
     expect_failed(2, "output 0 was never written");
 }
