@@ -89,7 +89,7 @@ enum { MANY = 8 };
 static void append_subjects(const struct bm_notes *notes, const struct bm_note *note, struct bm_text *line) {
     if (notes->rows > 2 && note->subjects == notes->rows)
         bm_text_append(line, "%s (all)", note->note.data);
-    else if (note->subjects > MANY && 2 * note->subjects > notes->rows)
+    else if (note->subjects > MANY && note->subjects < notes->rows && 2 * note->subjects > notes->rows)
         bm_text_append(line, "%s (%zu of %zu)", note->note.data, note->subjects, notes->rows);
     else
         bm_text_append(line, "%s (%s)", note->note.data, note->about.data);
