@@ -6,11 +6,13 @@
  * rows [batch, tokens, (heads + kv_heads) HEAD_DIM + kv_heads V_DIM] of queries, keys and values, the keys go
  * to [batch, kv_heads, tokens, HEAD_DIM] and the values, where V_DIM is not 0, to [batch, kv_heads, tokens,
  * V_DIM] after them, in the format of the cache; a group takes ROWS tokens, one after the other. Range:
- * {LANES x groups of tokens, batch}. VEC divides n, HEAD_DIM and V_DIM. */
+ * {LANES x groups of tokens, batch}. `kv_quantise`: likewise to an int8 cache; TEAM lanes quantise the row of
+ * a head, whose scale, max |x| / 127, goes to [batch, kv_heads, tokens]. VEC divides n, HEAD_DIM and V_DIM.
+ */
 #ifndef FORMAT /* what is read; 0: f32, 1: f16, 2: bf16 */
 #define FORMAT 0
 #endif
-#ifndef WRITTEN /* likewise */
+#ifndef WRITTEN /* likewise, and 3: int8 */
 #define WRITTEN FORMAT
 #endif
 #ifndef HEAD_DIM
@@ -34,6 +36,9 @@
 #ifndef LANES
 #define LANES 1
 #endif
+#ifndef TEAM /* a power of two, at most LANES */
+#define TEAM 1
+#endif
 #ifndef NONTEMPORAL /* 1: stores that do not read the line they write first, where the compiler has such */
 #define NONTEMPORAL 0
 #endif
@@ -54,6 +59,9 @@
 typedef float floatv;
 typedef uint uintv;
 typedef ushort ushortv;
+typedef char charv;
+#define CONVERT_CHAR(v)   ((char)(v))
+#define AS_INT(v)         as_int(v)
 #define CONVERT_UINT(v)   ((uint)(v))
 #define CONVERT_USHORT(v) ((ushort)(v))
 #define AS_FLOAT(v)       as_float(v)
@@ -65,6 +73,9 @@ typedef ushort ushortv;
 typedef JOIN(float, VEC) floatv;
 typedef JOIN(uint, VEC) uintv;
 typedef JOIN(ushort, VEC) ushortv;
+typedef JOIN(char, VEC) charv;
+#define CONVERT_CHAR(v)   JOIN(convert_char, VEC)(v)
+#define AS_INT(v)         JOIN(as_int, VEC)(v)
 #define CONVERT_UINT(v)   JOIN(convert_uint, VEC)(v)
 #define CONVERT_USHORT(v) JOIN(convert_ushort, VEC)(v)
 #define AS_FLOAT(v)       JOIN(as_float, VEC)(v)
@@ -110,6 +121,12 @@ static void store(const floatv v, global written *p) {
     ushortv bits;
     STORE_HALF(v, (half *)&bits);
     PUT(bits, (global ushortv *)p);
+}
+#elif WRITTEN == 3
+typedef char written;
+static void store(const floatv v, global written *p) { /* to the nearest whole number; |v| is at most 127 */
+    const float round_bits = 12582912.0f;              /* adding 1.5 x 2^23 rounds to an integer */
+    PUT(CONVERT_CHAR(AS_INT(v + round_bits) - as_int(round_bits)), (global charv *)p);
 }
 #else
 typedef ushort written;
@@ -171,6 +188,116 @@ kv_write(global written *restrict keys, const ulong keys_offset, global const st
 #endif
     }
 }
+
+#if WRITTEN == 3
+static float maximum_of(const floatv v) {
+#if VEC == 1
+    return v;
+#elif VEC == 2
+    return max(v.x, v.y);
+#elif VEC == 4
+    return max(max(v.x, v.y), max(v.z, v.w));
+#else
+#if VEC == 16
+    const float8 a = max(v.lo, v.hi);
+#else
+    const float8 a = v;
+#endif
+    const float4 b = max(a.lo, a.hi);
+    return max(max(b.x, b.y), max(b.z, b.w));
+#endif
+}
+
+/* The largest value of a lane's team. All lanes must be here. */
+static float team_maximum(float value, local float *part) {
+#if TEAM > 1
+    const uint lane = get_local_id(0);
+    for (uint apart = TEAM / 2; apart > 0; apart /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        part[lane] = value;
+        barrier(CLK_LOCAL_MEM_FENCE);
+        value = max(value, part[lane ^ apart]);
+    }
+#endif
+    (void)part;
+    return value;
+}
+
+/* As write_heads, each head with a scale of its own, `scale_pitch` from one to the next one's. To be called
+ * from one place: PoCL shares the local memory of a function that is not inlined among its threads. */
+static void quantise_heads(global written *to, const ulong pitch, global float *scales,
+                           const ulong scale_pitch, global const stored *from, const uint heads,
+                           const uint size, local float *part) {
+    const uint team = get_local_id(0) / TEAM, lane = get_local_id(0) % TEAM;
+    for (uint first = 0; first < heads; first += LANES / TEAM) {
+        const uint head = min(first + team, heads - 1); /* teams that have none left look on */
+        global const stored *row = from + head * size;
+        floatv most = 0.0f;
+        for (uint i = lane * VEC; i < size; i += TEAM * VEC)
+            most = max(most, fabs(load(row + i)));
+        const float largest = team_maximum(maximum_of(most), part);
+        const float steps = largest > 0.0f ? 127.0f / largest : 0.0f;
+        if (first + team < heads) {
+            for (uint i = lane * VEC; i < size; i += TEAM * VEC)
+                store(load(row + i) * steps, to + head * pitch + i);
+            if (lane == 0)
+                scales[head * scale_pitch] = largest / 127.0f;
+        }
+    }
+}
+
+#define TENSORS (V_DIM ? 2 : 1)
+
+/* Pitches as those of kv_write; of scales too. */
+kernel WIDE_VECTORS __attribute__((reqd_work_group_size(LANES, 1, 1))) void
+kv_quantise(global written *restrict keys, const ulong keys_offset, global const stored *restrict inputs,
+            const ulong inputs_offset,
+#if V_DIM
+            global written *restrict values, const ulong values_offset,
+#endif
+            global float *restrict key_scales, const ulong key_scales_offset,
+#if V_DIM
+            global float *restrict value_scales, const ulong value_scales_offset,
+#endif
+            const uint tokens, const uint heads, const uint kv_heads, const ulong from_pitch,
+            const ulong key_pitch, const ulong key_scale_pitch
+#if V_DIM
+            ,
+            const ulong value_pitch, const ulong value_scale_pitch
+#endif
+) {
+    local float part[LANES];
+    const uint first = get_group_id(0) * ROWS, end = min(first + ROWS, tokens), batch = get_group_id(1);
+    const ulong line = (ulong)batch * kv_heads;
+
+    keys += keys_offset + line * key_pitch;
+    key_scales += key_scales_offset + line * key_scale_pitch;
+#if V_DIM
+    values += values_offset + line * value_pitch;
+    value_scales += value_scales_offset + line * value_scale_pitch;
+#endif
+    for (uint i = 0; i < (end - first) * TENSORS; i++) {
+        const uint token = first + i / TENSORS;
+        global const stored *row = inputs + inputs_offset + ((ulong)batch * tokens + token) * from_pitch;
+        global written *to = keys + (ulong)token * HEAD_DIM;
+        global float *scales = key_scales + token;
+        ulong pitch = key_pitch, scale_pitch = key_scale_pitch;
+        uint size = HEAD_DIM;
+        row += heads * HEAD_DIM;
+#if V_DIM
+        if (i % TENSORS == 1) {
+            to = values + (ulong)token * V_DIM;
+            scales = value_scales + token;
+            pitch = value_pitch;
+            scale_pitch = value_scale_pitch;
+            size = V_DIM;
+            row += kv_heads * HEAD_DIM;
+        }
+#endif
+        quantise_heads(to, pitch, scales, scale_pitch, row, kv_heads, size, part);
+    }
+}
+#endif
 
 #if SHARED_DIM
 #define OWN_DIM (HEAD_DIM - SHARED_DIM)

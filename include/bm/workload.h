@@ -221,13 +221,15 @@ struct bm_operands {
 
 #define BM_CHECK_OUTPUTS 1024
 /* A run of consecutive outputs with their float64 reference. An output passes when
- * |got - expected| <= tolerance * max(|expected|, scale). */
+ * |got - expected| - rounding <= tolerance * max(|expected|, scale). */
 struct bm_check {
     unsigned output; /* of the plan's outputs, in their order; most have one */
     uint64_t first;
     unsigned count;
     double expected[BM_CHECK_OUTPUTS];
     double scale; /* typical size of an output: what absolute errors are relative to near zero */
+    double
+        rounding; /* of outputs that are whole numbers, where what is expected is not rounded: 1/2; else 0 */
 };
 
 /* A kernel parameter and its range: what a tuner may choose from. */

@@ -4,8 +4,8 @@
 
 #include "bm/backend.h"
 
-/* Outputs are poisoned with this byte before the run: as f32, f16 and bf16 it reads as one
- * certain NaN. Outputs are of these formats; an integer one has no value to spare. */
+/* Outputs are poisoned with this byte before the run: as f32, f16 and bf16 it reads as one certain NaN; of
+ * int8, which has no value to spare, 16 in a row count as never written. */
 enum { BM_POISON = 0xff, BM_GUARD_BYTES = 4096 };
 
 /* guarded: BM_GUARD_BYTES of poison, the output tensor, BM_GUARD_BYTES of poison, as the device left it; so

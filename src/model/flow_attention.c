@@ -40,6 +40,24 @@ unsigned bm_flow_cache(struct bm_flow_build *build, const char *of, enum bm_elem
     return index;
 }
 
+/* Keys and values of the mixer's cache from token `first` on, and of an int8 cache their scales. */
+static void link_cache(struct bm_flow_build *build, struct bm_flow_node *node, enum bm_element kv,
+                       uint32_t first) {
+    static const struct {
+        const char *tensor;
+        bool scales;
+    } parts[] = {{"keys", false}, {"values", false}, {"key scales", true}, {"value scales", true}};
+    for (size_t i = 0; i < BM_COUNT_OF(parts); i++) {
+        const uint32_t size = parts[i].scales ? 1 : build->model->head_dim;
+        if (parts[i].scales && kv != BM_ELEMENT_I8)
+            continue;
+        const unsigned lines = bm_flow_cache(build, parts[i].tensor, parts[i].scales ? BM_ELEMENT_F32 : kv,
+                                             build->model->kv_heads, size);
+        bm_flow_link_part(node, parts[i].tensor, lines, (uint64_t)first * size,
+                          (uint64_t)build->capacity * size, 0);
+    }
+}
+
 unsigned bm_flow_attention(struct bm_flow_build *build, uint32_t layer, unsigned input) {
     const struct bm_model *model = build->model;
     const uint32_t shared = model->kv_shared_layers > 1 ? model->kv_shared_layers : 1, d = model->head_dim;
@@ -53,29 +71,23 @@ unsigned bm_flow_attention(struct bm_flow_build *build, uint32_t layer, unsigned
         return 0;
     }
     const enum bm_element kv = bm_case_kv(&op->the_case);
-    const uint64_t line = (uint64_t)build->capacity * d, new_ones = (uint64_t)build->position * d;
     const unsigned rows = bm_flow_matmul(build, has_kv ? "qkv" : "q", input);
     if (model->learned_positions == 0)
         rotate(build, has_kv ? "rope" : "q_rope", rows, width);
     if (has_kv)
         build->mixer++;
-    const unsigned keys = bm_flow_cache(build, "keys", kv, model->kv_heads, d),
-                   values = bm_flow_cache(build, "values", kv, model->kv_heads, d);
     if (has_kv) {
         struct bm_flow_node *node = bm_flow_add(build, "kv_write");
         bm_flow_link_part(node, "inputs", rows, 0, width, 0);
-        bm_flow_link_part(node, "keys", keys, new_ones, line, 0);
-        bm_flow_link_part(node, "values", values, new_ones, line, 0);
+        link_cache(build, node, kv, build->position);
     }
     /* Of what is cached the case sees the last tokens; in prefill it knows its window. */
     const uint32_t seen =
         op->the_case.context + (build->request->phase == BM_PHASE_PREFILL ? build->tokens : 0);
-    const uint64_t from = ((uint64_t)build->position + build->tokens - seen) * d;
     const unsigned attended = bm_flow_value(build, "attended", bm_flow_element(build), build->m * queries);
     struct bm_flow_node *node = bm_flow_add(build, op->name);
     bm_flow_link_part(node, "queries", rows, 0, width, 0);
-    bm_flow_link_part(node, "keys", keys, from, line, 0);
-    bm_flow_link_part(node, "values", values, from, line, 0);
+    link_cache(build, node, kv, build->position + build->tokens - seen);
     bm_flow_link(node, "outputs", attended);
     return bm_flow_matmul(build, "attn_out", attended);
 }

@@ -160,10 +160,6 @@ void bm_pass_rope(struct bm_pass *pass, const char *name, uint64_t count, uint32
 void bm_pass_kv_write(struct bm_pass *pass, uint64_t count, uint32_t heads, uint32_t kv_heads,
                       uint32_t head_dim, uint32_t v_dim) {
     const bool decode = pass->request->phase == BM_PHASE_DECODE;
-    if (decode && pass->request->kv == BM_KV_INT8) { /* no kernel quantises what it writes */
-        bm_pass_add(pass, "kv_write", count);
-        return;
-    }
     struct bm_op *op = add_heads(pass, "kv_write", "kv_write", count, heads, head_dim);
     if (op == NULL)
         return;

@@ -5,7 +5,9 @@
  * all of it would come back to the same few. kv_write: the keys and values of m = b T new tokens go from the
  * rows of a fused projection, [b, T, (H + H_kv) d + H_kv d_v], to the cache: keys [b, H_kv, T, d] and, where
  * d_v is not 0 (MLA keeps one latent), values [b, H_kv, T, d_v]; both may be lines of a longer cache. B = m
- * H_kv (d + d_v) (e + e_kv). Inputs are cold, and outputs rotate. */
+ * H_kv (d + d_v) (e + e_kv). An int8 cache is quantised row by row, q = x / s to the nearest whole number
+ * with s = max |x| / 127 in f32, which is 4 m H_kv bytes more for keys and for values. Inputs are cold, and
+ * outputs rotate. */
 #include <math.h>
 #include <string.h>
 
@@ -63,9 +65,12 @@ static enum bm_status finish(struct bm_plan *plan, const struct bm_target *targe
     return status;
 }
 
-/* A copy rounds once, where the formats differ. */
+/* A copy rounds once, where the formats differ; a quotient that is quantised is off by a few units in the
+ * last place, of the divisions and of the product. */
 static double tolerance(const struct bm_case *c) {
-    return c->workload == &bm_workload_kv_write ? bm_output_roundoff(bm_case_kv(c)) : 0;
+    if (c->workload != &bm_workload_kv_write)
+        return 0;
+    return bm_case_kv(c) == BM_ELEMENT_I8 ? 16 * BM_F32_ROUNDOFF : bm_output_roundoff(bm_case_kv(c));
 }
 
 /* ---- embedding ---- */
@@ -192,12 +197,49 @@ static double kv_elements(const struct bm_case *c) {
     return (double)lines_of(c) * (double)(c->head_dim + c->v_dim);
 }
 
+static bool is_quantised(const struct bm_case *c) {
+    return bm_case_kv(c) == BM_ELEMENT_I8;
+}
+
 static double kv_written(const struct bm_case *c) {
-    return kv_elements(c) * bm_element_bytes_each(bm_case_kv(c));
+    const double scales = is_quantised(c) ? (double)lines_of(c) * (c->v_dim ? 2 : 1) : 0;
+    return kv_elements(c) * bm_element_bytes_each(bm_case_kv(c)) +
+           scales * bm_element_bytes_each(BM_ELEMENT_F32);
 }
 
 static double kv_bytes(const struct bm_case *c) {
     return kv_written(c) + kv_elements(c) * bm_rows_element(c);
+}
+
+/* Where an output stands in the plan; values and scales only where there are such. */
+struct kv_tensors {
+    unsigned values, key_scales, value_scales;
+};
+
+static struct kv_tensors kv_tensors_of(const struct bm_case *c) {
+    const unsigned key_scales = c->v_dim ? VALUES + 1 : VALUES;
+    return (struct kv_tensors){VALUES, key_scales, key_scales + 1};
+}
+
+static void launch_kv(const struct bm_case *c, uint64_t rows, uint64_t lanes, struct bm_plan *plan) {
+    const struct kv_tensors at = kv_tensors_of(c);
+    struct bm_launch *launch = bm_plan_launch(plan, is_quantised(c) ? "kv_quantise" : "kv_write", 2);
+    launch->local[0] = lanes;
+    launch->global[0] = bm_ceil_div(c->tokens, rows) * lanes;
+    launch->global[1] = c->batch;
+    for (unsigned t = OUTPUTS; t < plan->tensor_count; t++)
+        bm_launch_tensor(launch, plan, t);
+    bm_launch_uint(launch, c->tokens);
+    bm_launch_uint(launch, c->heads);
+    bm_launch_uint(launch, c->kv_heads);
+    bm_launch_pitch(launch, INPUTS, width_of(c));
+    bm_launch_pitch(launch, OUTPUTS, (uint64_t)c->tokens * c->head_dim);
+    if (is_quantised(c))
+        bm_launch_pitch(launch, at.key_scales, c->tokens);
+    if (c->v_dim)
+        bm_launch_pitch(launch, at.values, (uint64_t)c->tokens * c->v_dim);
+    if (c->v_dim && is_quantised(c))
+        bm_launch_pitch(launch, at.value_scales, c->tokens);
 }
 
 static enum bm_status plan_kv(const struct bm_case *c, const struct bm_target *target,
@@ -205,8 +247,6 @@ static enum bm_status plan_kv(const struct bm_case *c, const struct bm_target *t
                               struct bm_error *error) {
     uint64_t rows, lanes;
     enum bm_status status = begin(c, target, given, plan, &rows, &lanes, error);
-    if (!status && bm_case_kv(c) == BM_ELEMENT_I8)
-        status = bm_fail(error, BM_UNSUPPORTED, "kv_write has no kernel for an int8 cache");
     if (status)
         return status;
     bm_rows_define(plan, c->dtype->activation, c->head_dim);
@@ -220,61 +260,102 @@ static enum bm_status plan_kv(const struct bm_case *c, const struct bm_target *t
                    (uint64_t)c->batch * c->tokens * width_of(c));
     if (c->v_dim)
         bm_plan_rotating_output(plan, "values", bm_case_kv(c), lines_of(c) * c->v_dim);
-    struct bm_launch *launch = bm_plan_launch(plan, "kv_write", 2);
-    launch->local[0] = lanes;
-    launch->global[0] = bm_ceil_div(c->tokens, rows) * lanes;
-    launch->global[1] = c->batch;
-    for (unsigned t = OUTPUTS; t < plan->tensor_count; t++)
-        bm_launch_tensor(launch, plan, t);
-    bm_launch_uint(launch, c->tokens);
-    bm_launch_uint(launch, c->heads);
-    bm_launch_uint(launch, c->kv_heads);
-    bm_launch_pitch(launch, INPUTS, width_of(c));
-    bm_launch_pitch(launch, OUTPUTS, (uint64_t)c->tokens * c->head_dim);
-    if (c->v_dim)
-        bm_launch_pitch(launch, VALUES, (uint64_t)c->tokens * c->v_dim);
+    if (is_quantised(c)) {
+        const uint64_t vec = (uint64_t)bm_parameters_get(&plan->defines, "VEC", 1);
+        uint64_t team = 1; /* lanes with something to do in a row of keys */
+        while (2 * team <= lanes && 2 * team * vec <= c->head_dim)
+            team *= 2;
+        bm_parameters_set(&plan->defines, "TEAM", (int64_t)team);
+        bm_plan_rotating_output(plan, "key scales", BM_ELEMENT_F32, lines_of(c));
+        if (c->v_dim)
+            bm_plan_rotating_output(plan, "value scales", BM_ELEMENT_F32, lines_of(c));
+    }
+    launch_kv(c, rows, lanes, plan);
     return finish(plan, target, error);
 }
 
-/* A row of outputs: the keys of a head and token, or its values. */
-struct kv_rows {
-    uint64_t keys, values; /* checks of each */
+/* Checks of rows: the keys of a head and token, or its values; then those of runs of scales. */
+struct kv_checks {
+    uint64_t keys, values, scales;
 };
 
-static struct kv_rows kv_rows_of(const struct bm_case *c, const struct bm_plan *plan) {
-    return (struct kv_rows){bm_row_run_count(plan, lines_of(c), c->head_dim),
-                            c->v_dim ? bm_row_run_count(plan, lines_of(c), c->v_dim) : 0};
+static struct kv_checks kv_checks_of(const struct bm_case *c, const struct bm_plan *plan) {
+    return (struct kv_checks){bm_row_run_count(plan, lines_of(c), c->head_dim),
+                              c->v_dim ? bm_row_run_count(plan, lines_of(c), c->v_dim) : 0,
+                              is_quantised(c) ? bm_row_run_count(plan, 1, lines_of(c)) : 0};
 }
 
 static uint64_t kv_check_count(const struct bm_case *c, const struct bm_plan *plan) {
-    const struct kv_rows rows = kv_rows_of(c, plan);
-    return rows.keys + rows.values;
+    const struct kv_checks checks = kv_checks_of(c, plan);
+    return checks.keys + checks.values + checks.scales * (c->v_dim ? 2 : 1);
+}
+
+/* The row of inputs that becomes row `line` of keys or values: room for BM_HEAD_DIM_MAX. */
+static void gather_row(const struct bm_case *c, const struct bm_operands *operands, bool is_value,
+                       uint64_t line, double *row) {
+    const uint64_t token = line % c->tokens, head = line / c->tokens % c->kv_heads;
+    const uint64_t batch = line / c->tokens / c->kv_heads;
+    const uint64_t before = is_value ? (uint64_t)(c->heads + c->kv_heads) * c->head_dim + head * c->v_dim
+                                     : (c->heads + head) * c->head_dim;
+    bm_values_gather(operands->values[INPUTS],
+                     operands->start[INPUTS] + (batch * c->tokens + token) * width_of(c) + before, 1,
+                     is_value ? c->v_dim : c->head_dim, row);
+}
+
+static double scale_of(const double *row, unsigned count) {
+    double largest = 0;
+    for (unsigned i = 0; i < count; i++)
+        largest = fmax(largest, fabs(row[i]));
+    return largest / 127;
+}
+
+static enum bm_status check_rows(const struct bm_case *c, const struct bm_plan *plan,
+                                 const struct bm_operands *operands, bool is_value, uint64_t seed,
+                                 uint64_t index, struct bm_check *check, struct bm_error *error) {
+    const uint32_t size = is_value ? c->v_dim : c->head_dim; /* a run is a whole row */
+    struct bm_row_run run;
+    enum bm_status status = bm_row_run_begin(check, plan, lines_of(c), size, seed, index, &run, error);
+    if (status)
+        return status;
+    gather_row(c, operands, is_value, run.row, check->expected);
+    check->output = is_value;
+    if (is_quantised(c)) {
+        const double scale = scale_of(check->expected, check->count);
+        for (unsigned i = 0; i < check->count; i++)
+            check->expected[i] = scale > 0 ? check->expected[i] / scale : 0;
+        check->rounding = 0.5;
+    }
+    return BM_OK;
+}
+
+static enum bm_status check_scales(const struct bm_case *c, const struct bm_plan *plan,
+                                   const struct bm_operands *operands, bool is_value, uint64_t seed,
+                                   uint64_t index, struct bm_check *check, struct bm_error *error) {
+    double row[BM_HEAD_DIM_MAX];
+    struct bm_row_run run;
+    enum bm_status status = bm_row_run_begin(check, plan, 1, lines_of(c), seed, index, &run, error);
+    for (unsigned i = 0; !status && i < check->count; i++) {
+        gather_row(c, operands, is_value, check->first + i, row);
+        check->expected[i] = scale_of(row, is_value ? c->v_dim : c->head_dim);
+    }
+    check->output = (c->v_dim ? 2 : 1) + is_value; /* behind the keys, and the values where there are some */
+    return status;
 }
 
 static enum bm_status check_kv(const struct bm_case *c, const struct bm_plan *plan,
                                const struct bm_operands *operands, uint64_t seed, uint64_t index,
                                struct bm_check *check, struct bm_error *error) {
-    const struct kv_rows rows = kv_rows_of(c, plan);
-    const bool is_value = index >= rows.keys;
-    const uint32_t size = is_value ? c->v_dim : c->head_dim;
-    struct bm_row_run run;
+    const struct kv_checks checks = kv_checks_of(c, plan);
     enum bm_status status = bm_check_begin(check, index, kv_check_count(c, plan), error);
-    if (!status)
-        status = bm_row_run_begin(check, plan, lines_of(c), size, seed, is_value ? index - rows.keys : index,
-                                  &run, error);
     if (status)
         return status;
-    const uint64_t token = run.row % c->tokens, head = run.row / c->tokens % c->kv_heads;
-    const uint64_t batch = run.row / c->tokens / c->kv_heads;
-    const uint64_t before = is_value ? (uint64_t)(c->heads + c->kv_heads) * c->head_dim + head * c->v_dim
-                                     : (c->heads + head) * c->head_dim;
-    bm_values_gather(operands->values[INPUTS],
-                     operands->start[INPUTS] + (batch * c->tokens + token) * width_of(c) + before +
-                         run.column,
-                     1, run.count, check->expected);
-    check->output = is_value;
-    check->scale = 0;
-    return BM_OK;
+    if (index < checks.keys)
+        return check_rows(c, plan, operands, false, seed, index, check, error);
+    index -= checks.keys;
+    if (index < checks.values)
+        return check_rows(c, plan, operands, true, seed, index, check, error);
+    index -= checks.values;
+    return check_scales(c, plan, operands, index >= checks.scales, seed, index % checks.scales, check, error);
 }
 
 const struct bm_workload bm_workload_kv_write = {

@@ -132,6 +132,9 @@ size_t cases_all(struct bm_case cases[CASES_MAX]) {
         add(cases, &count, case_attention(dtype, 1, 0, 1025, large));
         for (size_t r = 0; r < BM_COUNT_OF(of_rows); r++)
             add(cases, &count, case_rows(of_rows[r], dtype, d % 2 ? 37 : 64, d % 2 ? 208 : 1000));
+        struct bm_case quantised = case_rows("kv_write", dtype, 29, 0);
+        quantised.kv = BM_KV_INT8;
+        add(cases, &count, quantised);
     }
     cases[count++] = case_ceiling("stream", "read", 4096, 0, 0);
     cases[count++] = case_ceiling("stream", "read", 3 * 65536 + 40, 0, 0);

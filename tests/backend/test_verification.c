@@ -8,14 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST = 16 };
+enum { MOST = 40 };
 
 /* What the workload below expects, in groups of `group` outputs from `first` on. */
 static struct {
     double values[MOST];
     unsigned count, group;
     uint64_t first, seed;
-    double scale, tolerance;
+    double scale, rounding, tolerance;
     uint64_t failing_group;
 } expected;
 
@@ -34,6 +34,7 @@ static enum bm_status check(const struct bm_case *the_case, const struct bm_plan
     out->first = expected.first + index * expected.group;
     out->count = 0;
     out->scale = expected.scale;
+    out->rounding = expected.rounding;
     for (uint64_t i = index * expected.group; i < expected.count && out->count < expected.group; i++)
         out->expected[out->count++] = expected.values[i];
     return BM_OK;
@@ -222,6 +223,43 @@ Test(verification, half_precision) {
     memset(guarded + BM_GUARD_BYTES + 2, BM_POISON, 2);
     put(3, -65504);
     expect_failed((double)INFINITY, "output 1 was never written");
+}
+
+/* What rounding to a whole number explains is no error; what is beyond it, is relative. */
+Test(verification, whole_numbers) {
+    begin(BM_ELEMENT_I8, 3);
+    expected.scale = 0;
+    expected.rounding = 0.5;
+    expected.tolerance = 0x1p-10;
+    expected.values[0] = 126.5;
+    expected.values[1] = -0.5;
+    expected.values[2] = 64.5 + 0x1p-5;
+    put(0, 127);
+    put(1, -1); /* the poison itself */
+    put(2, 65);
+    expect_passed(0);
+    expected.values[2] = 64.5 - 0x1p-5; /* that much beyond a half */
+    expect_passed(0x1p-5 / (64.5 - 0x1p-5));
+    put(2, 66);
+    expect_failed((1 + 0x1p-5) / (64.5 - 0x1p-5), "output 2 differs from the reference");
+    put(2, 64);
+    put(1, 0);
+    put(0, 126);
+    expect_passed(0);
+}
+
+Test(verification, whole_numbers_that_were_never_written_lie_in_a_row) {
+    begin(BM_ELEMENT_I8, 40);
+    expected.count = 1; /* the reference is known of output 0 alone */
+    for (unsigned i = 0; i < 40; i++)
+        put(i, 1);
+    memset(guarded + BM_GUARD_BYTES + 5, BM_POISON, 15);
+    memset(guarded + BM_GUARD_BYTES + 21, BM_POISON, 15);
+    expect_passed(0);
+    memset(guarded + BM_GUARD_BYTES + 24, BM_POISON, 16);
+    expect_failed(0, "output 21 was never written");
+    begin(BM_ELEMENT_I8, 4);
+    expect_failed(2, "output 0 was never written");
 }
 
 Test(verification, guards_are_watched_to_their_ends) {

@@ -178,10 +178,10 @@ class Figures(EstimateTest):
 
     def test_an_int8_cache(self):
         path = self.results("int8.json", self.prefill() + self.decode("--kv", "int8"))
-        eight = self.the_point(path, "--kv", "int8", code=4) # what writes such a cache is not measured yet
-        self.assertEqual([(item["op"], item["why"]) for item in eight["missing"]], [("kv_write", "nothing measures it yet")])
+        eight = self.the_point(path, "--kv", "int8")
+        self.assertEqual(eight["missing"], [])
         self.assertEqual(eight["cache_bytes"], 47 * 2 * (2 * 16 + 2 * 4))
-        self.assertIn("attn", [item["op"] for item in self.the_point(path, code=4)["missing"]])
+        self.assertEqual([item["op"] for item in self.the_point(path, code=4)["missing"]], ["kv_write", "attn"])
         estimate, = self.estimate("./all.json", "--kv", "int8", code=4)["estimates"]
         self.assertIn("--phase decode --kv int8 --batch 1", estimate["commands"][0])
         self.refused("estimate", *ASKED, path, "--kv", "f32", says="--kv: 'f32'")

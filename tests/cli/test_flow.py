@@ -59,7 +59,16 @@ class Flow(ProgramTest):
             passes, failed = self.verify("--dtype", dtype)
             self.assertEqual((failed, {row["reason"] for row in passes.values()}), ([], {None}), dtype)
 
-    def wrong(self, file, old, new, expected, op, model=MODEL):
+    def test_an_int8_cache(self):
+        """Steps leave quantised keys and values to the next ones; a prompt does not have such a cache."""
+        passes, failed = self.verify("--dtype", "f32", "--phase", "decode", "--kv", "int8")
+        self.assertEqual((failed, len(passes)), ([], 2))
+        for row in passes.values():
+            self.assertEqual((row["status"], row["verification"]["reference"]), ("ok", "float64, op by op"), row)
+        self.wrong("gather.cl", "line * key_scale_pitch", "line * tokens", {key + "/kvint8" for key in DECODE}, "kv_write",
+                   words=("--dtype", "f32", "--phase", "decode", "--kv", "int8"))
+
+    def wrong(self, file, old, new, expected, op, model=MODEL, words=("--dtype", "f32")):
         """With `old` replaced in a kernel, all ops pass by themselves; the passes in `expected` fail, and name the op."""
         self.write("tiny.json", model)
         folder = self.folder / "kernels"
@@ -68,7 +77,7 @@ class Flow(ProgramTest):
         source = (folder / file).read_text()
         self.assertIn(old, source)
         (folder / file).write_text(source.replace(old, new))
-        passes, failed = self.verify("--dtype", "f32", "--kernels", str(folder), code=1)
+        passes, failed = self.verify(*words, "--kernels", str(folder), code=1)
         self.assertEqual(failed, [])
         self.assertEqual({key for key, row in passes.items() if row["status"] == "failed"},
                          named(expected, model))

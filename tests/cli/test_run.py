@@ -196,11 +196,13 @@ class Layer(ProgramTest):
 
     def test_a_whole_pass_needs_all_of_its_parts(self):
         """What a backend cannot run leaves a hole in the pass."""
+        latent = {"kv_lora": 16, "qk_nope_dim": 12, "qk_rope_dim": 4, "v_dim": 16}
+        self.write("latent.json", {**MODEL, "id": "tiny-latent", "attention": "mla", "kv_heads": 2, "mla": latent})
         _, document = self.run_tiny("--workload", "layer", "--dtype", "f16", "--phase", "decode", "--backend", "opencl",
-                                    "--model", "./tiny.json", "--kv", "int8")
+                                    "--model", "./latent.json", "--kv", "int8")
         whole, = (row for row in document["results"] if row["case"]["workload"] == "layer")
         self.assertEqual(whole["status"], "skipped")
-        self.assertIn("kv_write", whole["reason"])
+        self.assertEqual(whole["reason"], "mla has no kernel for a cache of int8")
 
     def test_a_whole_layer(self):
         experts = {"experts": 16, "experts_per_token": 4, "shared_experts": 1, "intermediate": 48, "dense_layers": 1,

@@ -9,11 +9,13 @@
 TestSuite(flow);
 
 static struct bm_flow flow;
+static enum bm_kv kv;
 
 static enum bm_status build(const struct bm_model *model, enum bm_phase phase, const char *dtype,
                             uint32_t length, uint32_t steps) {
     struct bm_error error = {0};
-    struct bm_request request = {.phase = phase, .dtype = bm_dtype_find(dtype), .batch = 2, .tokens = 1};
+    struct bm_request request = {
+        .phase = phase, .dtype = bm_dtype_find(dtype), .batch = 2, .tokens = 1, .kv = kv};
     if (phase == BM_PHASE_PREFILL)
         request.tokens = length;
     else
@@ -94,6 +96,18 @@ Test(flow, of_two_steps_by_hand) {
     expect_node(28 + 3, "rope: inputs=qkv/512/64 outputs=qkv/512/64 angles=angles 9 of 64");
     expect_node(28 + 4, "kv_write: inputs=qkv/512 keys=keys 1+576/640 values=values 1+576/640");
     cr_expect_eq(flow.cases[flow.nodes[28 + 5].case_index].context, 10);
+    bm_flow_fini(&flow);
+}
+
+/* Lines of scales are one wide. What is kept is too coarse to tell errors of the whole from. */
+Test(flow, of_an_int8_cache) {
+    kv = BM_KV_INT8;
+    cr_assert_eq(build(&small, BM_PHASE_DECODE, "f32", 10, 2), BM_OK);
+    expect_node(4, "kv_write: inputs=qkv/512 keys=keys 1+512/640 values=values 1+512/640 "
+                   "key scales=key scales 1+8/10 value scales=value scales 1+8/10");
+    expect_node(5, "attn: queries=qkv/512 keys=keys 1/640 values=values 1/640 key scales=key scales 1/10 "
+                   "value scales=value scales 1/10 outputs=attended");
+    cr_expect_eq(flow.result, SIZE_MAX);
     bm_flow_fini(&flow);
 }
 

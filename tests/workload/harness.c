@@ -421,7 +421,8 @@ static enum bm_status compare(const struct harness *h, const struct bm_case *c, 
                 result->special++;
                 continue;
             }
-            const double size = fmax(fabs(expected), check.scale), difference = fabs(got - expected);
+            const double size = fmax(fabs(expected), check.scale);
+            const double difference = fmax(fabs(got - expected) - check.rounding, 0);
             const double relative = isnan(difference) ? (double)INFINITY : difference / size;
             result->worst = fmax(result->worst, difference == 0 ? 0 : relative);
             if (!(difference <= tolerance * size))

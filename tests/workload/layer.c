@@ -137,6 +137,13 @@ static void run_heads(bool small) {
                     continue;
                 struct bm_case c = heads("kv_write", formats[f], table[s]);
                 trial_run(&c, &kv_tunings[t], NULL);
+                if (f == 0)
+                    trial_run_wide(&c, &kv_tunings[t], c.v_dim ? 3 : 2);
+                c.kv = BM_KV_INT8;
+                trial_run(&c, &kv_tunings[t], NULL);
+                if (f == 0)
+                    trial_run_wide(&c, &kv_tunings[t], c.v_dim ? 5 : 3);
+                c.kv = BM_KV_DTYPE;
                 c.workload = bm_workload_find("rope");
                 c.heads = c.heads + c.kv_heads;
                 trial_run(&c, &tunings[t], NULL);
@@ -341,6 +348,13 @@ static void run_faults(bool small) {
                       &(struct harness_fault){true, at == 2 ? 2 : 1,
                                               (const uint64_t[]){32 + 15, 32 + 16, 9}[at], 1, 1});
         }
+    for (size_t f = 0; f < BM_COUNT_OF(formats) && !small; f++) { /* the largest of a row that is quantised */
+        const uint32_t shape[] = {1, 2, 4, 2, 16, 16};
+        struct bm_case c = heads("kv_write", formats[f], shape);
+        c.kv = BM_KV_INT8;
+        for (unsigned lanes = 0; lanes < 2; lanes++)
+            trial_run(&c, &(struct tuning){false, lanes, ""}, &(struct harness_fault){true, 1, 64, 16, 1});
+    }
     for (size_t f = 0; f < BM_COUNT_OF(formats) && !small; f++) /* a row, a weight, what all share */
         for (unsigned tensor = 1; tensor <= 4; tensor += tensor) {
             const struct bm_case c = combine_case(formats[f], (const uint64_t[]){5, 100, 8, 2, 1});

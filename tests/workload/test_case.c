@@ -137,6 +137,12 @@ Test(key, of_a_layers_other_ops) {
     c = attention("f16", BM_PHASE_PREFILL, 2, 32, 8, 100, 0);
     c.workload = bm_workload_find("kv_write");
     assert_key(&c, "kv_write/llama3.1-8b/prefill/attn/f16/b2t100h32kv8d128/kvf16");
+    /* 200 tokens of 8 heads of 128 + 128 elements, read in f16; int8 has two scales more. */
+    cr_expect_eq(c.workload->bytes(&c), 200 * 8 * 256 * (2.0 + 2));
+    c.kv = BM_KV_INT8;
+    cr_expect_eq(c.workload->bytes(&c), 200 * 8 * (256 * (2.0 + 1) + 2 * 4));
+    cr_expect_eq(c.workload->written(&c), 200 * 8 * (256 + 2 * 4.0));
+    c.kv = BM_KV_DTYPE;
     c.kv_heads = 1;
     c.heads = 0;
     c.head_dim = 576;

@@ -123,6 +123,9 @@ static void make_cases(void) {
             c.kv_heads = 8;
             c.head_dim = c.v_dim = 128;
             add(c);
+            c.kv = BM_KV_INT8;
+            if (w == 1)
+                add(c);
         }
     }
     case_count += bm_ceiling_cases(1 << 24, cases + case_count, BM_COUNT_OF(cases) - case_count);
