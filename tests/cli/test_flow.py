@@ -61,6 +61,7 @@ class Flow(ProgramTest):
 
     def test_an_int8_cache(self):
         """Steps leave quantised keys and values to the next ones; a prompt does not have such a cache."""
+        self.write("tiny.json", MODEL)
         passes, failed = self.verify("--dtype", "f32", "--phase", "decode", "--kv", "int8")
         self.assertEqual((failed, len(passes)), ([], 2))
         for row in passes.values():
