@@ -1,11 +1,10 @@
 /* conv.cl - the causal depthwise convolution of Mamba-2, with SiLU: y_t = silu(bias + sum over j < TAPS of w_j
  * x_(t - TAPS + 1 + j)), channel by channel. OpenCL C 1.2, no extension.
  *
- * Inputs and outputs [b, tokens, n], their rows a pitch apart, weights [TAPS + 1, n], the last row the bias, n and
- * pitches multiples of VEC; the last
- * TAPS - 1 inputs [b, TAPS - 1, n] are the state, which is zeros before the first token unless PAST. A group of
- * LANES work-items takes CHUNK x LANES neighbouring vectors of RUN tokens, TILE tokens at a time, so that an
- * input is read from memory once. Range: {LANES x groups of a row, runs, b}. */
+ * Inputs and outputs [b, tokens, n], their rows pitches apart, weights [TAPS + 1, n], the last row the bias, n and
+ * pitches multiples of VEC; the last TAPS - 1 inputs [b, TAPS - 1, n] are the state, which is zeros before the first
+ * token unless PAST. A group of LANES work-items takes CHUNK x LANES neighbouring vectors of RUN tokens, TILE tokens
+ * at a time, so that an input is read from memory once. Range: {LANES x groups of a row, runs, b}. */
 #ifndef TAPS
 #define TAPS 4
 #endif

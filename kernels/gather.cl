@@ -1,5 +1,5 @@
-/* gather.cl - rows that are moved: embedding lookup, and writing keys and values to a cache. OpenCL C 1.2, no
- * extension.
+/* gather.cl - rows that are moved: embedding lookup, writing keys and values to a cache, and making them out of
+ * expanded latents. OpenCL C 1.2, no extension.
  *
  * `embedding`: outputs [m, n] are rows of a table [m, n], row r the one number (r STEP) mod m; a group of
  * LANES work-items takes ROWS of them at once, ROWS dividing m. Range: {LANES x m / ROWS}. `kv_write`: of
@@ -7,8 +7,9 @@
  * to [batch, kv_heads, tokens, HEAD_DIM] and the values, where V_DIM is not 0, to [batch, kv_heads, tokens,
  * V_DIM] after them, in the format of the cache; a group takes ROWS tokens, one after the other. Range:
  * {LANES x groups of tokens, batch}. `kv_quantise`: likewise to an int8 cache; TEAM lanes quantise the row of
- * a head, whose scale, max |x| / 127, goes to [batch, kv_heads, tokens]. VEC divides n, HEAD_DIM and V_DIM.
- */
+ * a head, whose scale, max |x| / 127, goes to [batch, kv_heads, tokens]. `kv_expand` comes last here; its range:
+ * {LANES x groups of ROWS tokens, groups of HEADS heads, batch}. VEC divides n, HEAD_DIM, V_DIM, SHARED_DIM
+ * and pitches. */
 #ifndef FORMAT /* what is read; 0: f32, 1: f16, 2: bf16 */
 #define FORMAT 0
 #endif

@@ -5,8 +5,9 @@
  * n / PANEL_N * PANEL_N * K + k * PANEL_N + n % PANEL_N, the last panel padded. Of int4, K is k rounded up to
  * 32 and two neighbours of k share a byte: k / 2 * 2 * PANEL_N + n % PANEL_N * 2 + k % 2 within the panel.
  *
- * Rows of activations and of outputs lie pitches apart. pack_activations copies the activations aside as f32 in tiles of PACK_M rows, so that the multiplication
- * reads them one after the other: blocks of BLOCK_K columns, of each all tiles, of each column the rows.
+ * Rows of activations and of outputs lie pitches apart. pack_activations copies the activations aside as f32
+ * in tiles of PACK_M rows, so that the multiplication reads them one after the other: blocks of BLOCK_K
+ * columns, of each all tiles, of each column the rows.
  * int8 x int8 takes the f32 pipe too: products are below 2^14, so sums of up to 1024 of them are exact; they
  * go over into i32 block by block.
  *
@@ -561,8 +562,8 @@ gemm(global const weight_t *restrict weights, const ulong weights_offset,
 #pragma unroll
         for (uint v = 0; v < TILE_N / VEC; v++)
             if (OUTPUT_ROW(row) >= 0)
-                finish(total[i][v], OUTPUT_ROW(row), panel * PANEL_N + (v * LANES_N + lane_n) * VEC, n, s, ROW_SCALE(row),
-                       outputs, outputs_pitch);
+                finish(total[i][v], OUTPUT_ROW(row), panel * PANEL_N + (v * LANES_N + lane_n) * VEC, n, s,
+                       ROW_SCALE(row), outputs, outputs_pitch);
     }
 }
 #endif

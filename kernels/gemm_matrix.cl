@@ -9,8 +9,8 @@
  * k is taken in units of 32 bytes, UNIT_K elements, the last one padded. Weights lie as the instruction wants
  * them: a panel of PANEL_N columns unit by unit, of each its columns one after the other, and of a column the
  * words (4 bytes along k) 0 4, 1 5, 2 6, 3 7: two for each of four neighbouring work-items. Activations stay
- * row-major; rows that do not begin at multiples of 16 bytes are copied first, int8 is quantised on the way.
- */
+ * row-major, as outputs are, rows pitches apart; rows that do not begin at multiples of 16 bytes are copied
+ * first, int8 is quantised on the way. */
 #define F16  1
 #define BF16 2
 #define I8   3

@@ -203,7 +203,8 @@ kernel WIDE_VECTORS __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
 scan_step(global stored *restrict outputs, global float *restrict states, const ulong states_offset,
           global const stored *restrict rows, global const stored *restrict steps, const ulong steps_offset,
           global const float *restrict head_values, global const float *restrict before, const ulong before_offset,
-          const ulong outputs_pitch, const ulong rows_pitch, const ulong steps_pitch, const uint heads, const uint groups) {
+          const ulong outputs_pitch, const ulong rows_pitch, const ulong steps_pitch, const uint heads,
+          const uint groups) {
     const uint head = get_group_id(0), batch = get_group_id(1);
     const uint own = GROUPED ? get_local_id(0) % P_VECTORS : 0, slice = GROUPED ? get_local_id(0) / P_VECTORS : 0;
     const ulong head_index = (ulong)batch * heads + head;

@@ -83,6 +83,18 @@ void bm_notes_add(struct bm_notes *notes, const char *about, const char *note) {
     item->subjects++;
 }
 
+/* Most of a long table is told by number: nobody reads the names. */
+enum { MANY = 8 };
+
+static void append_subjects(const struct bm_notes *notes, const struct bm_note *note, struct bm_text *line) {
+    if (notes->rows > 2 && note->subjects == notes->rows)
+        bm_text_append(line, "%s (all)", note->note.data);
+    else if (note->subjects > MANY && note->subjects < notes->rows && 2 * note->subjects > notes->rows)
+        bm_text_append(line, "%s (%zu of %zu)", note->note.data, note->subjects, notes->rows);
+    else
+        bm_text_append(line, "%s (%s)", note->note.data, note->about.data);
+}
+
 enum bm_status bm_notes_append(struct bm_notes *notes, unsigned width, struct bm_text *text,
                                struct bm_error *error) {
     bool failed = notes->failed;
@@ -91,8 +103,7 @@ enum bm_status bm_notes_append(struct bm_notes *notes, unsigned width, struct bm
         struct bm_text line = {0};
         failed |= note->note.failed || note->about.failed;
         if (!failed)
-            bm_text_append(&line, "%s (%s)", note->note.data,
-                           notes->rows > 2 && note->subjects == notes->rows ? "all" : note->about.data);
+            append_subjects(notes, note, &line);
         failed |= line.failed;
         if (!failed)
             bm_wrap_append(text, line.data, width, 2);

@@ -17,12 +17,13 @@ void bm_wrap_append(struct bm_text *text, const char *line, unsigned width, unsi
 struct bm_notes {
     struct bm_note *items;
     size_t count, capacity;
-    size_t rows; /* of the table, counted by its writer: a note about all of three or more says "all" */
+    size_t rows; /* of the table, counted by its writer: a note about all of three or more says "all", one
+                    about most of many how many */
     bool failed;
 };
 void bm_notes_add(struct bm_notes *notes, const char *about, const char *note);
-/* "note (about, about)" or "note (all)", wrapped; empties the notes. BM_NO_MEMORY also for an addition that
- * failed. */
+/* "note (about, about)", "note (all)" or "note (9 of 12)", wrapped; empties the notes. BM_NO_MEMORY also for
+ * an addition that failed. */
 enum bm_status bm_notes_append(struct bm_notes *notes, unsigned width, struct bm_text *text,
                                struct bm_error *error) BM_CHECK_RESULT;
 

@@ -165,6 +165,8 @@ enum bm_status bm_gemm_matrix_plan(const struct bm_case *c, const struct bm_targ
     bm_plan_tensor(plan, "activations", dtype->activation, BM_ROLE_HOT, c->m * c->k);
     bm_plan_tensor(plan, "outputs", dtype->output, BM_ROLE_OUTPUT, c->m * c->n);
     const bool pack = dtype->quantised_activations || row_bytes % CHUNK_BYTES;
+    if (!pack) /* rows are read as they are, in chunks: they begin where these do */
+        bm_parameters_set(&plan->defines, "VEC", (int64_t)(CHUNK_BYTES / bytes_each(dtype)));
     if (pack) {
         rows = bm_plan_tensor(plan, "packed activations", dtype->weight, BM_ROLE_SCRATCH,
                               c->m * layout.k_stored);

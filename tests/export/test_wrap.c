@@ -86,3 +86,24 @@ Test(notes, one_about_every_row_says_all) {
     cr_expect_str_eq(text.data, "drift (all)\nunstable (attn)\n");
     bm_text_fini(&text);
 }
+
+/* rows: 0 where the writer counts none. */
+static void expect_of_many(size_t rows, size_t subjects, const char *expected) {
+    struct bm_text text = {0};
+    struct bm_notes notes = {.rows = rows};
+    for (size_t i = 0; i < subjects; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "op%zu", i);
+        bm_notes_add(&notes, name, "drift");
+    }
+    cr_assert_eq(bm_notes_append(&notes, 0, &text, NULL), BM_OK);
+    cr_expect_str_eq(text.data, expected);
+    bm_text_fini(&text);
+}
+
+Test(notes, one_about_most_of_many_rows_says_how_many) {
+    expect_of_many(12, 9, "drift (9 of 12)\n");
+    expect_of_many(12, 8, "drift (op0, op1, op2, op3, op4, op5, op6, op7)\n");
+    expect_of_many(20, 9, "drift (op0, op1, op2, op3, op4, op5, op6, op7, op8)\n");
+    expect_of_many(9, 9, "drift (all)\n");
+}
