@@ -390,7 +390,7 @@ attention_prefill(global const stored *restrict queries, CACHE global stored *re
     floatv query[ROWS * K_VECTORS], score[ROWS * KEY_VECTORS], sum[ROWS * V_VECTORS];
     floatv panel[KEY_PANEL > VALUE_PANEL ? KEY_PANEL : VALUE_PANEL];
     float maximum[ROWS], weight[ROWS], factor[ROWS];
-    const uint group = heads / kv_heads, rows = tokens * group, context = past + tokens;
+    const uint group = heads / kv_heads, rows = tokens * group;
     /* The longest rows first, so that nobody is left alone with them at the end. */
     const uint first_row = (get_num_groups(0) - 1 - get_group_id(0)) * ROWS;
     const uint tiles = (min((uint)ROWS, rows - first_row) + ROW_TILE - 1) / ROW_TILE;

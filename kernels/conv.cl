@@ -153,7 +153,7 @@ static floatv input(global const stored *inputs, const ulong pitch, global const
 #if PAST
     return load(before + (ulong)(row + TAPS - 1) * n);
 #else
-    (void)before;
+    (void)before, (void)n;
     return 0.0f;
 #endif
 }

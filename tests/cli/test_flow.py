@@ -55,6 +55,7 @@ class Flow(ProgramTest):
         self.whole(HYBRID)
 
     def test_number_formats(self):
+        self.write("tiny.json", MODEL)
         for dtype in ("f16", "int8"):
             passes, failed = self.verify("--dtype", dtype)
             self.assertEqual((failed, {row["reason"] for row in passes.values()}), ([], {None}), dtype)
