@@ -64,6 +64,7 @@ struct bm_run_sequence {
     struct bm_model model;
     struct bm_request request;
     uint32_t steps;
+    double flops, bytes; /* of all ops of all steps */
 };
 struct bm_run_plan {
     struct bm_run_item *items;

@@ -84,19 +84,17 @@ static double size_of(const struct bm_check *check) {
     return check->count > 0 ? sqrt(sum / check->count) : 0;
 }
 
-double bm_verification_add(enum bm_element element, const void *output, const struct bm_check *check,
-                           double tolerance, struct bm_verification *verification) {
-    double worst = 0;
+void bm_verification_add(enum bm_element element, const void *output, const struct bm_check *check,
+                         struct bm_verification *verification) {
     for (unsigned i = 0; i < check->count; i++) {
         const double got = (double)bm_element_load(element, output, check->first + i);
         const double wrong = relative_error(got, check->expected[i], check);
-        worst = wrong > worst ? wrong : worst;
-        if (wrong > tolerance)
+        if (wrong > verification->max_relative_error)
+            verification->max_relative_error = wrong;
+        if (wrong > verification->tolerance)
             mark_failed(verification, check->first + i, "differs from the reference");
     }
-    verification->max_relative_error = fmax(verification->max_relative_error, worst);
     verification->checked += check->count;
-    return worst;
 }
 
 enum bm_status bm_verification_check(const struct bm_case *the_case, const struct bm_plan *plan,
@@ -117,7 +115,7 @@ enum bm_status bm_verification_check(const struct bm_case *the_case, const struc
         if (scope->measured_scale && check->scale > 0)
             check->scale = size_of(check);
         bm_verification_add(plan->tensors[bm_plan_guarded(plan, check->output, &start)].element,
-                            outputs[check->output], check, verification->tolerance, verification);
+                            outputs[check->output], check, verification);
     }
     free(check);
     return status;

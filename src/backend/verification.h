@@ -27,9 +27,9 @@ enum bm_status bm_verification_check(const struct bm_case *the_case, const struc
                                      const void *const outputs[], const struct bm_verification_scope *scope,
                                      struct bm_verification *verification,
                                      struct bm_error *error) BM_CHECK_RESULT;
-/* Adds one check of packed data; returns its largest relative error. */
-double bm_verification_add(enum bm_element element, const void *output, const struct bm_check *check,
-                           double tolerance, struct bm_verification *verification);
+/* Adds one check of packed data. */
+void bm_verification_add(enum bm_element element, const void *output, const struct bm_check *check,
+                         struct bm_verification *verification);
 /* Index of the plan's output tensor, of several the first. */
 unsigned bm_plan_output(const struct bm_plan *plan);
 /* That of output `number`, counted from 0, and where its first guard lies in `guarded`. Past the last one:

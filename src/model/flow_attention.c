@@ -74,9 +74,8 @@ unsigned bm_flow_attention(struct bm_flow_build *build, uint32_t layer, unsigned
     const unsigned rows = bm_flow_matmul(build, has_kv ? "qkv" : "q", input);
     if (model->learned_positions == 0)
         rotate(build, has_kv ? "rope" : "q_rope", rows, width);
-    if (has_kv)
-        build->mixer++;
     if (has_kv) {
+        build->mixer++;
         struct bm_flow_node *node = bm_flow_add(build, "kv_write");
         bm_flow_link_part(node, "inputs", rows, 0, width, 0);
         link_cache(build, node, kv, build->position);

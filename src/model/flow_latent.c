@@ -48,12 +48,16 @@ static void rotate_latents(struct bm_flow_build *build, const struct latent *of,
     bm_flow_link(node, "angles", table);
 }
 
+/* The format of the cache that an op reads or writes; of one that nothing runs any will do. */
+static enum bm_element cached_by(const struct bm_flow_build *build, const char *name) {
+    const struct bm_op *op = bm_flow_op(build, name);
+    return op != NULL && op->has_case ? bm_case_kv(&op->the_case) : bm_flow_element(build);
+}
+
 static unsigned write_latents(struct bm_flow_build *build, const struct latent *of) {
-    const struct bm_op *op = bm_flow_op(build, "kv_write");
     build->mixer++;
-    const enum bm_element element =
-        op != NULL && op->has_case ? bm_case_kv(&op->the_case) : bm_flow_element(build);
-    const unsigned latents = bm_flow_cache(build, "latents", element, 1, (uint32_t)of->latent);
+    const unsigned latents =
+        bm_flow_cache(build, "latents", cached_by(build, "kv_write"), 1, (uint32_t)of->latent);
     const unsigned gains = bm_flow_gains(build, build->model->kv_lora);
     struct bm_flow_node *node = bm_flow_add(build, "kv_write");
     bm_flow_link(node, "inputs", of->latent_rows);
@@ -66,9 +70,7 @@ static unsigned write_latents(struct bm_flow_build *build, const struct latent *
 /* Keys and values of every head, out of the latents of the prompt; those of earlier tokens are there. */
 static unsigned attend_expanded(struct bm_flow_build *build, const struct latent *of) {
     const struct bm_model *model = build->model;
-    const struct bm_op *op = bm_flow_op(build, "attn");
-    const enum bm_element element =
-        op != NULL && op->has_case ? bm_case_kv(&op->the_case) : bm_flow_element(build);
+    const enum bm_element element = cached_by(build, "attn");
     const uint64_t lines = (uint64_t)build->request->batch * model->heads * build->capacity;
     const unsigned expanded = bm_flow_value(build, "kv_b", build->request->dtype->output,
                                             build->m * model->heads * (of->nope + model->v_dim));

@@ -115,6 +115,7 @@ static enum bm_status add_sequence(struct planner *planner, const struct bm_mode
         return status;
     plan->sequences[plan->sequence_count] =
         (struct bm_run_sequence){.model = *model, .request = *request, .steps = steps};
+    bm_run_sequence_work(&plan->sequences[plan->sequence_count]);
     plan->items[item].sequence = ++plan->sequence_count;
     return BM_OK;
 }
@@ -219,7 +220,10 @@ static enum bm_status add_phase(struct planner *planner, const struct bm_suite_e
             ? axis(&options->tokens, entry->tokens, entry->token_count, &length_count)
             : axis(&options->contexts, entry->contexts, entry->context_count, &length_count);
     bool suite_lengths = lengths == entry->tokens || lengths == entry->contexts;
-    const enum bm_routing routing = options->zipf ? BM_ROUTING_ZIPF : BM_ROUTING_UNIFORM;
+    struct bm_request request = {.phase = phase,
+                                 .dtype = dtype,
+                                 .tokens = 1,
+                                 .routing = options->zipf ? BM_ROUTING_ZIPF : BM_ROUTING_UNIFORM};
     enum bm_status status = BM_OK;
     const unsigned past_count = phase == BM_PHASE_PREFILL ? options->pasts.count : 0;
     for (unsigned b = 0; status == BM_OK && b < batch_count; b++)
@@ -227,26 +231,21 @@ static enum bm_status add_phase(struct planner *planner, const struct bm_suite_e
             const unsigned l = i / (past_count + 1), past = i % (past_count + 1);
             if (suite_lengths && lengths[l] > model->max_context) /* the suite was written for other models */
                 continue;
-            struct bm_request request = {
-                .phase = phase, .dtype = dtype, .batch = batches[b], .tokens = 1, .routing = routing};
-            if (phase == BM_PHASE_DECODE)
+            request.batch = batches[b];
+            if (phase == BM_PHASE_DECODE) {
                 request.context = lengths[l];
-            else
+            } else {
                 request.tokens = lengths[l];
-            if (past > 0)
-                request.context = options->pasts.items[past - 1];
+                request.context = past > 0 ? options->pasts.items[past - 1] : 0;
+            }
             for (unsigned k = 0; status == BM_OK && k < kv_count; k++) {
                 request.kv = kvs[k];
                 status = add_request(planner, model, &request, error);
             }
         }
     for (unsigned i = 0; status == BM_OK && i < batch_count * kv_count; i++) {
-        const struct bm_request request = {.phase = phase,
-                                           .dtype = dtype,
-                                           .batch = batches[i / kv_count],
-                                           .tokens = 1,
-                                           .routing = routing,
-                                           .kv = kvs[i % kv_count]};
+        request.batch = batches[i / kv_count];
+        request.kv = kvs[i % kv_count];
         status = add_steps(planner, model, request, lengths, length_count, error);
     }
     return status;

@@ -49,6 +49,8 @@ const struct bm_series *bm_run_series_of(const struct bm_run *run, size_t item);
  * verification. What cannot run is said in its state. BM_INTERRUPTED: a signal came between two cases. */
 void bm_run_open_sessions(struct bm_run *run);
 void bm_run_reserve_items(struct bm_run *run);
+/* Fills in its FLOPs and bytes: once, as results are made anew every few seconds. */
+void bm_run_sequence_work(struct bm_run_sequence *sequence);
 /* Room for the cases of a sequence; what cannot be is said in the item's state. */
 void bm_run_reserve_sequence(struct bm_run *run, size_t item, struct bm_session *session);
 enum bm_status bm_run_prepare_sequence(const struct bm_run *run, size_t item, struct bm_session *session,

@@ -5,9 +5,9 @@
 
 /* ---- work ---- */
 
-/* That of all ops of all steps. */
-static void add_work(const struct bm_run_sequence *sequence, double *flops, double *bytes) {
+void bm_run_sequence_work(struct bm_run_sequence *sequence) {
     struct bm_op *ops = bm_alloc(BM_MAX_OPS, sizeof *ops);
+    sequence->flops = sequence->bytes = 0;
     for (uint32_t step = 0; ops != NULL && step < sequence->steps; step++) {
         struct bm_request request = sequence->request;
         size_t count;
@@ -16,8 +16,8 @@ static void add_work(const struct bm_run_sequence *sequence, double *flops, doub
             break;
         for (size_t i = 0; i < count; i++)
             if (ops[i].has_case) {
-                *flops += ops[i].count * ops[i].the_case.workload->flops(&ops[i].the_case);
-                *bytes += ops[i].count * ops[i].the_case.workload->bytes(&ops[i].the_case);
+                sequence->flops += ops[i].count * ops[i].the_case.workload->flops(&ops[i].the_case);
+                sequence->bytes += ops[i].count * ops[i].the_case.workload->bytes(&ops[i].the_case);
             }
     }
     free(ops);
@@ -25,9 +25,10 @@ static void add_work(const struct bm_run_sequence *sequence, double *flops, doub
 
 void bm_run_item_work(const struct bm_run_plan *plan, size_t item, double *flops, double *bytes) {
     const struct bm_case *the_case = &plan->items[item].the_case;
-    *flops = *bytes = 0;
     if (plan->items[item].sequence != 0) {
-        add_work(&plan->sequences[plan->items[item].sequence - 1], flops, bytes);
+        const struct bm_run_sequence *sequence = &plan->sequences[plan->items[item].sequence - 1];
+        *flops = sequence->flops;
+        *bytes = sequence->bytes;
     } else {
         *flops = the_case->workload->flops(the_case);
         *bytes = the_case->workload->bytes(the_case);

@@ -8,6 +8,7 @@ TestSuite(sequence);
 static double flops_of(const struct bm_run_sequence *sequence, double *bytes) {
     struct bm_run_item item = {.the_case = {.workload = bm_workload_find("layer")}, .sequence = 1};
     struct bm_run_sequence copy = *sequence;
+    bm_run_sequence_work(&copy);
     const struct bm_run_plan plan = {
         .items = &item, .item_count = 1, .sequences = &copy, .sequence_count = 1};
     double flops;

@@ -139,15 +139,6 @@ struct bm_spread bm_opencl_spread(const struct bm_plan *plan, unsigned t, const 
     return spread;
 }
 
-static uint64_t common_divisor(uint64_t a, uint64_t b) {
-    while (b != 0) {
-        const uint64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
 static bool has_argument(const struct bm_plan *plan, unsigned t, enum bm_argument_kind kind) {
     for (unsigned l = 0; l < plan->launch_count; l++)
         for (unsigned a = 0; a < plan->launches[l].argument_count; a++)
@@ -201,11 +192,12 @@ static enum bm_status place_tensor(struct bm_sequence *sequence, struct bm_seque
     if (bm_spread_at(&spread, spread.count - 1) >= value->count)
         return bm_fail(error, BM_INTERNAL, "%s: %s ends past %s", workload, tensor->name, value->name);
     /* Kernels load vectors, as far as rows are whole ones: then these must begin where vectors do. */
-    const uint64_t vector = (uint64_t)bm_parameters_get(&part->plan.defines, "VEC", 1);
-    const uint64_t of_row = common_divisor(spread.head, vector);
-    if (spread.offset % of_row != 0 || spread.pitch % of_row != 0 || spread.head_pitch % of_row != 0)
+    uint64_t vector = (uint64_t)bm_parameters_get(&part->plan.defines, "VEC", 1); /* a power of two */
+    while (spread.head % vector != 0)
+        vector /= 2;
+    if (spread.offset % vector != 0 || spread.pitch % vector != 0 || spread.head_pitch % vector != 0)
         return bm_fail(error, BM_UNSUPPORTED, "%s cannot have its %s begin between vectors of %llu", workload,
-                       tensor->name, (unsigned long long)of_row);
+                       tensor->name, (unsigned long long)vector);
     struct bm_tensor_place *place = &node->places[t];
     *place = (struct bm_tensor_place){.buffer = sequence->values[link->value],
                                       .offset = link->offset,

@@ -291,7 +291,7 @@ static enum bm_status compare_result(struct bm_prepared *prepared, const struct 
         check->scale = sqrt(squares / (double)value->count);
         for (unsigned i = 0; i < check->count; i++)
             check->expected[i] = (double)chain->values[result][at + i];
-        bm_verification_add(value->element, packed, check, tolerance, verification);
+        bm_verification_add(value->element, packed, check, verification);
     }
     if (verification->status == BM_VERIFICATION_FAILED)
         snprintf(

@@ -49,7 +49,6 @@ struct bm_prepared {
     const char *parameters_from;
     cl_program program;
     cl_kernel kernels[BM_MAX_LAUNCHES];
-    cl_mem owners[BM_MAX_TENSORS];     /* allocations, with guard zones around outputs */
     cl_mem buffers[BM_MAX_TENSORS];    /* what the kernels see */
     struct bm_operands operands;       /* starts of cold tensors: within a region */
     uint64_t region[BM_ELEMENT_COUNT]; /* elements of one slot, 0: no cold tensor of this format */
