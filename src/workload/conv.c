@@ -82,21 +82,12 @@ static enum bm_status plan_conv(const struct bm_case *c, const struct bm_target 
                                 struct bm_error *error) {
     const bool decode = c->phase == BM_PHASE_DECODE;
     const uint64_t tokens = tokens_of(c), state = (uint64_t)c->batch * (c->k - 1) * c->n;
-    struct bm_parameters safe, p;
+    struct bm_parameters p;
 
     *plan = (struct bm_plan){0};
-    enum bm_status status = validate(c, error);
-    if (!status)
-        status = bm_dtype_check_plain("mamba_conv", c->dtype, BM_ELEMENT_BF16, error);
-    if (status)
-        return status;
-    safe_parameters(c, target, &safe);
-    status = bm_tunables_resolve("mamba_conv", tunables, BM_COUNT_OF(tunables), &safe, given, &p, error);
-    if (status)
-        return status;
-    const uint64_t lanes = (uint64_t)bm_parameters_get(&p, "LANES", 1);
+    uint64_t lanes;
+    enum bm_status status = bm_rows_resolve(c, target, given, &p, &lanes, error);
     const uint64_t chunk = (uint64_t)bm_parameters_get(&p, "CHUNK", 1);
-    status = bm_tunables_check_group("mamba_conv", (int64_t)lanes, target, error);
     if (status)
         return status;
 

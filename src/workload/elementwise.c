@@ -62,22 +62,13 @@ static void safe_parameters(const struct bm_case *c, const struct bm_target *tar
 static enum bm_status plan_elementwise(const struct bm_case *c, const struct bm_target *target,
                                        const struct bm_parameters *given, struct bm_plan *plan,
                                        struct bm_error *error) {
-    struct bm_parameters safe, parameters;
+    struct bm_parameters parameters;
     const char *name = c->workload->name;
 
     *plan = (struct bm_plan){0};
-    enum bm_status status = bm_rows_validate(c, error);
-    if (!status)
-        status = bm_dtype_check_plain(name, c->dtype, BM_ELEMENT_BF16, error);
-    if (status)
-        return status;
-    safe_parameters(c, target, &safe);
-    status = bm_tunables_resolve(name, tunables, BM_COUNT_OF(tunables), &safe, given, &parameters, error);
-    if (status)
-        return status;
+    uint64_t lanes;
+    enum bm_status status = bm_rows_resolve(c, target, given, &parameters, &lanes, error);
     const uint64_t chunk = (uint64_t)bm_parameters_get(&parameters, "CHUNK", 0);
-    const uint64_t lanes = (uint64_t)bm_parameters_get(&parameters, "LANES", 0);
-    status = bm_tunables_check_group(name, (int64_t)lanes, target, error);
     if (status)
         return status;
 

@@ -97,23 +97,13 @@ static void add_launch(const struct bm_case *c, uint64_t rows, uint64_t heads, u
 static enum bm_status plan_expand(const struct bm_case *c, const struct bm_target *target,
                                   const struct bm_parameters *given, struct bm_plan *plan,
                                   struct bm_error *error) {
-    struct bm_parameters safe, parameters;
+    struct bm_parameters parameters;
 
     *plan = (struct bm_plan){0};
-    enum bm_status status = validate(c, error);
-    if (!status)
-        status = bm_dtype_check_plain("kv_expand", c->dtype, BM_ELEMENT_BF16, error);
+    uint64_t lanes;
+    enum bm_status status = bm_rows_resolve(c, target, given, &parameters, &lanes, error);
     if (!status && bm_case_kv(c) == BM_ELEMENT_I8)
         status = bm_fail(error, BM_UNSUPPORTED, "kv_expand has no kernel for an int8 cache");
-    if (status)
-        return status;
-    safe_parameters(c, target, &safe);
-    status =
-        bm_tunables_resolve("kv_expand", tunables, BM_COUNT_OF(tunables), &safe, given, &parameters, error);
-    if (status)
-        return status;
-    const uint64_t lanes = (uint64_t)bm_parameters_get(&parameters, "LANES", 0);
-    status = bm_tunables_check_group("kv_expand", (int64_t)lanes, target, error);
     if (status)
         return status;
 

@@ -37,22 +37,11 @@ static void safe_parameters(const struct bm_case *c, const struct bm_target *tar
 static enum bm_status begin(const struct bm_case *c, const struct bm_target *target,
                             const struct bm_parameters *given, struct bm_plan *plan, uint64_t *rows,
                             uint64_t *lanes, struct bm_error *error) {
-    const char *name = c->workload->name;
-    struct bm_parameters safe, parameters;
+    struct bm_parameters parameters;
 
     *plan = (struct bm_plan){0};
-    enum bm_status status = c->workload->validate(c, error);
-    if (!status)
-        status = bm_dtype_check_plain(name, c->dtype, BM_ELEMENT_BF16, error);
-    if (status)
-        return status;
-    safe_parameters(c, target, &safe);
-    status = bm_tunables_resolve(name, tunables, BM_COUNT_OF(tunables), &safe, given, &parameters, error);
-    if (status)
-        return status;
-    *lanes = (uint64_t)bm_parameters_get(&parameters, "LANES", 0);
+    enum bm_status status = bm_rows_resolve(c, target, given, &parameters, lanes, error);
     *rows = (uint64_t)bm_parameters_get(&parameters, "ROWS", 0);
-    status = bm_tunables_check_group(name, (int64_t)*lanes, target, error);
     if (!status)
         bm_plan_begin(plan, "gather.cl", *lanes > 1 ? "group_rows" : "item_rows", "-", &parameters);
     return status;

@@ -114,6 +114,11 @@ uint64_t bm_routed_rows(const struct bm_case *c);
 /* BM_INVALID unless the case has a dtype, m >= 1 and n >= 1 within bounds. */
 enum bm_status bm_rows_validate(const struct bm_case *c, struct bm_error *error) BM_CHECK_RESULT;
 void bm_rows_shape(const struct bm_case *c, struct bm_text *text); /* "m512n4096" */
+/* What a plan begins with: checks the case, whose weights and activations are of one float format, and
+ * completes `given` by what is safe. lanes: of a group, which fits the target. */
+enum bm_status bm_rows_resolve(const struct bm_case *c, const struct bm_target *target,
+                               const struct bm_parameters *given, struct bm_parameters *parameters,
+                               uint64_t *lanes, struct bm_error *error) BM_CHECK_RESULT;
 /* Of the elements that a case of rows reads and writes: activations and outputs have one format. */
 static inline double bm_rows_element(const struct bm_case *c) {
     return bm_element_bytes_each(c->dtype->activation);

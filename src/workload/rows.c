@@ -17,6 +17,28 @@ void bm_rows_shape(const struct bm_case *c, struct bm_text *text) {
     bm_text_append(text, "m%llun%llu", (unsigned long long)c->m, (unsigned long long)c->n);
 }
 
+enum bm_status bm_rows_resolve(const struct bm_case *c, const struct bm_target *target,
+                               const struct bm_parameters *given, struct bm_parameters *parameters,
+                               uint64_t *lanes, struct bm_error *error) {
+    const struct bm_workload *workload = c->workload;
+    struct bm_parameters safe;
+
+    *parameters = (struct bm_parameters){0};
+    *lanes = 1;
+    enum bm_status status = workload->validate(c, error);
+    if (!status)
+        status = bm_dtype_check_plain(workload->name, c->dtype, BM_ELEMENT_BF16, error);
+    if (status)
+        return status;
+    workload->safe_parameters(c, target, &safe);
+    status = bm_tunables_resolve(workload->name, workload->tunables, workload->tunable_count, &safe, given,
+                                 parameters, error);
+    if (status)
+        return status;
+    *lanes = (uint64_t)bm_parameters_get(parameters, "LANES", 1);
+    return bm_tunables_check_group(workload->name, (int64_t)*lanes, target, error);
+}
+
 void bm_rows_limit_vec(struct bm_plan *plan, uint64_t length) {
     const uint64_t wanted = (uint64_t)bm_parameters_get(&plan->defines, "VEC", 1);
     bm_parameters_set(&plan->defines, "VEC", (int64_t)bm_power_of_two_divisor(length, wanted));

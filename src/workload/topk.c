@@ -62,20 +62,11 @@ static void safe_parameters(const struct bm_case *c, const struct bm_target *tar
 static enum bm_status plan_topk(const struct bm_case *c, const struct bm_target *target,
                                 const struct bm_parameters *given, struct bm_plan *plan,
                                 struct bm_error *error) {
-    struct bm_parameters safe, parameters;
+    struct bm_parameters parameters;
 
     *plan = (struct bm_plan){0};
-    enum bm_status status = validate(c, error);
-    if (!status)
-        status = bm_dtype_check_plain("topk", c->dtype, BM_ELEMENT_BF16, error);
-    if (status)
-        return status;
-    safe_parameters(c, target, &safe);
-    status = bm_tunables_resolve("topk", tunables, BM_COUNT_OF(tunables), &safe, given, &parameters, error);
-    if (status)
-        return status;
-    const uint64_t lanes = (uint64_t)bm_parameters_get(&parameters, "LANES", 0);
-    status = bm_tunables_check_group("topk", (int64_t)lanes, target, error);
+    uint64_t lanes;
+    enum bm_status status = bm_rows_resolve(c, target, given, &parameters, &lanes, error);
     if (!status && lanes > 1) /* two rows of scores, and of a lane its best and its sum */
         status = bm_tunables_check_local("topk", 8 * c->n + 12 * lanes + 4 * c->groups, target, error);
     if (status)
