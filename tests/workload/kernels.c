@@ -317,7 +317,7 @@ static void run_attention_extremes(bool small) {
         bm_values_fini(values);
     }
     trial_harness.tolerance_factor = 1;
-    /* One head of 40 tokens; values begin behind as many keys (harness.c: at 3328). The last token alone sees
+    /* One head of 40 tokens; values begin behind as many keys (buffers.c: at 3328). The last token alone sees
      * the last key, and the first eight the first. */
     enum { SIZE = 64, TOKENS = 40, VALUES = 3328 };
     static const struct heads masked = {BM_PHASE_PREFILL, 1, 1, 1, SIZE, SIZE, TOKENS, 0, 8, 0};
@@ -448,7 +448,7 @@ static void run_faults(bool small) {
 /* NaN and infinity among the activations reach the outputs that the reference says, and no others. */
 static void run_special(bool small) {
     static const struct tuning tunings[] = {{false, false, ""}, {false, true, ""}};
-    enum { FIRST = 1000, K = 300 }; /* activations are tensor 1: harness.c starts it at value 1000 */
+    enum { FIRST = 1000, K = 300 }; /* activations are tensor 1: buffers.c starts it at value 1000 */
     for (size_t i = 0; !small && i < 2 * BM_COUNT_OF(tunings); i++)
         for (size_t d = 0; bm_dtype_get(d); d++) {
             const struct bm_dtype *dtype = bm_dtype_get(d);
