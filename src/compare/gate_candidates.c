@@ -1,3 +1,4 @@
+/* From the runs of a row to its verdict. */
 #include "gate_candidates.h"
 
 #include <math.h>

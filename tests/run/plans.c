@@ -1,3 +1,4 @@
+/* An inventory made by hand, and the plans of a run on it. */
 #include "plans.h"
 
 #include <stdarg.h>

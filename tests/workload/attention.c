@@ -1,3 +1,4 @@
+/* Trials of attention's kernels. */
 #include "attention.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* The tensors of a plan in device memory, with guards and poison. */
 #include "buffers.h"
 
 #include <math.h>

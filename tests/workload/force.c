@@ -1,3 +1,4 @@
+/* Operands of which every element is known, and the comparison with a truth found by brute force. */
 #include "force.h"
 
 #include <criterion/criterion.h>
