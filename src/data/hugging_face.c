@@ -132,7 +132,7 @@ static void read_qwen2(struct config *config) {
 
 static void read_qwen3(struct config *config) {
     read_heads(config);
-    config->model.qk_norm = true;
+    config->model.qk_norm = BM_QK_NORM_BEFORE_ROPE;
     if (flag(config, "use_sliding_window", false))
         refuse(config, "use_sliding_window", "is true: windows in a part of the layers cannot be described");
 }
