@@ -153,13 +153,13 @@ static float sum_of(const floatv v) {
     value = part[0];
 #endif
 
-/* Where a row begins, in elements, and how far the next one is, mostly. */
+/* Where the row begins, in elements, and how far the next one is, mostly. */
 #if HEADS
-#define AT_ROW(row, pitch, head_pitch) ((row) / heads * (pitch) + (row) % heads * (head_pitch))
-#define STEP                           from_head_pitch
+#define AT_ROW(pitch, head_pitch) (token * (pitch) + head * (head_pitch))
+#define STEP                      from_head_pitch
 #else
-#define AT_ROW(row, pitch, head_pitch) ((row) * (pitch))
-#define STEP                           from_pitch
+#define AT_ROW(pitch, head_pitch) (row * (pitch))
+#define STEP                      from_pitch
 #endif
 /* Whether the row that sums are formed of is one: sides past the end go round with the others. */
 #define IS_ROW (SIDES == 1 || row < m)
@@ -237,7 +237,11 @@ norm(global stored *outputs, const ulong outputs_offset, global const stored *in
     const uint lane = get_local_id(0) % LANES, side = get_local_id(0) / LANES;
     const uint first = (uint)get_group_id(0) * (ROWS * SIDES), end = min(first + ROWS * SIDES, m);
     uint row = first + side;
-    global const stored *next = inputs + inputs_offset + AT_ROW(row, from_pitch, from_head_pitch);
+#if HEADS
+    const uint tokens_on = SIDES / heads, heads_on = SIDES % heads; /* too slow to divide for each row */
+    uint token = row / heads, head = row % heads;
+#endif
+    global const stored *next = inputs + inputs_offset + AT_ROW(from_pitch, from_head_pitch);
     struct sums sums;
 #if LANES > 1
     local float parts[LANES * SIDES];
@@ -250,10 +254,10 @@ norm(global stored *outputs, const ulong outputs_offset, global const stored *in
         add(&sums, next + i);
     for (uint base = first; base < end; base += SIDES) {
         global const stored *from = next;
-        global stored *to = outputs + outputs_offset + AT_ROW(row, to_pitch, to_head_pitch);
+        global stored *to = outputs + outputs_offset + AT_ROW(to_pitch, to_head_pitch);
 #if HEADS
         global const stored *weight =
-            row % heads < query_heads ? weights + weights_offset : key_weights + key_weights_offset;
+            head < query_heads ? weights + weights_offset : key_weights + key_weights_offset;
 #else
         global const stored *weight = weights + weights_offset;
 #endif
@@ -274,7 +278,15 @@ norm(global stored *outputs, const ulong outputs_offset, global const stored *in
 #endif
         if (base + SIDES < end) {
             row += SIDES;
-            next = inputs + inputs_offset + AT_ROW(row, from_pitch, from_head_pitch);
+#if HEADS
+            token += tokens_on;
+            head += heads_on;
+            if (head >= heads) {
+                head -= heads;
+                token++;
+            }
+#endif
+            next = inputs + inputs_offset + AT_ROW(from_pitch, from_head_pitch);
             begin(&sums, next, IS_ROW ? n : 0);
             FOR_EACH(i, n) {
                 EACH CALL_FOR(next + PREFETCH * STEP + i + s * VEC);

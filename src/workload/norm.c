@@ -64,6 +64,11 @@ static double written(const struct bm_case *c) {
     return (double)c->m * (double)c->n * bm_rows_element(c);
 }
 
+/* The next row, of short ones so many that about a thousand elements are on their way. */
+static int64_t rows_ahead(uint64_t n) {
+    return n >= 1024 ? 1 : n <= 128 ? 8 : (int64_t)(1024 / n);
+}
+
 static void safe_parameters(const struct bm_case *c, const struct bm_target *target,
                             struct bm_parameters *parameters) {
     const bool grouped = target->is_gpu && target->max_group_items >= 256 && target->local_bytes >= 4096;
@@ -72,7 +77,7 @@ static void safe_parameters(const struct bm_case *c, const struct bm_target *tar
     bm_parameters_set(parameters, "STREAMS", grouped ? 1 : 4);
     bm_parameters_set(parameters, "VEC", grouped ? 4 : 16);
     bm_parameters_set(parameters, "LANES", grouped ? 256 : 1);
-    bm_parameters_set(parameters, "PREFETCH", !grouped);
+    bm_parameters_set(parameters, "PREFETCH", grouped ? 0 : rows_ahead(c->n));
     bm_parameters_set(parameters, "NONTEMPORAL", !grouped && !c->hot);
 }
 

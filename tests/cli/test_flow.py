@@ -61,14 +61,17 @@ class Flow(ProgramTest):
         self.whole({**MODEL, "qk_norm": "after_rope", "kv_shared_layers": 2})
 
     def test_normalised_heads_in_other_formats(self):
+        """Without ceilings: with theirs, rotating sets of three formats do not fit so small a device."""
         self.write("tiny.json", NORMALISED)
-        for dtype in ("f16", "int8", "int8af16", "int4af32", "int4af16"):
-            passes, failed = self.verify("--dtype", dtype)
+        entry = {"models": ["./tiny.json"], "workloads": ["layer"], "phases": ["prefill", "decode"], "batches": [2], "tokens": [12], "contexts": [20]}
+        for dtype in ("f16", "bf16", "int8", "int4af16"):
+            self.write("suite.json", {"name": "flow", "description": "Passes", "budget_s": 1, "ceilings": "none", "entries": [{**entry, "dtypes": [dtype]}]})
+            passes, failed = self.verify("--suite", "./suite.json")
             self.assertEqual((failed, {row["reason"] for row in passes.values()}, len(passes)), ([], {None}, 3), dtype)
 
     def test_number_formats(self):
         self.write("tiny.json", MODEL)
-        for dtype in ("f16", "int8"):
+        for dtype in ("f16", "int8af32"):
             passes, failed = self.verify("--dtype", dtype)
             self.assertEqual((failed, {row["reason"] for row in passes.values()}), ([], {None}), dtype)
 
@@ -114,10 +117,10 @@ class Flow(ProgramTest):
         self.wrong("gather.cl", "(ulong)batch * kv_heads * key_pitch", "(ulong)batch * kv_heads * tokens * HEAD_DIM", DECODE, "kv_write")
 
     def test_the_last_token_of_the_first_sequence_for_all(self):
-        self.wrong("norm.cl", "((row) * (pitch))", "((row) * (ulong)n)", PREFILL, "final_norm")
+        self.wrong("norm.cl", "(row * (pitch))", "(row * (ulong)n)", PREFILL, "final_norm")
 
     def test_heads_as_if_rows_held_no_values(self):
-        self.wrong("norm.cl", "(row) / heads * (pitch)", "(row) / heads * (ulong)(heads * n)", ALL, "qk_norm", NORMALISED)
+        self.wrong("norm.cl", "token * (pitch)", "token * (ulong)(heads * n)", ALL, "qk_norm", NORMALISED)
 
     def test_heads_that_are_not_normalised_where_they_stand_with_values(self):
         self.wrong("norm.cl", "const float factor = 1.0f / sqrt(squares / n + epsilon);",
