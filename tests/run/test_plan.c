@@ -24,44 +24,44 @@ Test(plan, everything_usable) {
  * has. */
 Test(plan, what_a_backend_lacks_is_left_to_others) {
     size_t products = 0;
-    create();
-    const size_t all = count(0, 0, false);
-    for (size_t i = 0; i < plan.item_count; i++) {
-        const struct bm_run_item *item = &plan.items[i];
+    plans_create();
+    const size_t all = plans_count(0, 0, false);
+    for (size_t i = 0; i < plans_made.item_count; i++) {
+        const struct bm_run_item *item = &plans_made.items[i];
         products += item->device == 0 && item->endpoint == 1 &&
                     item->the_case.dtype == bm_dtype_find("f32") &&
                     strncmp(item->the_case.workload->name, "gem", 3) == 0;
     }
     for (size_t i = 0; bm_dtype_get(i) != NULL; i++)
-        endpoints[1].lacks_dtypes |= bm_dtype_get(i) == bm_dtype_find("f16") ? (uint32_t)1 << i : 0;
-    endpoints[1].only_products = true;
-    create();
-    cr_expect_eq(count(0, 0, false), all);
-    cr_expect_eq(count(0, 1, false), products);
-    cr_expect_eq(plan.left_count, all - products);
-    cr_expect_eq(plan.request_count, 3 * 4 - 2, "nothing of f16 is its own");
-    for (size_t r = 0; r < plan.request_count; r++) {
-        const struct bm_run_request *request = &plan.requests[r];
+        plans_endpoints[1].lacks_dtypes |= bm_dtype_get(i) == bm_dtype_find("f16") ? (uint32_t)1 << i : 0;
+    plans_endpoints[1].only_products = true;
+    plans_create();
+    cr_expect_eq(plans_count(0, 0, false), all);
+    cr_expect_eq(plans_count(0, 1, false), products);
+    cr_expect_eq(plans_made.left_count, all - products);
+    cr_expect_eq(plans_made.request_count, 3 * 4 - 2, "nothing of f16 is its own");
+    for (size_t r = 0; r < plans_made.request_count; r++) {
+        const struct bm_run_request *request = &plans_made.requests[r];
         bool lacks_attention = false;
         for (unsigned i = 0; i < request->missing_count; i++)
             lacks_attention |= strcmp(request->missing[i], "attn") == 0;
         cr_expect_eq(lacks_attention, request->device == 0 && request->endpoint == 1);
     }
-    options.backends = NAMES("opencl/intel");
-    create();
-    cr_expect_eq(count(0, 1, false), all, "taken at its word");
-    options.backends = (struct bm_names){0};
-    endpoints[0].usable = false;
-    create();
-    cr_expect_eq(count(0, 1, false), all, "nobody else would say why not");
-    endpoints[0].usable = true;
-    options.workloads = NAMES("layer");
-    create();
-    for (size_t i = 0; i < plan.item_count; i++)
-        cr_expect(plan.items[i].sequence == 0 || plan.items[i].endpoint == 0,
+    plans_options.backends = PLANS_NAMES("opencl/intel");
+    plans_create();
+    cr_expect_eq(plans_count(0, 1, false), all, "taken at its word");
+    plans_options.backends = (struct bm_names){0};
+    plans_endpoints[0].usable = false;
+    plans_create();
+    cr_expect_eq(plans_count(0, 1, false), all, "nobody else would say why not");
+    plans_endpoints[0].usable = true;
+    plans_options.workloads = PLANS_NAMES("layer");
+    plans_create();
+    for (size_t i = 0; i < plans_made.item_count; i++)
+        cr_expect(plans_made.items[i].sequence == 0 || plans_made.items[i].endpoint == 0,
                   "no whole pass of products alone");
-    endpoints[1].lacks_dtypes = 0;
-    endpoints[1].only_products = false;
+    plans_endpoints[1].lacks_dtypes = 0;
+    plans_endpoints[1].only_products = false;
 }
 
 Test(plan, is_deterministic) {
