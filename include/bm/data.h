@@ -44,8 +44,8 @@ struct bm_model {
 };
 
 /* name: an id or alias of bench/models, or a path to a file (it contains '/' or ends in ".json"): one of
- * ours, or the config.json of a Llama, Qwen, Mixtral or DeepSeek model as Hugging Face has it, whose id is
- * then the name of its folder. */
+ * ours, or the config.json of a Llama, Qwen, Mixtral, DeepSeek or Hunyuan model as Hugging Face has it, whose
+ * id is then the name of its folder. */
 enum bm_status bm_model_load(const char *name, struct bm_model *model,
                              struct bm_error *error) BM_CHECK_RESULT;
 /* All of bench/models, sorted by id. Caller frees *models. */
