@@ -249,7 +249,7 @@ static void read_hunyuan_experts(struct config *config) {
         number_of_layers(config, "moe_intermediate_size", MAX_WIDTH, model->intermediate);
     const uint32_t shared =
         flag(config, "use_mixed_mlp_moe", true) ? number_of_layers(config, "num_shared_expert", 256, 1) : 0;
-    if (config->status != BM_OK)
+    if (config->status != BM_OK || model->expert_intermediate == 0)
         return;
     if (model->experts_per_token > model->experts)
         refuse(config, "moe_topk", "must not exceed the number of experts");
