@@ -127,6 +127,27 @@ static void time_all(double budget_s) {
     cr_assert_eq(bm_run_refresh(&hand, NULL), BM_OK);
 }
 
+static double most_left;
+static void see_time_left(void *context, const struct bm_run_progress *progress) {
+    (void)context;
+    most_left = fmax(most_left, progress->seconds_left);
+}
+static bool go_on(void *context) {
+    (void)context;
+    return false;
+}
+
+/* What verifying took is taken off it. */
+Test(budget, is_for_the_whole_run) {
+    const struct bm_run_observer observer = {.progress = see_time_left, .stop_requested = go_on};
+    hand.observer = &observer;
+    most_left = 0;
+    pass(20);
+    time_all(30);
+    cr_expect_leq(most_left, 10, "%g", most_left);
+    cr_expect_gt(most_left, 0);
+}
+
 Test(budget, what_it_does_not_reach_is_skipped_not_failed) {
     pass(31);
     time_all(30);
