@@ -1,13 +1,11 @@
-/* scan.cl - Mamba-2's selective state space (Dao and Gu 2024, arXiv 2405.21060). OpenCL C 1.2, no extension.
+/* scan.cl - Mamba-2's selective state space (Dao and Gu 2024, arXiv 2405.21060) over many tokens; scan_step.cl is
+ * for one. OpenCL C 1.2, no extension.
  *
  * Of each head: h' = exp(dt A) h + dt B x^T, y = C h' + D x, with dt = softplus(raw + bias), A = -exp(a). Rows
  * [b, tokens, WIDTH] hold x [heads, HEAD_DIM], then B and C [groups, STATE] each; raw steps are [b, tokens,
  * heads]; a, D and biases [3, heads] in f32; outputs [b, tokens, heads, HEAD_DIM]; states [b, heads, STATE,
  * HEAD_DIM] in f32. The rows of tokens lie pitches apart. VEC divides HEAD_DIM, STATE and all pitches but that of the
  * steps; everything is a vector along HEAD_DIM but for C B^T.
- *
- * scan_step, one token: a group takes one head; STREAMS ranges of STATE at once. GROUPED 0: on one work-item; 1:
- * a work-item has one vector of the head and every SLICES-th row of the state. Range: {items x heads, b}.
  *
  * scan_chunks, from a state of zeros: a group of LANES work-items takes HEADS heads of a group, PART_DIM of each,
  * chunk after chunk of CHUNK_T tokens. Within a chunk y is a masked product, (C B^T * decay) x, and C h of the state
@@ -24,15 +22,6 @@
 #endif
 #ifndef VEC
 #define VEC 16
-#endif
-#ifndef STREAMS /* divides STATE */
-#define STREAMS 1
-#endif
-#ifndef GROUPED
-#define GROUPED 0
-#endif
-#ifndef SLICES /* divides STATE / STREAMS */
-#define SLICES 1
 #endif
 #ifndef NONTEMPORAL /* 1: stores that do not read the line they write first, where the compiler has such */
 #define NONTEMPORAL 0
@@ -58,7 +47,6 @@
 
 #define TILE      4 /* tokens, or rows of the state, by COLUMN_TILE vectors in registers */
 #define N_VECTORS (STATE / VEC)
-#define P_VECTORS (HEAD_DIM / VEC)
 #define LOG2_E    1.44269504088896340736f
 
 /* Compilers for x86 split vectors of 512 bits in two unless a function asks for them. */
@@ -177,99 +165,6 @@ static floatv softplus(const floatv x) {
     sum = sum * t + 1.0f / 3;
     return max(x, 0.0f) + 2.0f * (sum * t * s + s);
 }
-
-static float first_of(const floatv v) {
-#if VEC == 1
-    return v;
-#else
-    return v.s0;
-#endif
-}
-
-/* ---- one token ---- */
-
-#if GROUPED
-#define ITEMS (P_VECTORS * SLICES)
-#define OWN   1
-#else
-#define ITEMS 1
-#define OWN   P_VECTORS
-#undef SLICES
-#define SLICES 1
-#endif
-#define RANGE (STATE / STREAMS)
-
-kernel WIDE_VECTORS __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
-scan_step(global stored *restrict outputs, global float *restrict states, const ulong states_offset,
-          global const stored *restrict rows, global const stored *restrict steps, const ulong steps_offset,
-          global const float *restrict head_values, global const float *restrict before, const ulong before_offset,
-          const ulong outputs_pitch, const ulong rows_pitch, const ulong steps_pitch, const uint heads,
-          const uint groups) {
-    const uint head = get_group_id(0), batch = get_group_id(1);
-    const uint own = GROUPED ? get_local_id(0) % P_VECTORS : 0, slice = GROUPED ? get_local_id(0) / P_VECTORS : 0;
-    const ulong head_index = (ulong)batch * heads + head;
-    global const stored *row = rows + batch * rows_pitch;
-    global const stored *in = row + heads * HEAD_DIM + head / (heads / groups) * STATE, *out = in + groups * STATE;
-    const ulong at = head_index * (STATE * HEAD_DIM) + own * VEC;
-    global const float *from = before + before_offset + at;
-    global float *to = states + states_offset + at;
-    floatv x[OWN], y[STREAMS][OWN];
-
-    const float raw = load_one(steps + steps_offset + batch * steps_pitch + head);
-    const float step = first_of(softplus(raw + head_values[2 * heads + head]));
-    const float decay = exp2(-step * LOG2_E * exp(head_values[head]));
-#if !GROUPED
-    float b[STATE], c[STATE];
-    for (uint i = 0; i < STATE; i += VEC) {
-        VSTORE(load(in + i) * step, b + i);
-        VSTORE(load(out + i), c + i);
-    }
-#define B(n) b[n]
-#define C(n) c[n]
-#else
-#define B(n) (load_one(in + (n)) * step)
-#define C(n) load_one(out + (n))
-#endif
-#pragma unroll
-    for (uint v = 0; v < OWN; v++) {
-        x[v] = load(row + head * HEAD_DIM + (own + v) * VEC);
-#pragma unroll
-        for (uint s = 0; s < STREAMS; s++)
-            y[s][v] = 0.0f;
-    }
-    for (uint n = slice; n < RANGE; n += SLICES) {
-#pragma unroll
-        for (uint s = 0; s < STREAMS; s++)
-#pragma unroll
-            for (uint v = 0; v < OWN; v++) {
-                const uint element = (s * RANGE + n) * HEAD_DIM + v * VEC;
-                const floatv h =
-                    *(global const floatv *)(from + element) * decay + B(s * RANGE + n) * x[v];
-                PUT(h, (global floatv *)(to + element));
-                y[s][v] += C(s * RANGE + n) * h;
-            }
-    }
-#pragma unroll
-    for (uint v = 0; v < OWN; v++)
-#pragma unroll
-        for (uint s = 1; s < STREAMS; s++)
-            y[0][v] += y[s][v];
-#if GROUPED
-    local floatv part[ITEMS];
-    part[get_local_id(0)] = y[0][0];
-    barrier(CLK_LOCAL_MEM_FENCE);
-    if (slice > 0)
-        return;
-    for (uint i = 1; i < SLICES; i++)
-        y[0][0] += part[i * P_VECTORS + own];
-#endif
-#pragma unroll
-    for (uint v = 0; v < OWN; v++)
-        store(y[0][v] + head_values[heads + head] * x[v],
-              outputs + batch * outputs_pitch + head * HEAD_DIM + (own + v) * VEC);
-}
-
-/* ---- many tokens ---- */
 
 #if LANES == 1
 #define SHARED private

@@ -37,6 +37,8 @@ struct bm_endpoint {
     bool fixed_kernels;             /* they have no parameters: nothing to tune */
     bool instructions;              /* `version` is the CPU's that it uses: "avx2 avx512" */
     bool only_ceilings, only_rows;  /* what it is asked for; neither: both */
+    bool only_products;             /* of matrices: no other workload has a kernel */
+    uint32_t lacks_dtypes;          /* bit i: no kernel for bm_dtype_get(i), on this hardware */
     enum bm_isa isa;                /* the cap that it keeps */
     const struct bm_places *places; /* borrowed; NULL: the driver chooses */
 };
@@ -148,5 +150,8 @@ enum bm_status bm_endpoints_list(const struct bm_places *places, const enum bm_i
                                  struct bm_endpoint **endpoints, size_t *count,
                                  struct bm_error *error) BM_CHECK_RESULT;
 void bm_endpoints_free(struct bm_endpoint *endpoints, size_t count);
+/* Whether there is a kernel for such cases at all. A case of which there is one may still not fit: reserve()
+ * tells. */
+bool bm_endpoint_offers(const struct bm_endpoint *endpoint, const struct bm_case *the_case);
 
 #endif

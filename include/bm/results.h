@@ -188,6 +188,7 @@ struct bm_results_row {
         char compute_ceiling[96], memory_ceiling[96]; /* "fma/f32_vector/opencl/pocl" */
         double roofline_efficiency;                   /* R / time */
         double efficiency_low, efficiency_high; /* its 95 % interval; NaN: the rounds made too few pairs */
+        unsigned efficiency_flags;              /* of that interval; the row's are of its time */
         double compute_of_ceiling, compute_of_device, memory_of_ceiling;
         double compute_of_datasheet, memory_of_datasheet;
     } utilization;

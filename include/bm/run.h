@@ -75,6 +75,7 @@ struct bm_run_plan {
     size_t use_count, use_capacity;
     struct bm_run_sequence *sequences;
     size_t sequence_count, sequence_capacity;
+    size_t left_count; /* cases not planned for a backend that has no kernel for them: another one has */
     char suite[BM_ID_SIZE];
     double budget_s;
     double target_half_width; /* of a row's 95 % interval, relative */

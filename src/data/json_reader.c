@@ -1,32 +1,26 @@
 #include "json_reader.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-enum { PATH_SHOWN = 160 }; /* bytes of a place in a file; deeper ones end in "..." */
 
 /* ---- the text of errors ---- */
 
-/* Copies text for a terminal: control characters become '?', long text is cut. */
-static void printable(char *out, size_t size, const char *text) {
+void bm_json_printable(char *out, size_t size, const char *text) {
     bm_string_set(out, size, text);
     for (char *c = out; *c != '\0'; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             *c = '?';
 }
 
-/* The end of a long path tells more than its beginning. */
-static void shown_file(char *out, size_t size, const char *path) {
+void bm_json_shown_file(char *out, size_t size, const char *path) {
     size_t length = strlen(path);
     char copy[PATH_MAX];
     if (length >= size) {
         snprintf(copy, sizeof copy, "...%s", path + (length - (size - 4)));
         path = copy;
     }
-    printable(out, size, path);
+    bm_json_printable(out, size, path);
 }
 
 static void append_path(const struct bm_json *at, struct bm_text *text) {
@@ -37,7 +31,7 @@ static void append_path(const struct bm_json *at, struct bm_text *text) {
     append_path(at->parent, text);
     if (at->key != NULL) {
         char key[48];
-        printable(key, sizeof key, at->key);
+        bm_json_printable(key, sizeof key, at->key);
         bm_text_append(text, ".%s%s", key, strlen(at->key) >= sizeof key ? "..." : "");
     } else {
         bm_text_append(text, "[%zu]", at->index);
@@ -45,7 +39,7 @@ static void append_path(const struct bm_json *at, struct bm_text *text) {
 }
 
 enum bm_status bm_json_fail(const struct bm_json *at, struct bm_error *error, const char *format, ...) {
-    char file[PATH_SHOWN], place[PATH_SHOWN], message[240];
+    char file[BM_JSON_PATH_SHOWN], place[BM_JSON_PATH_SHOWN], message[240];
     struct bm_text text = {0};
     va_list arguments;
     va_start(arguments, format);
@@ -54,7 +48,7 @@ enum bm_status bm_json_fail(const struct bm_json *at, struct bm_error *error, co
     append_path(at, &text);
     bm_string_set(place, sizeof place, text.data != NULL ? text.data : "$");
     bm_text_fini(&text);
-    shown_file(file, sizeof file, at->file);
+    bm_json_shown_file(file, sizeof file, at->file);
     return bm_fail(error, BM_INVALID, "%s: %s: %s", file, place, message);
 }
 
@@ -69,7 +63,7 @@ static const char *shown_value(const json_t *value, char *text, size_t size) {
         return text;
     case JSON_STRING: {
         char start[32];
-        printable(start, sizeof start, json_string_value(value));
+        bm_json_printable(start, sizeof start, json_string_value(value));
         snprintf(text, size, "is \"%s%s\"", start, json_string_length(value) >= sizeof start ? "..." : "");
         return text;
     }
@@ -99,99 +93,13 @@ enum bm_status bm_json_want(const struct bm_json *at, json_type type, struct bm_
     return bm_json_fail(at, error, "must be %s (%s)", names[type], shown_value(at->value, is, sizeof is));
 }
 
-/* ---- the file ---- */
-
-static enum bm_status fail_syntax(const char *path, const json_error_t *found, struct bm_error *error) {
-    char file[PATH_SHOWN], text[JSON_ERROR_TEXT_LENGTH];
-    shown_file(file, sizeof file, path);
-    printable(text, sizeof text, found->text);
-    switch (json_error_code(found)) {
-    case json_error_stack_overflow:
-        return bm_fail(error, BM_INVALID,
-                       "%s:%d:%d: nested too deep; no such file needs more than a few levels", file,
-                       found->line, found->column);
-    case json_error_out_of_memory:
-        return bm_fail(error, BM_NO_MEMORY, "%s: out of memory while reading", file);
-    default:
-        return bm_fail(error, BM_INVALID, "%s:%d:%d: not valid JSON: %s", file, found->line, found->column,
-                       text);
-    }
-}
-
-enum bm_status bm_json_load(const char *path, size_t limit, json_t **root, struct bm_error *error) {
-    struct bm_error reading = {0};
-    json_error_t found;
-    char *data = NULL;
-    size_t size = 0;
-    *root = NULL;
-    enum bm_status status = bm_file_read(path, limit, &data, &size, &reading);
-    if (status == BM_IO && reading.native == EISDIR)
-        return bm_fail(error, BM_INVALID, "%s: is a folder; name a JSON file", path);
-    if (status != BM_OK)
-        return bm_fail_native(error, status, reading.native, reading.call, "%s", reading.message);
-    if (size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) {
-        free(data);
-        return bm_fail(error, BM_INVALID,
-                       "%s:1:1: not valid JSON: begins with a byte order mark: save it as UTF-8 without one",
-                       path);
-    }
-    *root = json_loadb(data, size, JSON_REJECT_DUPLICATES, &found);
-    free(data);
-    return *root != NULL ? BM_OK : fail_syntax(path, &found, error);
-}
-
-bool bm_json_is_path(const char *name) {
-    size_t length = strlen(name);
-    return strchr(name, '/') != NULL || (length > 5 && strcmp(name + length - 5, ".json") == 0);
-}
-
-enum bm_status bm_json_unknown_name(const char *kind, const char *name, const char *const *candidates,
-                                    size_t count, struct bm_error *error) {
-    char shown[64];
-    const char *nearest = bm_string_nearest(name, candidates, count);
-    printable(shown, sizeof shown, name);
-    if (nearest != NULL)
-        return bm_fail(error, BM_NOT_FOUND, "unknown %s '%s': did you mean '%s'? `benchmark %ss` lists all",
-                       kind, shown, nearest, kind);
-    return bm_fail(error, BM_NOT_FOUND,
-                   "unknown %s '%s': `benchmark %ss` lists all; a file needs its path or .json", kind, shown,
-                   kind);
-}
-
-enum bm_status bm_json_each_file(const char *folder,
-                                 enum bm_status (*each)(const char *path, void *context,
-                                                        struct bm_error *error),
-                                 void *context, struct bm_error *error) {
-    char base[PATH_MAX], relative[64], path[PATH_MAX];
-    struct bm_names names;
-    snprintf(relative, sizeof relative, "bench/%s", folder);
-    enum bm_status status = bm_data_path(relative, base, sizeof base, error);
-    if (status != BM_OK)
-        return status;
-    status = bm_folder_list(base, ".json", &names, error);
-    if (status != BM_OK)
-        return status;
-    for (size_t i = 0; i < names.count && status == BM_OK; i++) {
-        if ((size_t)snprintf(path, sizeof path, "%s/%s", base, names.items[i]) >= sizeof path)
-            status = bm_fail(error, BM_IO, "%s: the path is too long", names.items[i]);
-        else
-            status = each(path, context, error);
-    }
-    bm_names_fini(&names);
-    return status;
-}
-
-enum bm_status bm_json_check_file_name(const char *path, const char *key, const char *id,
-                                       struct bm_error *error) {
-    const struct bm_json root = {.file = path}, at = {.file = path, .parent = &root, .key = key};
-    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
-    size_t length = strlen(id);
-    if (strncmp(name, id, length) == 0 && strcmp(name + length, ".json") == 0)
-        return BM_OK;
-    return bm_json_fail(&at, error, "must be the file's name without .json (is \"%s\")", id);
-}
-
 /* ---- values ---- */
+
+const struct bm_json *bm_json_root(const struct bm_json *at) {
+    while (at->parent != NULL)
+        at = at->parent;
+    return at;
+}
 
 struct bm_json bm_json_member(const struct bm_json *at, const char *key) {
     return (struct bm_json){

@@ -21,14 +21,11 @@ struct bm_json {
     json_t *value; /* borrowed */
 };
 
-/* Parses a file of at most limit bytes; the caller json_decref's *root. Syntax errors come as
- * FILE:LINE:COLUMN. BM_NOT_FOUND: no such file; BM_INVALID: anything wrong with its content. */
-enum bm_status bm_json_load(const char *path, size_t limit, json_t **root,
-                            struct bm_error *error) BM_CHECK_RESULT;
-
 /* The member `key` of an object, or the element `index` of a list; .value is NULL where there is none. */
 struct bm_json bm_json_member(const struct bm_json *at, const char *key);
 struct bm_json bm_json_element(const struct bm_json *at, size_t index);
+/* The whole file's value. */
+const struct bm_json *bm_json_root(const struct bm_json *at);
 
 /* BM_INVALID with "FILE: $.path: " in front of the message. Always fails. */
 enum bm_status bm_json_fail(const struct bm_json *at, struct bm_error *error, const char *format, ...)
@@ -73,6 +70,13 @@ enum bm_status bm_json_want(const struct bm_json *at, json_type type, struct bm_
 enum bm_status bm_json_check_text(const struct bm_json *at, void *unused,
                                   struct bm_error *error) BM_CHECK_RESULT;
 
+/* ---- files: json_file.c ---- */
+
+/* Parses a file of at most limit bytes; the caller json_decref's *root. Syntax errors come as
+ * FILE:LINE:COLUMN. BM_NOT_FOUND: no such file; BM_INVALID: anything wrong with its content. */
+enum bm_status bm_json_load(const char *path, size_t limit, json_t **root,
+                            struct bm_error *error) BM_CHECK_RESULT;
+
 /* True for what --model and --suite take as a path rather than a name. */
 bool bm_json_is_path(const char *name);
 /* BM_NOT_FOUND that quotes the name, offers the nearest of the candidates and says what lists them all. */
@@ -87,5 +91,13 @@ enum bm_status bm_json_each_file(const char *folder,
 /* A file in bench/ is found by its name, so the id in it must say the same. */
 enum bm_status bm_json_check_file_name(const char *path, const char *key, const char *id,
                                        struct bm_error *error) BM_CHECK_RESULT;
+
+/* ---- for the text of errors ---- */
+
+enum { BM_JSON_PATH_SHOWN = 160 }; /* bytes of a place in a file; deeper ones end in "..." */
+/* Copies text for a terminal: control characters become '?', long text is cut. */
+void bm_json_printable(char *out, size_t size, const char *text);
+/* Likewise a path: the end of a long one tells more than its beginning. */
+void bm_json_shown_file(char *out, size_t size, const char *path);
 
 #endif

@@ -148,6 +148,41 @@ static bool lies_in(double value, const double interval[2]) {
            (value >= interval[0] - slack && value <= interval[1] + slack);
 }
 
+static int compare_rows(const void *a, const void *b) {
+    const struct bm_saved_row *x = *(const struct bm_saved_row *const *)a;
+    const struct bm_saved_row *y = *(const struct bm_saved_row *const *)b;
+    int order = strcmp(x->key, y->key);
+    if (order == 0)
+        order = strcmp(x->device, y->device);
+    if (order == 0)
+        order = strcmp(x->backend, y->backend);
+    return order != 0 ? order : (x->threads > y->threads) - (x->threads < y->threads);
+}
+
+/* A row is unique by device, backend, threads and key: of two that differ nobody could tell which holds. */
+static enum bm_status check_unique(struct bm_stream *stream, const struct bm_saved *saved) {
+    char message[96];
+    const struct bm_saved_row **sorted = bm_alloc(saved->row_count + 1, sizeof *sorted);
+    enum bm_status status = BM_OK;
+    if (sorted == NULL)
+        return bm_stream_fail(stream, "out of memory");
+    for (size_t i = 0; i < saved->row_count; i++)
+        sorted[i] = &saved->rows[i];
+    qsort(sorted, saved->row_count, sizeof *sorted, compare_rows);
+    for (size_t i = 1; status == BM_OK && i < saved->row_count; i++) {
+        const struct bm_saved_row *one = sorted[i - 1], *other = sorted[i];
+        if (compare_rows(&sorted[i - 1], &sorted[i]) != 0)
+            continue;
+        const struct bm_saved_row *first = one < other ? one : other, *second = one < other ? other : one;
+        snprintf(message, sizeof message,
+                 "is that of $.results[%zu] on the same device and backend: keep one",
+                 (size_t)(first - saved->rows));
+        status = fail_item(stream, "results", (size_t)(second - saved->rows), NULL, "key", message);
+    }
+    free(sorted);
+    return status;
+}
+
 /* What items say together: names that must exist, and once; a median within its interval. */
 static enum bm_status check_items(struct bm_stream *stream, const struct bm_saved *saved) {
     char message[96];
@@ -164,7 +199,7 @@ static enum bm_status check_items(struct bm_stream *stream, const struct bm_save
             return fail_item(stream, "results", i, "time_ns", "median",
                              "lies outside of its interval, ci: measure again");
     }
-    return BM_OK;
+    return check_unique(stream, saved);
 }
 
 enum bm_status bm_saved_parse(const char *name, const char *text, size_t size,

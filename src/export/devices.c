@@ -24,12 +24,18 @@ static void read_environment(const struct bm_inventory *inventory, struct bm_res
 /* ---- JSON ---- */
 
 static json_t *endpoint_json(const struct bm_endpoint *endpoint) {
-    return json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "id", bm_listing_text(endpoint->id), "name",
-                     bm_listing_text(endpoint->name), "driver", bm_listing_text(endpoint->driver), "version",
-                     bm_listing_text(endpoint->version), "usable", endpoint->usable, "reason",
-                     bm_listing_text(endpoint->unusable_reason), "memory_bytes",
-                     bm_listing_count(endpoint->memory_bytes), "max_allocation_bytes",
-                     bm_listing_count(endpoint->max_allocation_bytes));
+    const struct bm_dtype *dtype;
+    json_t *lacks = json_array();
+    for (size_t i = 0; (dtype = bm_dtype_get(i)) != NULL; i++)
+        if ((endpoint->lacks_dtypes & (uint32_t)1 << i) != 0)
+            json_array_append_new(lacks, json_string(dtype->name));
+    return json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:b, s:o}", "id",
+                     bm_listing_text(endpoint->id), "name", bm_listing_text(endpoint->name), "driver",
+                     bm_listing_text(endpoint->driver), "version", bm_listing_text(endpoint->version),
+                     "usable", endpoint->usable, "reason", bm_listing_text(endpoint->unusable_reason),
+                     "memory_bytes", bm_listing_count(endpoint->memory_bytes), "max_allocation_bytes",
+                     bm_listing_count(endpoint->max_allocation_bytes), "only_products",
+                     endpoint->only_products, "lacks_dtypes", lacks);
 }
 
 static json_t *device_json(const struct bm_device *device) {
@@ -76,6 +82,19 @@ static void append_place(const struct bm_device *device, struct bm_text *text) {
         bm_text_append(text, "%s%u", i == 0 ? ", NUMA node " : ",", device->numa[i]);
 }
 
+/* What other backends of the device are needed for. */
+static void append_lacks(const struct bm_endpoint *endpoint, struct bm_text *text) {
+    const struct bm_dtype *dtype;
+    const char *before = "; no ";
+    if (endpoint->only_products)
+        bm_text_append(text, ", matrix products alone");
+    for (size_t i = 0; (dtype = bm_dtype_get(i)) != NULL; i++)
+        if ((endpoint->lacks_dtypes & (uint32_t)1 << i) != 0) {
+            bm_text_append(text, "%s%s", before, dtype->name);
+            before = ", ";
+        }
+}
+
 static void append_device(const struct bm_device *device, const struct bm_machine *machine,
                           struct bm_text *text) {
     char memory[BM_QUANTITY_SIZE], cache[BM_QUANTITY_SIZE];
@@ -106,6 +125,8 @@ static void append_device(const struct bm_device *device, const struct bm_machin
         bm_text_append(text, " (%s at once)", memory);
         if (endpoint->usable && endpoint->instructions)
             bm_text_append(text, ", by %s", endpoint->version);
+        if (endpoint->usable)
+            append_lacks(endpoint, text);
         bm_text_append(text, "%s%s\n", endpoint->usable ? "" : ", not usable: ",
                        endpoint->usable ? "" : endpoint->unusable_reason);
     }

@@ -62,5 +62,7 @@ enum bm_status bm_export_plan(const struct bm_run_plan *plan, const struct bm_in
     if (status == BM_OK)
         bm_text_append(text, "\nsuite %s: %zu cases, %zu to measure, budget %.0f s\n", plan->suite,
                        plan->item_count, measured, plan->budget_s);
+    if (status == BM_OK && plan->left_count > 0)
+        bm_text_append(text, "%zu cases are left to backends that have kernels for them\n", plan->left_count);
     return status;
 }

@@ -12,6 +12,11 @@ const struct bm_sampler_options bm_sampler_defaults = {
 /* Looking after every round would stop too early by luck: the interval is valid at few, fixed counts. */
 static const size_t looks[] = {8, 12, 16, 24, 32, 48, 64, 96};
 enum { VISITS_LIMIT = 96, REPEATS_LIMIT = 2, FAIR_SHARES = 3 };
+/* A few rounds in a row see one mood of the machine: an interval that is tight then says nothing of the next
+ * one, however tight it is. So rounds are spread: an item goes on until it has so many visits, or this part
+ * of the budget has passed. */
+enum { SPREAD_VISITS = 48 };
+static const double spread_share = 2.0 / 3;
 
 static bool is_look(size_t visits) {
     for (size_t i = 0; i < BM_COUNT_OF(looks); i++)
@@ -55,6 +60,11 @@ static enum bm_status take_block(struct bm_sampler *sampler, size_t item, bool *
     return status;
 }
 
+static void look(const struct bm_sampler *sampler, struct bm_series *series) {
+    if (series->visits >= VISITS_LIMIT || (is_tight(sampler, series) && is_clean(series)))
+        series->done = true;
+}
+
 /* A contaminated round is kept and taken again, at most twice. */
 static enum bm_status visit(struct bm_sampler *sampler, size_t item, struct bm_error *error) {
     struct bm_series *series = &sampler->series[item];
@@ -63,9 +73,8 @@ static enum bm_status visit(struct bm_sampler *sampler, size_t item, struct bm_e
     for (int attempt = 0; attempt <= REPEATS_LIMIT && again && status == BM_OK && !series->failed; attempt++)
         status = take_block(sampler, item, &again, error);
     series->visits++;
-    if (series->visits >= VISITS_LIMIT ||
-        (is_look(series->visits) && is_tight(sampler, series) && is_clean(series)))
-        series->done = true;
+    if (is_look(series->visits) && (sampler->is_spread || series->visits >= SPREAD_VISITS))
+        look(sampler, series);
     return status;
 }
 
@@ -114,10 +123,22 @@ static size_t choose(struct bm_sampler *sampler, size_t *order) {
     return count;
 }
 
+/* When is a matter of time alone, not of what was measured: everything may be looked at then. */
+static void look_when_spread(struct bm_sampler *sampler) {
+    const double rest_s = (1 - spread_share) * sampler->options->budget_s;
+    if (sampler->is_spread || bm_sampler_seconds_left(sampler) > rest_s)
+        return;
+    sampler->is_spread = true;
+    for (size_t i = 0; i < sampler->item_count; i++)
+        if (!sampler->series[i].done)
+            look(sampler, &sampler->series[i]);
+}
+
 /* The first pass is complete whatever the budget: a row without a round says nothing. */
 static enum bm_status pass_over(struct bm_sampler *sampler, size_t *order, bool *finished,
                                 struct bm_error *error) {
     const struct bm_monitor *monitor = sampler->monitor;
+    look_when_spread(sampler);
     size_t count = choose(sampler, order), taken = 0;
     if (count > 0 && monitor != NULL && monitor->pass != NULL)
         monitor->pass(monitor->context);
@@ -166,7 +187,7 @@ enum bm_status bm_sampler_run(const struct bm_sampler_options *options, const st
     bm_random_init(&sampler.random, options->seed);
     for (size_t i = 0; i < item_count; i++) { /* rounds of an earlier run may do; flags are found anew */
         series[i].flags = series[i].done ? series[i].flags : 0;
-        series[i].done |= is_tight(&sampler, &series[i]);
+        series[i].done |= series[i].visits >= SPREAD_VISITS && is_tight(&sampler, &series[i]);
     }
     enum bm_status status = warm_up_all(&sampler, error);
     bool finished = false;

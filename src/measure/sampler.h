@@ -16,7 +16,8 @@ struct bm_sampler {
     uint64_t start_ns, end_ns; /* of the budget, on the clock */
     bool fell_back;            /* the clock did, and it was said */
     struct bm_random random;
-    size_t pass; /* 0: warm-up */
+    size_t pass;    /* 0: warm-up */
+    bool is_spread; /* rounds of items with few visits, too, lie over most of the budget */
 };
 
 double bm_sampler_seconds_left(const struct bm_sampler *sampler);

@@ -99,8 +99,8 @@ struct bm_run_memory {
     size_t count;
     struct bm_results_ceiling together;
 };
-/* R / time of the rounds of an item, each R by the rounds of the ceilings that are nearest in time. false:
- * there are too few pairs. */
+/* R / time of the rounds of an item, each R by the rounds of the ceilings that are nearest in time; with the
+ * flags of these ratios. false: there are too few pairs. */
 bool bm_run_pair_rounds(const struct bm_run *run, size_t item, const struct bm_results_ceiling *compute,
                         const struct bm_run_memory *memory, struct bm_estimate *efficiency);
 /* Makes references of the ceilings that may judge rows which are not done. */

@@ -1,4 +1,5 @@
-/* How mamba_scan runs on a device: kernels/scan.cl, whose comments tell the layouts. */
+/* How mamba_scan runs on a device: kernels/scan.cl and, in decode, scan_step.cl, whose comments tell the
+ * layouts. */
 #include "scan.h"
 
 enum { TILE = 4 }; /* as in the kernel */
@@ -158,7 +159,7 @@ enum bm_status bm_scan_plan(const struct bm_case *c, const struct bm_target *tar
     const uint64_t tokens = (uint64_t)c->batch * bm_scan_tokens(c), states = c->heads * c->n * c->head_dim;
     const enum bm_element element = c->dtype->activation;
     const bool grouped = decode ? get(&p, "SLICES") > 0 : get(&p, "LANES") > 1;
-    bm_plan_begin(plan, "scan.cl",
+    bm_plan_begin(plan, decode ? "scan_step.cl" : "scan.cl",
                   grouped  ? decode ? "group_step" : "group_chunks"
                   : decode ? "item_step"
                            : "item_chunks",

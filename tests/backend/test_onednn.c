@@ -122,6 +122,14 @@ Test(onednn, every_format_under_every_cap) {
             continue;
         for (size_t d = 0; d < BM_COUNT_OF(dtypes); d++)
             has[d] = expect_all_shapes(&endpoint, dtypes[d], pipes[d]);
+        for (size_t d = 0; d < BM_COUNT_OF(dtypes); d++) {
+            struct bm_case product = {.workload = bm_workload_find("gemv"),
+                                      .dtype = bm_dtype_find(dtypes[d])};
+            cr_expect_eq(bm_endpoint_offers(&endpoint, &product), has[d], "%s: what is listed is what runs",
+                         dtypes[d]);
+            product.workload = bm_workload_find("attention");
+            cr_expect_not(bm_endpoint_offers(&endpoint, &product));
+        }
         cr_expect(has[0] && strcmp(pipes[0], "f32_vector") == 0);
         cr_expect(!has[4] && !has[5], "weight-only formats are not the library's");
         if (isa == BM_ISA_AVX2)

@@ -423,6 +423,7 @@ class Mistakes(EstimateTest):
         self.assertIn("broken.json", result.err)
         for change, says in ((lambda d: d.update(results=[]), ("no measured matrix product: ", "`benchmark run --model ./tiny.json`")),
                              (lambda d: d["devices"].append(d["devices"][0]), "$.devices[1].id: stands twice"),
+                             (lambda d: d["results"].append(d["results"][1]), ".key: is that of $.results[1] on the same device and backend: keep one"),
                              (lambda d: d["results"][0]["time_ns"].update(ci=[2, 1]), "$.results[0].time_ns.ci: must be [low, high]"),
                              (lambda d: d["results"][0]["time_ns"].update(ci=[1]), "$.results[0].time_ns.ci: must be [low, high]"),
                              (lambda d: d["results"][1]["time_ns"].update(median=1e300), "$.results[1].time_ns.median: lies outside"),

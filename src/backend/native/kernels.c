@@ -60,7 +60,7 @@ const struct bm_fma_kernel *bm_fma_kernel_get(size_t index) {
     return NULL;
 }
 
-/* ---- lanes: where they begin and what they give, as workload/fma.c and fma_dot.c have it ---- */
+/* ---- lanes: where they begin and what they give, as workload/fma_check.c and fma_dot.c have it ---- */
 
 static float whole_start(float seed) {
     return fminf(fmaxf(rintf(seed * 256), -512), 511);

@@ -96,6 +96,7 @@ static void describe(struct bm_endpoint *endpoint) {
         endpoint->usable = true;
         bm_string_set(endpoint->driver, sizeof endpoint->driver, library.version);
         bm_string_set(endpoint->version, sizeof endpoint->version, library.isa);
+        endpoint->lacks_dtypes = library.lacks_dtypes;
         bm_worker_stop(&worker);
         return;
     }
@@ -125,6 +126,7 @@ static enum bm_status list(const struct bm_backend_options *options, struct bm_e
                                      .timer_resolution_ns = 1,
                                      .unified_memory = true,
                                      .only_rows = true,
+                                     .only_products = true,
                                      .fixed_kernels = true,
                                      .instructions = true,
                                      .isa = options->isa,

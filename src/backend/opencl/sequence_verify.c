@@ -57,6 +57,36 @@ static enum bm_status read_value(struct bm_session *session, const struct bm_seq
     return status;
 }
 
+/* A tensor's elements, of so many bytes each, in its own order, from the value that they are spread in.
+ * Caller frees. */
+static enum bm_status gather(const struct bm_plan *plan, unsigned t, const struct bm_flow_link *link,
+                             const void *value, size_t each, void **elements, struct bm_error *error) {
+    const struct bm_spread spread = bm_opencl_spread(plan, t, link);
+    const uint64_t count = plan->tensors[t].count;
+    uint8_t *to = *elements = bm_alloc((size_t)count, each);
+    if (to == NULL)
+        return bm_fail(error, BM_NO_MEMORY, "out of memory for %s", plan->tensors[t].name);
+    for (uint64_t i = 0; i < count; i++)
+        memcpy(to + i * each, (const uint8_t *)value + bm_spread_at(&spread, i) * each, each);
+    return BM_OK;
+}
+
+/* Likewise from the device's copy of this execution. */
+static enum bm_status read_linked(struct bm_session *session, const struct bm_sequence *sequence,
+                                  const struct bm_sequence_node *node, unsigned t, uint64_t execution,
+                                  void **elements, struct bm_error *error) {
+    const struct bm_plan *plan = &sequence->parts[node->part]->plan;
+    const struct bm_flow_link *link = node->links[t];
+    uint8_t *packed;
+    *elements = NULL;
+    enum bm_status status = read_value(session, sequence, link->value, execution, &packed, error);
+    if (status == BM_OK)
+        status = gather(plan, t, link, packed, (size_t)bm_element_size(plan->tensors[t].element, 1), elements,
+                        error);
+    free(packed);
+    return status;
+}
+
 /* ---- node by node ---- */
 
 /* Takes the linked inputs from the device, before the node runs: it may write over them. */
@@ -69,23 +99,21 @@ static enum bm_status gather_inputs(struct bm_session *session, const struct bm_
         const struct bm_tensor *tensor = &plan->tensors[t];
         if (node->links[t] == NULL || !is_input(tensor))
             continue;
-        const struct bm_spread spread = bm_opencl_spread(plan, t, node->links[t]);
-        uint8_t *packed;
         float *values = bm_alloc((size_t)tensor->count, sizeof *values);
         if (values == NULL)
             return bm_fail(error, BM_NO_MEMORY, "out of memory for %s", tensor->name);
         gathered->values[t] =
             (struct bm_values){.element = tensor->element, .period = (size_t)tensor->count, .values = values};
-        enum bm_status status =
-            read_value(session, sequence, node->links[t]->value, execution, &packed, error);
+        void *elements;
+        enum bm_status status = read_linked(session, sequence, node, t, execution, &elements, error);
         if (status != BM_OK)
             return status;
         bool written = true;
         for (uint64_t i = 0; i < tensor->count; i++) {
-            values[i] = bm_element_load(tensor->element, packed, bm_spread_at(&spread, i));
+            values[i] = bm_element_load(tensor->element, elements, i);
             written &= !isnan(values[i]);
         }
-        free(packed);
+        free(elements);
         if (!written && verification->problem[0] == '\0') {
             verification->status = BM_VERIFICATION_FAILED;
             snprintf(verification->problem, sizeof verification->problem, "%s reads %s that nothing wrote",
@@ -95,45 +123,33 @@ static enum bm_status gather_inputs(struct bm_session *session, const struct bm_
     return BM_OK;
 }
 
-/* An output in memory of its own. */
-static enum bm_status read_own(struct bm_prepared *part, unsigned t, uint64_t turn, void *packed,
+/* An output in memory of its own. Caller frees. */
+static enum bm_status read_own(struct bm_prepared *part, unsigned t, uint64_t turn, void **elements,
                                struct bm_error *error) {
     const struct bm_tensor *tensor = &part->plan.tensors[t];
     const uint64_t first = tensor->rotates ? turn % part->slots * part->stride[t] : 0;
+    const size_t bytes = (size_t)bm_element_size(tensor->element, tensor->count);
+    *elements = bm_alloc(bytes, 1);
+    if (*elements == NULL)
+        return bm_fail(error, BM_NO_MEMORY, "out of memory for %s", tensor->name);
     return bm_cl_buffer_read(&part->session->queue, part->buffers[t],
-                             (size_t)bm_element_size(tensor->element, first), packed,
-                             (size_t)bm_element_size(tensor->element, tensor->count), error);
+                             (size_t)bm_element_size(tensor->element, first), *elements, bytes, error);
 }
 
 static enum bm_status gather_outputs(const struct bm_sequence *sequence, const struct bm_sequence_node *node,
                                      uint64_t turn, uint64_t execution, struct gathered *gathered,
                                      struct bm_error *error) {
     struct bm_prepared *part = sequence->parts[node->part];
-    for (unsigned t = 0, number = 0; t < part->plan.tensor_count; t++) {
-        const struct bm_tensor *tensor = &part->plan.tensors[t];
-        if (tensor->role != BM_ROLE_OUTPUT)
+    enum bm_status status = BM_OK;
+    for (unsigned t = 0, number = 0; status == BM_OK && t < part->plan.tensor_count; t++) {
+        if (part->plan.tensors[t].role != BM_ROLE_OUTPUT)
             continue;
-        void *output = gathered->outputs[number++] =
-            bm_alloc((size_t)bm_element_size(tensor->element, tensor->count), 1);
-        if (output == NULL)
-            return bm_fail(error, BM_NO_MEMORY, "out of memory for %s", tensor->name);
-        enum bm_status status;
-        if (node->links[t] == NULL) {
-            status = read_own(part, t, turn, output, error);
-        } else {
-            const struct bm_spread spread = bm_opencl_spread(&part->plan, t, node->links[t]);
-            const size_t each = (size_t)bm_element_size(tensor->element, 1);
-            uint8_t *packed;
-            status = read_value(part->session, sequence, node->links[t]->value, execution, &packed, error);
-            for (uint64_t i = 0; status == BM_OK && i < tensor->count; i++)
-                memcpy((uint8_t *)output + i * each, packed + bm_spread_at(&spread, i) * each, each);
-            if (status == BM_OK)
-                free(packed);
-        }
-        if (status != BM_OK)
-            return status;
+        void **output = &gathered->outputs[number++];
+        status = node->links[t] == NULL
+                     ? read_own(part, t, turn, output, error)
+                     : read_linked(part->session, sequence, node, t, execution, output, error);
     }
-    return BM_OK;
+    return status;
 }
 
 static struct bm_operands operands_of(const struct bm_prepared *part, uint64_t turn,
@@ -240,14 +256,11 @@ static enum bm_status follow_node(const struct bm_sequence *sequence, const stru
         }
         if (node->links[t] == NULL || !is_input(tensor))
             continue;
-        const struct bm_spread spread = bm_opencl_spread(&plan, t, node->links[t]);
-        float *values = bm_alloc((size_t)tensor->count, sizeof *values);
-        if (values == NULL)
-            status = bm_fail(error, BM_NO_MEMORY, "out of memory for a reference");
+        void *values;
+        status = gather(&plan, t, node->links[t], chain->values[node->links[t]->value], sizeof(float),
+                        &values, error);
         gathered.values[t] =
             (struct bm_values){.element = tensor->element, .period = (size_t)tensor->count, .values = values};
-        for (uint64_t i = 0; status == BM_OK && i < tensor->count; i++)
-            values[i] = chain->values[node->links[t]->value][bm_spread_at(&spread, i)];
     }
     const struct bm_operands operands = operands_of(part, turn, &gathered);
     const uint64_t checks = workload->check_count(&part->the_case, &plan);

@@ -75,10 +75,10 @@ enum bm_status bm_opencl_verify(struct bm_prepared *prepared, uint64_t seed,
                                 struct bm_verification *verification, struct bm_error *error) {
     struct bm_session *session = prepared->session;
     size_t bytes, start;
-    uint64_t slot = seed % prepared->slots;
     *verification = (struct bm_verification){0};
-    if (prepared->sequence != NULL)
+    if (prepared->sequence != NULL) /* which has no slots of its own */
         return bm_opencl_sequence_verify(prepared, seed, verification, error);
+    const uint64_t slot = seed % prepared->slots;
     bm_plan_guarded(&prepared->plan, BM_MAX_TENSORS, &bytes);
     uint8_t *guarded = bm_alloc(bytes, 1);
     if (guarded == NULL)

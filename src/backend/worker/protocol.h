@@ -41,8 +41,9 @@ struct bm_worker_request {
 
 /* What there is to say of a library. */
 struct bm_worker_library {
-    char version[64]; /* "oneDNN 2.6.3" */
-    char isa[64];     /* the instructions that it uses, in its own words */
+    char version[64];      /* "oneDNN 2.6.3" */
+    char isa[64];          /* the instructions that it uses, in its own words */
+    uint32_t lacks_dtypes; /* as of bm_endpoint */
 };
 
 struct bm_worker_reply {

@@ -15,6 +15,8 @@ static void open_session(const struct bm_worker_request *request, struct bm_sess
                                          request->memory_bytes, session, &reply->error);
     if (reply->status == BM_OK)
         bm_library_describe(reply->library.version, reply->library.isa);
+    if (reply->status == BM_OK)
+        reply->library.lacks_dtypes = bm_onednn_lacks(*session);
 }
 
 static const struct bm_parameters *parameters_of(const struct bm_worker_request *request) {

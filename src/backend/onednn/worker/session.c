@@ -208,6 +208,27 @@ static enum bm_status begin(struct bm_session *session, const struct bm_case *th
     return bm_library_matmul_create(session->library, &shape, &prepared->matmul, error);
 }
 
+uint32_t bm_onednn_lacks(struct bm_session *session) {
+    const struct bm_dtype *dtype;
+    uint32_t lacks = 0;
+    for (size_t i = 0; (dtype = bm_dtype_get(i)) != NULL; i++) {
+        const struct bm_case small = {.workload = bm_workload_find("gemm"),
+                                      .op = "qkv",
+                                      .phase = BM_PHASE_PREFILL,
+                                      .dtype = dtype,
+                                      .batch = 1,
+                                      .tokens = 16,
+                                      .m = 16,
+                                      .n = 64,
+                                      .k = 64};
+        struct bm_prepared candidate;
+        if (begin(session, &small, NULL, &candidate, NULL) == BM_UNSUPPORTED)
+            lacks |= (uint32_t)1 << i;
+        bm_library_matmul_destroy(candidate.matmul);
+    }
+    return lacks;
+}
+
 static enum bm_status reserve(struct bm_session *session, const struct bm_prepared *candidate,
                               struct bm_error *error) {
     struct need needs[NEEDS_MOST];

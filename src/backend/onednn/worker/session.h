@@ -63,6 +63,9 @@ enum bm_status bm_onednn_verify(struct bm_prepared *prepared, uint64_t seed,
 enum bm_status bm_onednn_run(struct bm_prepared *prepared, uint64_t launches, struct bm_block *block,
                              struct bm_error *error) BM_CHECK_RESULT;
 
+/* The formats that it has no product of, as bm_endpoint.lacks_dtypes. */
+uint32_t bm_onednn_lacks(struct bm_session *session);
+
 /* ---- memory.c ---- */
 
 enum bm_status bm_onednn_values_get(struct bm_session *session, enum bm_element element,
