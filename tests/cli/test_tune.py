@@ -112,7 +112,7 @@ class Tuning(TuneTest):
         _, report = self.tune()
         improved = sum(len(row["cases"]) for row in report["classes"] if row["status"] == "improved")
         result = self.benchmark("run", *words, "--budget", "0.1", "--resume", "first.json", env=layer())
-        self.assertIn(f"benchmark: warning: first.json: {improved} rows were measured with other kernel parameters and start anew", result.err)
+        self.assertIn(f"benchmark: warning: first.json: {improved} rows were measured with other kernel parameters or threads and start anew", result.err)
         old = {row["key"]: row for row in first["results"]}
         for row in self.load("first.json")["results"]:
             if row["kernel"]["parameters"] != old[row["key"]]["kernel"]["parameters"]:
