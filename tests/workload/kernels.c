@@ -33,7 +33,7 @@ static void run_gemm(bool small) {
     static const struct tuning tunings[] = {
         {true, false, "TILE_M=12 BLOCK_M=24"},
         {false, false, "TILE_M=5 PANEL_N=16 TILE_N=16 BLOCK_M=10 BLOCK_K=16 STAGE=1"},
-        {false, false, "PANEL_N=96 TILE_N=48 TILE_M=4 VEC=8 BLOCK_K=64 PREFETCH=2"},
+        {false, false, "PANEL_N=48 TILE_N=24 TILE_M=4 VEC=8 BLOCK_K=64 PREFETCH=2"},
         {false, false, "PANEL_N=32 TILE_N=16 STAGE=1 PREFETCH=1 BLOCK_K=32"},
         {true, false, "PANEL_N=4 TILE_N=4 TILE_M=2 VEC=4 BLOCK_M=4 BLOCK_K=8 STAGE=1 PACK_LANES=4"},
         {true, true, "PANEL_N=16 TILE_N=4 TILE_M=4 BLOCK_M=8 BLOCK_K=8 PACK_LANES=4"},
@@ -122,7 +122,7 @@ static struct bm_case experts_case(const struct bm_dtype *dtype, struct shape sh
 static void run_grouped(bool small) {
     static const struct tuning tunings[] = {
         {true, false, "TILE_M=5 BLOCK_M=10"},
-        {false, false, "PANEL_N=96 TILE_N=48 TILE_M=4 VEC=8 BLOCK_K=64 PREFETCH=2 BLOCK_M=4"},
+        {false, false, "PANEL_N=48 TILE_N=24 TILE_M=4 VEC=8 BLOCK_K=64 PREFETCH=2 BLOCK_M=4"},
         {true, false, "PANEL_N=4 TILE_N=4 TILE_M=2 VEC=4 BLOCK_M=4 BLOCK_K=8 STAGE=1 PACK_LANES=4"},
         {true, true, "PANEL_N=16 TILE_N=4 TILE_M=4 BLOCK_M=8 BLOCK_K=8 PACK_LANES=4"},
         {false, true, "PANEL_N=32 TILE_N=8 TILE_M=2 BLOCK_M=8 VEC=2 BLOCK_K=32 PACK_LANES=1"},
