@@ -115,7 +115,7 @@ static size_t reserve_all(const struct bm_endpoint *endpoint, struct bm_session 
 }
 
 /* All cases are prepared before the first one runs, as in a real run: they share the session's buffers. */
-Test(conformance, every_case_on_every_endpoint, .timeout = 100) {
+Test(conformance, every_case_on_every_endpoint, .timeout = 300) {
     for (size_t e = 0; endpoints_get(e) != NULL; e++) {
         const struct bm_endpoint *endpoint = endpoints_get(e);
         struct bm_session *session = session_open(endpoint, COLD_BYTES, 1, NULL);
@@ -240,7 +240,7 @@ static size_t candidates_of(const struct bm_endpoint *endpoint, struct bm_sessio
 }
 
 /* A ceiling is searched among its candidates: each of them must be right, or be refused. */
-Test(conformance, candidates_are_used_as_given, .timeout = 100) {
+Test(conformance, candidates_are_used_as_given, .timeout = 300) {
     for (size_t e = 0; endpoints_get(e) != NULL; e++) {
         const struct bm_endpoint *endpoint = endpoints_get(e);
         struct bm_session *session = session_open(endpoint, COLD_BYTES, 1, NULL);
