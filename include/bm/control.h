@@ -28,7 +28,7 @@ extern const struct bm_control_options bm_control_defaults;
  * - pressure (contaminated; CPU, GPU; every 4 s; only without run_delay): some thread of the system waited
  *   for a CPU for more than a quarter of the time since the last reading (/proc/pressure/cpu).
  * - steal (contaminated; CPU; every 100 ms): of the last 100 or more ticks of CPU time that were wanted, the
- *   hypervisor kept at least 2 and more than 2 % (/proc/stat).
+ *   hypervisor kept more than 2 % (/proc/stat).
  * - cgroup_quota (throttled; CPU, GPU; every 50 ms): a control group of ours ran out of its CPU quota
  *   (nr_throttled of cpu.stat rose).
  * - thermal (throttled; CPU; every 100 ms): a core or package lowered its clock for heat (a count of

@@ -7,10 +7,11 @@
 #include "bm/results.h"
 #include "bm/stats.h"
 
-/* ---- flags: each has one rule; a series has a flag of rounds when more than a quarter of its rounds have it
- * ---- */
+/* ---- flags: each has one rule ----
+ * A series, and with it its row or ceiling, has a flag of rounds when more than a quarter of its rounds have
+ * it; a device when more than a quarter of all rounds that were timed on it have it. */
 enum bm_flag {
-    /* series: the budget ended before the interval's half-width reached the target */
+    /* series: the budget ended, or its visits, before the interval's half-width reached the target */
     BM_FLAG_NOT_CONVERGED = 1 << 0,
     /* series: warm-up hit its cap while its times still had a trend (Mann-Kendall, p < 0.01) above 1 %, and
      * the rounds have one too (thirds that differ by 1 %) */
@@ -29,7 +30,9 @@ enum bm_flag {
     /* series of 16 rounds or more: a trend over the run (Mann-Kendall, p < 0.001) and thirds that differ by 3
        % */
     BM_FLAG_DRIFT = 1 << 7,
-    /* series of 16 rounds or more: two separate levels, see bm_series_estimate */
+    /* series of 16 rounds or more: two levels. The widest gap between neighbours of the sorted rounds that
+     * leaves a tenth of them, and four at least, on either side is above 3 %, and as wide as each side (its
+     * 10th to 90th percentiles) */
     BM_FLAG_BIMODAL = 1 << 8,
 };
 #define BM_FLAG_LAST BM_FLAG_BIMODAL

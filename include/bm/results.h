@@ -42,9 +42,10 @@ struct bm_results_sensor {
 /* The state of the machine at the start of the run, and what sensors saw during it. */
 struct bm_results_environment {
     enum bm_known turbo, smt, numa_balancing, on_battery;
-    char huge_pages[16]; /* transparent ones: "always", "madvise", "never" */
-    double load_average; /* of the last minute; may be 0 */
-    double cpu_quota;    /* in CPUs, of the control group; 0: no limit is known */
+    char huge_pages[16];  /* transparent ones: "always", "madvise", "never" */
+    char numa_policy[32]; /* of the process: "default", "bind:0", "interleave:0-1" */
+    double load_average;  /* of the last minute; may be 0 */
+    double cpu_quota;     /* in CPUs, of the control group; 0: no limit is known */
     uint64_t memory_limit_bytes;
     char cpuset[128]; /* CPUs that the control group may use, "0-3,8" */
     bool swap_known;
@@ -187,6 +188,7 @@ struct bm_results_row {
         char compute_ceiling[96], memory_ceiling[96]; /* "fma/f32_vector/opencl/pocl" */
         double roofline_efficiency;                   /* R / time */
         double efficiency_low, efficiency_high; /* its 95 % interval; NaN: the rounds made too few pairs */
+        unsigned efficiency_flags;              /* of that interval; the row's are of its time */
         double compute_of_ceiling, compute_of_device, memory_of_ceiling;
         double compute_of_datasheet, memory_of_datasheet;
     } utilization;

@@ -23,8 +23,7 @@ static void write_over(const char *line) {
     line_shown = true;
 }
 
-/* ", at most 12 s left"; nothing where there is no budget, or none left of it: the rest is done all the same.
- */
+/* ", at most 12 s left"; nothing where there is no budget, or none left of it: what has begun is ended. */
 static const char *time_left(double seconds, char text[48]) {
     text[0] = '\0';
     if (seconds > 0)

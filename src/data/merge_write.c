@@ -100,19 +100,21 @@ static unsigned put_rounds(struct writing *writing, json_t *row, size_t base, si
 
 /* As time_ns.ci: of the processes. Few of them give none. */
 static void put_efficiency_interval(struct writing *writing, json_t *row,
-                                    const struct bm_results_time *efficiency) {
+                                    const struct bm_results_time *efficiency, unsigned shape) {
     json_t *utilization = json_object_get(row, "utilization");
     const bool is_known = efficiency->confidence >= 0.95;
-    if (json_is_object(utilization))
-        bm_json_put_interval(&writing->writer, utilization, "roofline_efficiency_ci",
-                             is_known ? efficiency->low : (double)NAN,
-                             is_known ? efficiency->high : (double)NAN);
+    if (!json_is_object(utilization))
+        return;
+    bm_json_put_interval(&writing->writer, utilization, "roofline_efficiency_ci",
+                         is_known ? efficiency->low : (double)NAN, is_known ? efficiency->high : (double)NAN);
+    bm_json_put_flags(&writing->writer, utilization, "roofline_efficiency_flags", is_known ? shape : 0,
+                      writing->merge->options.flag_name);
 }
 
 static void put_measured(struct writing *writing, json_t *row, size_t base) {
     static const char *const rates[] = {"gflops", "gbytes_per_s", "tokens_per_s"};
     size_t count, known;
-    unsigned shape, unused;
+    unsigned shape, other;
     const double own = bm_merge_number(row, "time_ns.median");
     const struct bm_results_time time = estimate(writing, base, base + BM_MERGE_MEDIAN, &count, &shape);
     bm_json_put(&writing->writer, row, "time_ns", time_json(writing, &time));
@@ -121,10 +123,10 @@ static void put_measured(struct writing *writing, json_t *row, size_t base) {
         replace(writing, row, rates[i], bm_merge_number(row, rates[i]) * own / time.median);
     for (size_t i = 0; bm_merge_row_fields[i] != NULL; i++) {
         const struct bm_results_time middle =
-            estimate(writing, base, base + BM_MERGE_FIELDS + i, &known, &unused);
+            estimate(writing, base, base + BM_MERGE_FIELDS + i, &known, &other);
         replace(writing, row, bm_merge_row_fields[i], middle.median);
         if (strcmp(bm_merge_row_fields[i], "utilization.roofline_efficiency") == 0)
-            put_efficiency_interval(writing, row, &middle);
+            put_efficiency_interval(writing, row, &middle, other);
     }
     shape |= put_rounds(writing, row, base, count);
     bm_json_put_flags(&writing->writer, row, "flags", shape, writing->merge->options.flag_name);

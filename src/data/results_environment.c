@@ -58,6 +58,7 @@ json_t *bm_results_environment_json(struct bm_json_writer *writer,
     put_known(writer, object, "turbo", environment->turbo);
     put_known(writer, object, "smt", environment->smt);
     put_known(writer, object, "numa_balancing", environment->numa_balancing);
+    bm_json_put_text(writer, object, "numa_policy", environment->numa_policy);
     put_known(writer, object, "on_battery", environment->on_battery);
     bm_json_put_text(writer, object, "huge_pages", environment->huge_pages);
     bm_json_put_real(writer, object, "load_average", environment->load_average);

@@ -99,7 +99,8 @@ static json_t *time_json(struct bm_json_writer *writer, const struct bm_results_
     return object;
 }
 
-static json_t *utilization_json(struct bm_json_writer *writer, const struct bm_results_row *row) {
+static json_t *utilization_json(struct bm_json_writer *writer, const struct bm_results *results,
+                                const struct bm_results_row *row) {
     if (row->utilization.bound == NULL)
         return json_null();
     json_t *object = bm_json_object(writer);
@@ -107,6 +108,8 @@ static json_t *utilization_json(struct bm_json_writer *writer, const struct bm_r
     bm_json_put_real(writer, object, "roofline_efficiency", row->utilization.roofline_efficiency);
     bm_json_put_interval(writer, object, "roofline_efficiency_ci", row->utilization.efficiency_low,
                          row->utilization.efficiency_high);
+    bm_json_put_flags(writer, object, "roofline_efficiency_flags", row->utilization.efficiency_flags,
+                      results->flag_name);
     bm_json_put_text(writer, object, "compute_ceiling", row->utilization.compute_ceiling);
     bm_json_put_text(writer, object, "memory_ceiling", row->utilization.memory_ceiling);
     bm_json_put_real(writer, object, "compute_of_ceiling", row->utilization.compute_of_ceiling);
@@ -160,7 +163,7 @@ json_t *bm_results_row_json(struct bm_json_writer *writer, const struct bm_resul
     bm_json_put_real(writer, object, "gflops", row->gflops);
     bm_json_put_real(writer, object, "gbytes_per_s", row->gbytes_per_s);
     bm_json_put_real(writer, object, "tokens_per_s", row->tokens_per_s);
-    bm_json_put(writer, object, "utilization", utilization_json(writer, row));
+    bm_json_put(writer, object, "utilization", utilization_json(writer, results, row));
     bm_json_put(writer, object, "energy", energy_json(writer));
     bm_json_put_flags(writer, object, "flags", row->flags, results->flag_name);
     return object;

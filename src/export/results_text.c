@@ -75,6 +75,10 @@ static enum bm_status append_ceilings(const struct bm_results *results,
         const char *cells[] = {name, ceiling->backend, rate, ceiling->unit, width, burst, steady};
         bm_table_add(table, cells);
     }
+    if (device->flags != 0) {
+        notes.rows++;
+        add_flags(results, device->flags, device->id, &notes);
+    }
     return render(table, true, &notes, options, status, text, error);
 }
 

@@ -37,6 +37,17 @@ static uint64_t choose_time(const struct bm_timing *timing, unsigned *flags) {
     return host;
 }
 
+/* A clock that fell back takes the budget and the start of the run with it, or the run would be longer by
+ * that much and its later rounds begin before the earlier ones. What the block itself took is lost. */
+static void follow_clock(struct bm_sampler *sampler, uint64_t back_ns) {
+    if (!sampler->fell_back)
+        bm_log(BM_LOG_WARNING, "the clock fell back by %.3g s: a block is left out", (double)back_ns / 1e9);
+    sampler->fell_back = true;
+    back_ns = back_ns < sampler->start_ns ? back_ns : sampler->start_ns;
+    sampler->start_ns -= back_ns;
+    sampler->end_ns -= back_ns;
+}
+
 enum bm_status bm_sampler_block(struct bm_sampler *sampler, size_t item, uint64_t launches,
                                 struct bm_round *round, struct bm_error *error) {
     struct bm_series *series = &sampler->series[item];
@@ -51,6 +62,8 @@ enum bm_status bm_sampler_block(struct bm_sampler *sampler, size_t item, uint64_
         sampler->work->run(sampler->work->context, item, launches, &timing, &series->error);
     unsigned flags = monitor != NULL && monitor->end != NULL ? monitor->end(monitor->context) : 0;
     uint64_t ns = choose_time(&timing, &flags), after = bm_clock_now(sampler->clock);
+    if (after < before)
+        follow_clock(sampler, before - after);
     series->block_ns = after > before ? after - before : ns;
     series->spent_ns += series->block_ns;
     if (status != BM_OK) {

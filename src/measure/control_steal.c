@@ -6,7 +6,7 @@
 #include "control.h"
 
 /* One reading a tenth of a second: enough of them for 100 busy ticks on one CPU that is busy for a sixth. */
-enum { READINGS = 64, BUSY_TICKS = 100, LEAST_TICKS = 2, PERCENT = 2 };
+enum { READINGS = 64, BUSY_TICKS = 100, PERCENT = 2 };
 
 struct reading {
     uint64_t busy, stolen; /* busy: the CPU time that was wanted, stolen included */
@@ -64,7 +64,7 @@ static bool steal_judge(void *context, const struct bm_control_block *block) {
         uint64_t stolen = bm_counter_delta(then->stolen, now.stolen);
         if (busy < BUSY_TICKS)
             continue;
-        high = stolen >= LEAST_TICKS && stolen > busy / (100 / PERCENT);
+        high = stolen > busy / (100 / PERCENT);
         break;
     }
     state->readings[state->next] = now;

@@ -71,6 +71,19 @@ static void read_huge_pages(const char *root, char *mode, size_t size) {
     bm_string_set(mode, size, open + 1);
 }
 
+/* A mapping without a policy of its own has the process's: "55b543535000 default file=/usr/bin/head ...". */
+static void read_numa_policy(const char *root, char *policy, size_t size) {
+    char line[PATH_MAX];
+    policy[0] = '\0';
+    if (!bm_system_line(root, "/proc/self/numa_maps", line, sizeof line))
+        return;
+    const char *word = line + strcspn(line, " ");
+    word += strspn(word, " ");
+    line[(size_t)(word - line) + strcspn(word, " ")] = '\0';
+    if (strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789 -,:=") == strlen(word))
+        bm_string_set(policy, size, word);
+}
+
 static void read_swap(const char *root, struct bm_results_environment *environment) {
     uint64_t total, free_kib;
     char *info = bm_system_text(root, "/proc/meminfo");
@@ -220,6 +233,7 @@ void bm_environment_read(const struct bm_environment_options *options, struct bm
     environment->smt = read_switch(root, "/sys/devices/system/cpu/smt/active", false);
     environment->numa_balancing = read_switch(root, "/proc/sys/kernel/numa_balancing", false);
     environment->on_battery = read_battery(root);
+    read_numa_policy(root, environment->numa_policy, sizeof environment->numa_policy);
     read_huge_pages(root, environment->huge_pages, sizeof environment->huge_pages);
     environment->load_average = read_load(root);
     read_limits(root, environment);

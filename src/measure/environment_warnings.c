@@ -61,6 +61,11 @@ static void warn_of_memory(struct bm_results_host *host) {
                    "`echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled`");
     if (environment->numa_balancing == BM_YES && host->numa_nodes > 1)
         warn(host, "NUMA balancing moves pages while they are timed; `sudo sysctl kernel.numa_balancing=0`");
+    if (host->numa_nodes > 1 && environment->numa_policy[0] != '\0' &&
+        strcmp(environment->numa_policy, "default") != 0 && strcmp(environment->numa_policy, "local") != 0)
+        warn(host,
+             "NUMA policy is %s: memory does not lie beside the threads that use it; start without numactl",
+             environment->numa_policy);
     if (environment->swap_known && host->memory_bytes > 0 &&
         environment->swap_used_bytes > host->memory_bytes / 20)
         warn(host, "%.1f GiB are swapped out: memory is short; close what needs it, `sudo swapoff -a`",

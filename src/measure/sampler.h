@@ -14,6 +14,7 @@ struct bm_sampler {
     size_t item_count;
     uint64_t resolution_ns;    /* the coarser of the clock's and the device timer's */
     uint64_t start_ns, end_ns; /* of the budget, on the clock */
+    bool fell_back;            /* the clock did, and it was said */
     struct bm_random random;
     size_t pass;    /* 0: warm-up */
     bool is_spread; /* rounds of items with few visits, too, lie over most of the budget */

@@ -5,6 +5,13 @@
 
 #include "run.h"
 
+/* What is wrong with rounds is so with their pairs; their shape may be another one. */
+enum {
+    OF_ROUNDS =
+        BM_FLAG_CONTAMINATED | BM_FLAG_THROTTLED | BM_FLAG_RESOLUTION_LIMITED | BM_FLAG_TIMER_DISAGREES,
+    OF_SHAPE = BM_FLAG_UNSTABLE | BM_FLAG_DRIFT | BM_FLAG_BIMODAL
+};
+
 /* With fewer pairs no order statistics reach 95 %. */
 enum { LEAST_PAIRS = 6 };
 
@@ -43,8 +50,12 @@ bool bm_run_pair_rounds(const struct bm_run *run, size_t item, const struct bm_r
     }
     /* A part of the rounds that is not the most of them says little of the whole. */
     const bool enough = pairs >= LEAST_PAIRS && 2 * pairs > series->count;
-    if (enough)
+    if (enough) {
         bm_estimate_of(shares, pairs, efficiency);
+        efficiency->flags = (efficiency->flags & OF_SHAPE) | (row->flags & OF_ROUNDS);
+        if (efficiency->half_width > run->plan->target_half_width)
+            efficiency->flags |= BM_FLAG_NOT_CONVERGED;
+    }
     free(shares);
     return enough;
 }

@@ -104,28 +104,45 @@ static void prepare_item(struct bm_run *run, size_t i) {
     }
 }
 
+static void tell_progress(const struct bm_run *run, size_t item, size_t done) {
+    char key[BM_KEY_SIZE];
+    if (run->observer == NULL)
+        return;
+    bm_case_key(&run->plan->items[item].the_case, key);
+    struct bm_run_progress progress = {
+        .stage = BM_STAGE_VERIFY,
+        .done = done,
+        .total = run->plan->item_count,
+        .key = key,
+        .seconds_left = run->options->verify_only ? (double)NAN
+                                                  : run->plan->budget_s - bm_run_seconds_since(run->start_ns),
+    };
+    run->observer->progress(run->observer->context, &progress);
+}
+
+/* Verifying takes half of the budget at most: what it does not reach by then is left out. */
+static const double verify_share = 0.5;
+
+/* Ceilings first: without them no row is judged, and a budget may end before all are prepared. */
 enum bm_status bm_run_prepare_items(struct bm_run *run, struct bm_error *error) {
-    size_t total = run->plan->item_count;
-    for (size_t i = 0; i < total; i++) {
+    const struct bm_run_plan *plan = run->plan;
+    size_t done = 0;
+    for (size_t n = 0; n < 2 * plan->item_count; n++) {
+        const size_t i = n % plan->item_count;
         struct bm_run_state *state = &run->states[i];
+        if (plan->items[i].is_ceiling != (n < plan->item_count))
+            continue;
         if (bm_run_stop_requested(run))
             return bm_fail(error, BM_INTERRUPTED, "interrupted");
-        if (run->plan->items[i].measured_as == i && state->status == BM_ROW_OK)
-            prepare_item(run, i);
-        if (run->observer == NULL)
-            continue;
-        char key[BM_KEY_SIZE];
-        bm_case_key(&run->plan->items[i].the_case, key);
-        struct bm_run_progress progress = {
-            .stage = BM_STAGE_VERIFY,
-            .done = i + 1,
-            .total = total,
-            .key = key,
-            .seconds_left = run->options->verify_only
-                                ? (double)NAN
-                                : run->plan->budget_s - bm_run_seconds_since(run->start_ns),
-        };
-        run->observer->progress(run->observer->context, &progress);
+        if (plan->items[i].measured_as == i && state->status == BM_ROW_OK) {
+            if (run->options->verify_only || !bm_run_is_late(run, verify_share)) {
+                prepare_item(run, i);
+            } else {
+                state->status = BM_ROW_SKIPPED;
+                (void)!bm_run_leave_out(run, "verified", &state->error);
+            }
+        }
+        tell_progress(run, i, ++done);
     }
     /* The last case too may have been left unverified by a signal: nothing may be timed then. */
     return bm_run_stop_requested(run) ? bm_fail(error, BM_INTERRUPTED, "interrupted") : BM_OK;

@@ -8,6 +8,7 @@ enum bm_status bm_run_refresh(struct bm_run *run, struct bm_error *error) {
         status = bm_run_fill_ceilings(run, error);
     if (status != BM_OK)
         return status;
+    bm_run_flag_devices(run);
     bm_run_fill_utilization(run);
     bm_run_widen_intervals(run);
     return bm_run_fill_summaries(run, error);

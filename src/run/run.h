@@ -35,6 +35,7 @@ struct bm_run {
     struct bm_results results;
     bool measured; /* begun at least: there are results */
     uint64_t start_ns, last_write_ns;
+    bool again; /* rows above their ceilings are measured once more, whatever is left of the budget */
     struct bm_error write_error;
     struct bm_saved saved; /* of --resume */
 };
@@ -88,6 +89,8 @@ enum bm_status bm_run_fill_rows(struct bm_run *run, struct bm_error *error) BM_C
 /* Fills the devices' ceilings from the rows, then the rows' utilization, then the summaries. */
 enum bm_status bm_run_fill_ceilings(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
 void bm_run_fill_utilization(struct bm_run *run);
+/* By the rule of enum bm_flag. */
+void bm_run_flag_devices(struct bm_run *run);
 /* What memory allows a row: so many of its bytes at the rate of each of these ceilings, all at `together`'s.
  */
 struct bm_run_memory {
@@ -96,8 +99,8 @@ struct bm_run_memory {
     size_t count;
     struct bm_results_ceiling together;
 };
-/* R / time of the rounds of an item, each R by the rounds of the ceilings that are nearest in time. false:
- * there are too few pairs. */
+/* R / time of the rounds of an item, each R by the rounds of the ceilings that are nearest in time; with the
+ * flags of these ratios. false: there are too few pairs. */
 bool bm_run_pair_rounds(const struct bm_run *run, size_t item, const struct bm_results_ceiling *compute,
                         const struct bm_run_memory *memory, struct bm_estimate *efficiency);
 /* Makes references of the ceilings that may judge rows which are not done. */
@@ -117,6 +120,14 @@ enum bm_status bm_run_hold(struct bm_run *run, const struct bm_clock *clock,
 double bm_run_hold_seconds(const struct bm_run *run);
 bool bm_run_stop_requested(const struct bm_run *run);
 double bm_run_seconds_since(uint64_t start_ns);
+/* Whether that share of the budget is over: a case that has not begun by then is left out. Never of a budget
+ * below 10 s, which is asked for to see everything run: each case is measured once then, whatever it takes.
+ */
+bool bm_run_is_late(const struct bm_run *run, double share);
+/* The error of a case that is left out; its status, BM_INTERRUPTED, is no other case's. */
+enum bm_status bm_run_leave_out(const struct bm_run *run, const char *before, struct bm_error *error);
+/* Warns of how many there were. */
+void bm_run_tell_left_out(const struct bm_run *run);
 /* Everything in the results anew from states and series; then the file, where one is wanted. */
 enum bm_status bm_run_refresh(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
 enum bm_status bm_run_write(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;

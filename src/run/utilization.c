@@ -133,6 +133,7 @@ static void judge_by_both(const struct bm_run *run, size_t item, const struct bm
         row->utilization.roofline_efficiency = pairs.median_ns;
         row->utilization.efficiency_low = pairs.interval.low;
         row->utilization.efficiency_high = pairs.interval.high;
+        row->utilization.efficiency_flags = pairs.flags;
     }
     bm_run_name_ceiling(compute, row->utilization.compute_ceiling);
     bm_run_name_ceiling(&memory->together, row->utilization.memory_ceiling);

@@ -321,6 +321,16 @@ class Resume(ProgramTest):
             self.assertEqual(row["rounds"][: len(before[row["key"]])], before[row["key"]])
             self.assertEqual(row["status"], "ok")
 
+    def test_other_threads_start_anew(self):
+        words = ("--workload", "gemv", "--phase", "decode", "--dtype", "f32", "--backend", "opencl")
+        _, first = self.run_tiny(*words, "--threads", "1", output="one.json")
+        said, second = self.run_tiny(*words, "--threads", "2", "--resume", "one.json", output="two.json")
+        self.assertIn("other kernel parameters or threads and start anew", said.err)
+        before = {row["key"]: row for row in first["results"]}
+        for row in second["results"]:
+            self.assertEqual((before[row["key"]]["threads"], row["threads"]), (1, 2))
+            self.assertNotEqual(row["rounds"][0], before[row["key"]]["rounds"][0])
+
     def test_what_cannot_be_gone_on_with(self):
         self.run_tiny(output="first.json")
         self.refused("run", *TINY, "--resume", "absent.json", says=("absent.json", "No such file"))

@@ -313,6 +313,23 @@ Test(gpu, of_an_unknown_vendor_are_never_guessed) {
     cr_assert_eq(join(NULL, 0, &gpu, 1, endpoints, 2, devices), 3);
 }
 
+static uint64_t cold_mib(uint64_t llc, uint64_t cache, uint64_t allocation, uint64_t memory) {
+    const struct bm_device device = {.llc_bytes = llc << 20};
+    const struct bm_endpoint endpoint = {
+        .cache_bytes = cache << 20, .max_allocation_bytes = allocation << 20, .memory_bytes = memory << 20};
+    return bm_device_cold_bytes(&device, &endpoint) >> 20;
+}
+
+Test(cold_set, is_eight_of_the_largest_cache_within_what_fits) {
+    cr_expect_eq(cold_mib(32, 0, 8192, 16384), 256);
+    cr_expect_eq(cold_mib(32, 40, 8192, 16384), 320, "the driver knows a larger one");
+    cr_expect_eq(cold_mib(0, 2, 8192, 16384), 64, "at least");
+    cr_expect_eq(cold_mib(0, 0, 8192, 16384), 64, "no cache is known");
+    cr_expect_eq(cold_mib(105, 0, 1024, 16384), 512, "half of the largest allocation");
+    cr_expect_eq(cold_mib(105, 0, 8192, 4096), 512, "an eighth of the memory");
+    cr_expect_eq(cold_mib(0, 0, 8192, 256), 32);
+}
+
 Test(capacity, is_never_overrun) {
     const struct bm_pci_gpu gpus[] = {pci_gpu(0x03, 0x1002, 0x73bf, 0), pci_gpu(0x83, 0x1002, 0x744c, 1)};
     const struct bm_endpoint endpoints[] = {gpu_endpoint("opencl/nvidia", nvidia, "T4", 5),

@@ -138,7 +138,8 @@ static struct bm_results_row begin_row(const char *key, const char *op, const ch
         .gflops = 100,
         .gbytes_per_s = 10,
         .tokens_per_s = 12800,
-        .utilization = {NULL, "", "", unknown, unknown, unknown, unknown, unknown, unknown, unknown, unknown},
+        .utilization = {NULL, "", "", unknown, unknown, unknown, 0, unknown, unknown, unknown, unknown,
+                        unknown},
     };
     const char *shape = strrchr(key, '/');
     bm_string_set(row.key, sizeof row.key, key);

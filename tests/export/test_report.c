@@ -99,6 +99,15 @@ Test(report, within_a_terminal) {
         cr_expect_not_null(strstr(text.data, narrow[i]), "'%s' is not in\n%s", narrow[i], text.data);
 }
 
+Test(report, tells_what_befell_a_device) {
+    write_report(80, false);
+    cr_expect_null(strstr(text.data, "(cpu0)\n"));
+    results.devices[0].flags = 2;
+    write_report(80, false);
+    cr_expect_not_null(strstr(text.data, "not_converged (memory_copy opencl/pocl)\nunstable (cpu0)\n"), "%s",
+                       text.data);
+}
+
 /* The interval of ROOFLINE is the first that has to go. */
 Test(report, a_wider_terminal_tells_more) {
     static const char *const rows[] = {"    8.1 %    1.2  compute\n", "    8.1 %  compute\n"};

@@ -28,7 +28,18 @@ static bool is_slow(const struct sim *sim) {
     return bm_random_unit(&coin) < 0.5;
 }
 
+static double play_by_time(const struct sim *sim, const struct sim_item *item) {
+    const unsigned first = item->trace_ms[0], length = item->trace_ms[item->trace_count - 1] - first + 1;
+    const unsigned at = first + (unsigned)(sim->now_ns / 1000000 + item->trace_at) % length;
+    size_t last = 0; /* the round that had begun by then */
+    while (last + 1 < item->trace_count && item->trace_ms[last + 1] <= at)
+        last++;
+    return item->trace[last];
+}
+
 static double round_factor(struct sim *sim, struct sim_item *item) {
+    if (item->trace != NULL && item->trace_ms != NULL)
+        return play_by_time(sim, item);
     if (item->trace != NULL)
         return item->trace[item->trace_at++ % item->trace_count];
     item->state = item->rho * item->state + sqrt(1 - item->rho * item->rho) * bm_random_normal(&sim->random);
@@ -38,6 +49,10 @@ static double round_factor(struct sim *sim, struct sim_item *item) {
     factor *= 1 + item->settle * pow(0.5, (double)item->blocks / 10);
     if (item->second_level != 0 && bm_random_unit(&sim->random) < 0.5)
         factor *= 1 + item->second_level;
+    if (item->spikes > 0 && bm_random_unit(&sim->random) < item->spikes)
+        factor *= 1.5;
+    if (item->first_factor > 0 && item->blocks == 1)
+        factor *= item->first_factor;
     return factor;
 }
 
@@ -52,6 +67,10 @@ static enum bm_status run(void *context, size_t index, uint64_t launches, struct
     double ns = item->launch_ns * (double)launches * round_factor(sim, item);
     uint64_t start = now(sim);
     sim->now_ns += (uint64_t)ns;
+    sim->passed_ns += (uint64_t)ns;
+    sim->longest_ns = (uint64_t)ns > sim->longest_ns ? (uint64_t)ns : sim->longest_ns;
+    if (sim->blocks == sim->jump_at)
+        sim->now_ns -= sim->jump_ns;
     *timing = (struct bm_timing){.start_ns = start, .host_ns = now(sim) - start};
     if (sim->device_timer)
         timing->device_ns = (uint64_t)ns;

@@ -13,9 +13,13 @@ struct sim_item {
     double drift;        /* relative change a second */
     double second_level; /* relative; every other round by coin */
     double settle;       /* relative excess at first, halving every 10 blocks */
+    double spikes;       /* share of the rounds that take half again as long */
+    double first_factor; /* of the first block; 0: as the others */
     size_t fail_at;      /* block that fails, from 1; 0: never */
     const double *trace; /* recorded times, relative to their median, instead of noise; NULL: none */
     size_t trace_count, trace_at;
+    const unsigned
+        *trace_ms; /* when they were taken: they are played by time, over and over; NULL: one by one */
     unsigned contaminate_every;              /* every n-th block is contaminated; 0: never */
     size_t contaminate_from, contaminate_to; /* and blocks from here to there, from 1; 0: none */
     size_t blocks;
@@ -25,6 +29,9 @@ struct sim_item {
 struct sim {
     uint64_t now_ns, step_ns, grain_ns; /* a reading costs step and is rounded down to grain */
     bool stopped, backwards;            /* broken clocks */
+    size_t jump_at;                     /* block within which the clock falls back, from 1; 0: never */
+    uint64_t jump_ns, passed_ns;        /* by so much; and what blocks really took */
+    uint64_t longest_ns;                /* of the blocks */
     bool device_timer;
     /* The whole machine is slower by that part, or not, as a coin says every level_s. */
     double levels, level_s;

@@ -44,6 +44,18 @@ Test(canary, its_own_spread_is_no_disturbance) {
     bm_control_destroy(control);
 }
 
+/* Of less than eight values no median is known: four blocks have two each. */
+Test(canary, few_values_tag_nothing) {
+    struct bm_control *control = system_control(NULL);
+    for (int i = 0; i < 4; i++) {
+        system_clock.step_ns = i == 2 ? 3 * PIECE_NS : PIECE_NS;
+        cr_expect_eq(system_block(control, BLOCK_NS, NULL), 0u, "block %d", i);
+    }
+    system_clock.step_ns = 3 * PIECE_NS;
+    cr_expect_eq(system_block(control, BLOCK_NS, NULL), (unsigned)BM_FLAG_CONTAMINATED);
+    bm_control_destroy(control);
+}
+
 static void slow_down(void) {
     system_clock.step_ns = 2 * PIECE_NS;
 }

@@ -44,6 +44,16 @@ Test(limits, one_stolen_tick_proves_nothing) {
     bm_control_destroy(control);
 }
 
+Test(limits, two_percent_may_be_stolen) {
+    for (uint64_t stolen = 4; stolen <= 5; stolen++) {
+        write_ticks(1000, 1000, 0);
+        struct bm_control *control = system_control(NULL);
+        write_ticks(1200 - stolen, 1000, stolen);
+        cr_expect_eq(system_block(control, BLOCK_NS, NULL), stolen > 4 ? (unsigned)BM_FLAG_CONTAMINATED : 0u);
+        bm_control_destroy(control);
+    }
+}
+
 Test(limits, stolen_time_is_judged_by_what_was_wanted) {
     write_ticks(1000, 0, 0);
     struct bm_control *control = system_control(NULL);

@@ -250,6 +250,20 @@ Test(waiting, pressure_stands_in_for_run_delay) {
     bm_control_destroy(control);
 }
 
+Test(waiting, pressure_of_a_quarter_of_the_time_is_borne) {
+    uint64_t total = 1000;
+    write_pressure(total);
+    system_clock.step_ns = 0;
+    struct bm_control *control = system_control(NULL);
+    system_block(control, BLOCK_NS, NULL);
+    for (int i = 0; i < 2; i++) {
+        system_clock.now_ns += 4000000000 - BLOCK_NS;
+        write_pressure(total += i == 0 ? 990000 : 1010000); /* of four seconds */
+        cr_expect_eq(system_block(control, BLOCK_NS, NULL), i == 0 ? 0u : (unsigned)BM_FLAG_CONTAMINATED);
+    }
+    bm_control_destroy(control);
+}
+
 Test(waiting, pressure_is_not_read_where_run_delay_is) {
     write_pressure(1000);
     write_thread(0);

@@ -45,6 +45,7 @@ Test(environment, of_an_empty_system_nothing_is_known) {
     cr_expect_eq(environment->numa_balancing, BM_UNKNOWN);
     cr_expect_eq(environment->on_battery, BM_UNKNOWN);
     cr_expect_str_eq(environment->huge_pages, "");
+    cr_expect_str_eq(environment->numa_policy, "");
     cr_expect_str_eq(environment->cpuset, "");
     cr_expect(isnan(environment->load_average));
     cr_expect_eq(environment->cpu_quota, 0.0);
@@ -137,6 +138,30 @@ Test(environment, numa_balancing_matters_between_nodes) {
     host = (struct bm_results_host){.numa_nodes = 1};
     bm_environment_read(&options, &host);
     check_quiet();
+}
+
+Test(environment, a_numa_policy_matters_between_nodes) {
+    system_write("/proc/self/numa_maps", "55b543535000 default file=/usr/bin/benchmark mapped=2\n");
+    read_tree();
+    cr_expect_str_eq(environment->numa_policy, "default");
+    check_quiet();
+    system_write("/proc/self/numa_maps", "55b543535000 bind:0 file=/usr/bin/benchmark\n7f0 default\n");
+    read_tree();
+    cr_expect_str_eq(environment->numa_policy, "bind:0");
+    check_warning(
+        "NUMA policy is bind:0: memory does not lie beside the threads that use it; start without numactl");
+    struct bm_environment_options options = {.root = system_root};
+    host = (struct bm_results_host){.numa_nodes = 1};
+    bm_environment_read(&options, &host);
+    cr_expect_str_eq(environment->numa_policy, "bind:0");
+    check_quiet();
+    static const char *const contents[] = {"", "\n", "55b543535000", "55b543535000 \n", "0 <script>\n"};
+    for (size_t i = 0; i < BM_COUNT_OF(contents); i++) {
+        system_write("/proc/self/numa_maps", "%s", contents[i]);
+        read_tree();
+        cr_expect_str_eq(environment->numa_policy, "", "%s", contents[i]);
+        check_quiet();
+    }
 }
 
 Test(environment, swap) {
@@ -286,6 +311,7 @@ static const char *const files[] = {
     "/proc/cpuinfo",
     "/proc/loadavg",
     "/proc/meminfo",
+    "/proc/self/numa_maps",
     "/proc/sys/kernel/numa_balancing",
 };
 

@@ -1,4 +1,5 @@
 #include <criterion/criterion.h>
+#include <math.h>
 #include <string.h>
 
 #include "simulation.h"
@@ -179,6 +180,93 @@ Test(flags, a_warm_up_that_settled_after_all_is_forgiven) {
     cr_expect_eq(bm_series_flags(&series), BM_FLAG_NOT_STEADY);
     series.flags = 0;
     cr_expect_eq(bm_series_flags(&series), 0, "a warm-up that was steady is believed");
+}
+
+/* ---- each rule at its limit ---- */
+
+enum { MOST = 96 };
+
+static unsigned flags_of_times(const double *ms, size_t count) {
+    struct bm_round rounds[MOST] = {0};
+    for (size_t i = 0; i < count; i++)
+        rounds[i].ns = (uint64_t)(1e6 * ms[i]);
+    const struct bm_series series = series_of(rounds, count);
+    return bm_series_flags(&series);
+}
+
+/* In the order of i * 7, which has no trend: evenly between 1 - spread and 1 + spread. */
+static unsigned flags_of_spread(double spread) {
+    double ms[25];
+    for (size_t i = 0; i < 25; i++)
+        ms[i * 7 % 25] = 1 + spread * ((double)i / 12 - 1);
+    return flags_of_times(ms, 25);
+}
+
+Test(flags, unstable_is_half_the_distance_of_quartiles_above_a_tenth) {
+    cr_expect_eq(flags_of_spread(0.19), 0); /* half of it lies between the quartiles */
+    cr_expect_eq(flags_of_spread(0.21), BM_FLAG_UNSTABLE);
+}
+
+/* Times that rise by `step` from the middle of the first third to that of the last. */
+static unsigned flags_of_ramp(double step, size_t count) {
+    double ms[MOST];
+    for (size_t i = 0; i < count; i++)
+        ms[i] = exp(1.5 * step * (double)i / (double)count);
+    return flags_of_times(ms, count);
+}
+
+Test(flags, drift_is_thirds_that_differ_by_three_percent) {
+    cr_expect_eq(flags_of_ramp(0.028, 24), 0);
+    cr_expect_eq(flags_of_ramp(0.032, 24), BM_FLAG_DRIFT);
+    cr_expect_eq(flags_of_ramp(0.05, 15), 0, "fewer than 16 rounds");
+    cr_expect_eq(flags_of_ramp(0.05, 16), BM_FLAG_DRIFT);
+}
+
+/* Slow, then fast, then in between. */
+Test(flags, thirds_that_differ_without_a_trend_are_no_drift) {
+    double ms[24];
+    for (size_t i = 0; i < 24; i++)
+        ms[i] = (i < 8 ? 1.05 : i < 16 ? 0.95 : 1) + (double)(i * 7 % 5) / 1000;
+    cr_expect_eq(flags_of_times(ms, 24) & BM_FLAG_DRIFT, 0);
+}
+
+/* Two levels in turn, `apart` from edge to edge, each as wide as `spread`. */
+static unsigned flags_of_two(double apart, double spread, size_t count) {
+    double ms[MOST];
+    for (size_t i = 0; i < count; i++)
+        ms[i] = exp((i % 2 != 0 ? apart + spread : 0) +
+                    spread * (double)(i / 2 * 7 % (count / 2)) / (double)(count / 2 - 1));
+    return flags_of_times(ms, count);
+}
+
+Test(flags, bimodal_is_a_gap_of_three_percent_as_wide_as_its_sides) {
+    cr_expect_eq(flags_of_two(0.028, 0.01, 24), 0);
+    cr_expect_eq(flags_of_two(0.032, 0.01, 24), BM_FLAG_BIMODAL);
+    cr_expect_eq(flags_of_two(0.04, 0.08, 24), 0, "wider than the gap");
+    cr_expect_eq(flags_of_two(0.04, 0.01, 14), 0, "fewer than 16 rounds");
+}
+
+Test(flags, of_rounds_are_of_the_series_above_a_quarter) {
+    static const unsigned flags[] = {BM_FLAG_RESOLUTION_LIMITED, BM_FLAG_TIMER_DISAGREES, BM_FLAG_THROTTLED};
+    for (size_t f = 0; f < BM_COUNT_OF(flags); f++)
+        for (unsigned with = 6; with <= 7; with++) {
+            struct bm_round rounds[24] = {0};
+            for (unsigned i = 0; i < 24; i++)
+                rounds[i] = (struct bm_round){.ns = 1000000, .flags = i * 7 % 24 < with ? flags[f] : 0};
+            const struct bm_series series = series_of(rounds, 24);
+            cr_expect_eq(bm_series_flags(&series), with > 6 ? flags[f] : 0, "%u of 24", with);
+        }
+}
+
+Test(flags, contamination_moves_the_median_by_one_percent) {
+    for (unsigned percent = 0; percent < 2; percent++) {
+        struct bm_round rounds[25] = {0};
+        for (unsigned i = 0; i < 25; i++) /* 13 of 25: the median of all is theirs */
+            rounds[i] = (struct bm_round){.ns = i % 2 == 0 ? (percent ? 1012000 : 1008000) : 1000000,
+                                          .flags = i % 2 == 0 ? BM_FLAG_CONTAMINATED : 0};
+        const struct bm_series series = series_of(rounds, 25);
+        cr_expect_eq(bm_series_flags(&series), percent ? BM_FLAG_CONTAMINATED : 0);
+    }
 }
 
 Test(flags, the_monitor_is_told_of_passes) {

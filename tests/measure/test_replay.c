@@ -38,6 +38,35 @@ Test(replay, the_interval_holds_the_median_of_the_trace) {
     cr_expect_geq((double)held / (double)runs, 0.88, "%zu of %zu", held, runs);
 }
 
+/* By their timestamps, so that what slowed the machine for seconds slows as many rounds as then. Beside seven
+ * others rounds spread over the whole trace. */
+Test(replay, rounds_spread_over_the_time_of_a_trace_hold_its_median) {
+    enum { SEEDS = 10 };
+    size_t held = 0, runs = 0;
+    for (size_t t = 0; t < BM_COUNT_OF(traces); t++)
+        for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+            struct bm_series series[SIM_ITEMS] = {0};
+            struct bm_estimate estimate;
+            struct bm_sampler_options options = bm_sampler_defaults;
+            options.seed = seed;
+            options.target_half_width = 1e-9;
+            sim_init(&sim, seed);
+            for (size_t i = 0; i < SIM_ITEMS; i++)
+                sim.items[i].launch_ns = 4e7;
+            sim.items[0].trace = traces[t].time;
+            sim.items[0].trace_ms = traces[t].start_ms;
+            sim.items[0].trace_count = traces[t].count;
+            sim.items[0].trace_at = (size_t)bm_random_below(&sim.random, 60000);
+            cr_assert_eq(sim_run(&sim, &options, series, SIM_ITEMS), BM_OK);
+            bm_series_estimate(&series[0], 0, &estimate);
+            const double truth = sim.items[0].launch_ns;
+            held += estimate.interval.low <= truth && truth <= estimate.interval.high;
+            runs++;
+            sim_free(series, SIM_ITEMS);
+        }
+    cr_expect_geq((double)held / (double)runs, 0.88, "%zu of %zu", held, runs);
+}
+
 Test(replay, converged_means_tight) {
     for (size_t t = 0; t < BM_COUNT_OF(traces); t++)
         for (uint64_t seed = 1; seed <= 10; seed++) {

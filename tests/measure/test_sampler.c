@@ -184,6 +184,50 @@ Test(sampler, earlier_rounds_count) {
     sim_free(series, SIM_ITEMS);
 }
 
+Test(sampler, what_is_tight_already_is_not_run) {
+    struct bm_series series[2] = {0};
+    sim_init(&sim, 22);
+    sim.items[0].noise = sim.items[1].noise = 0.0005;
+    cr_assert_eq(sim_run(&sim, &bm_sampler_defaults, series, 2), BM_OK);
+    const size_t blocks = sim.blocks;
+    series[0].done = series[1].done = false;
+    cr_assert_eq(sim_run(&sim, &bm_sampler_defaults, series, 2), BM_OK);
+    cr_expect_eq(sim.blocks, blocks);
+    cr_expect(series[0].done && series[1].done);
+    sim_free(series, 2);
+}
+
+Test(sampler, rounds_begin_behind_those_of_an_earlier_run) {
+    struct bm_series series[1] = {0};
+    struct bm_sampler_options options = bm_sampler_defaults;
+    sim_init(&sim, 23);
+    options.elapsed_ns = UINT64_C(7000000000);
+    cr_assert_eq(sim_run(&sim, &options, series, 1), BM_OK);
+    cr_expect_gt(series[0].rounds[0].start_ns, options.elapsed_ns);
+    cr_expect_lt(series[0].rounds[0].start_ns, options.elapsed_ns + UINT64_C(1000000000));
+    sim_free(series, 1);
+}
+
+/* Blocks before the first round, of an item that is longer by `settle` at first. */
+static size_t warm_up_blocks(double settle) {
+    struct bm_series series[1] = {0};
+    sim_init(&sim, 24);
+    sim.items[0].noise = 0.0002;
+    sim.items[0].settle = settle;
+    cr_assert_eq(sim_run(&sim, &bm_sampler_defaults, series, 1), BM_OK);
+    const size_t blocks = sim.blocks - series[0].count;
+    sim_free(series, 1);
+    return blocks;
+}
+
+/* Three windows of three blocks within 1 %, and no trend in them. */
+Test(sampler, warms_up_until_times_stand_still) {
+    cr_expect_leq(warm_up_blocks(0), 15, "%zu", warm_up_blocks(0));
+    cr_expect_geq(warm_up_blocks(0), 9);
+    cr_expect_geq(warm_up_blocks(0.012), 30, "%zu: within 1 %%, but falling", warm_up_blocks(0.012));
+    cr_expect_geq(warm_up_blocks(1), warm_up_blocks(0.012) + 40, "%zu", warm_up_blocks(1));
+}
+
 /* What others are judged by is measured as long as they are, and no longer. */
 Test(sampler, references_go_on_beside_the_others) {
     for (size_t noisy = 0; noisy < 2; noisy++) {

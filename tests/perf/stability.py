@@ -5,7 +5,7 @@
 
 Runs `benchmark run --suite quick` several times, compares each run with the next, row by row: the interval of the
 difference of the logarithms of two medians, half-width sqrt(h1^2 + h2^2), should hold 0. Once for times, of all rows, and
-once for roofline efficiencies, of the rows that are judged by ceilings (a row without an interval is a miss).
+once for roofline efficiencies, by flags of their own, of the rows that are judged by ceilings (a row without an interval is a miss).
 Targets: it does in >= 90 % of all rows (flagged, skipped and invalid rows count as misses; a second share is of those that can
 run here, without the ones that both runs skipped for the same reason), its median half-width is <= 2 %, and no row is above its ceiling.
 
@@ -47,6 +47,10 @@ def efficiency_of(row):
     return math.log(use["roofline_efficiency"]), math.log(high / low) / 2
 
 
+def flags_of(row, figure):
+    return row["utilization"]["roofline_efficiency_flags"] if figure is efficiency_of else row["flags"]
+
+
 def is_judged(row):
     return row["case"]["dtype"] is not None  # a ceiling has none
 
@@ -74,7 +78,7 @@ def compare(old, new, figure):
             continue
         (a, ha), (b, hb) = figures
         half = math.hypot(ha, hb)
-        yield key, abs(b - a) <= half, row["flags"] + other["flags"], b - a, half
+        yield key, abs(b - a) <= half, flags_of(row, figure) + flags_of(other, figure), b - a, half
 
 
 def report(name, rows):

@@ -24,7 +24,8 @@ void hand_begin(void) {
     static const char *const ids[] = {"opencl/pocl", "opencl/intel", "opencl/nvidia"};
     hand_inventory = (struct bm_inventory){
         .devices = devices, .count = HAND_DEVICES, .endpoints = endpoints, .endpoint_count = HAND_ENDPOINTS};
-    hand_plan = (struct bm_run_plan){.items = items, .requests = requests, .uses = uses, .budget_s = 10};
+    hand_plan = (struct bm_run_plan){
+        .items = items, .requests = requests, .uses = uses, .budget_s = 10, .target_half_width = 0.01};
     for (size_t e = 0; e < HAND_ENDPOINTS; e++) {
         bm_string_set(endpoints[e].id, sizeof endpoints[e].id, ids[e]);
         endpoints[e].is_gpu = e == HAND_NVIDIA;

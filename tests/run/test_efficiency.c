@@ -66,6 +66,25 @@ Test(efficiency, what_it_did_to_the_row_alone_does_not) {
     cr_expect_geq(the_row()->utilization.efficiency_high, efficiency);
 }
 
+/* A time on two levels has a ratio on one; foreign work that is in the rounds is in their pairs. */
+Test(efficiency, flags_are_of_the_ratios) {
+    begin(20, 30000);
+    slow_down(READ, 4, 1.6);
+    slow_down(ROW, 4, 1.6);
+    hand.series[ROW].flags = BM_FLAG_NOT_CONVERGED | BM_FLAG_BIMODAL | BM_FLAG_DRIFT;
+    hand_fill();
+    cr_expect_eq(the_row()->flags, hand.series[ROW].flags);
+    cr_expect_eq(the_row()->utilization.efficiency_flags, 0);
+    hand.series[ROW].flags = BM_FLAG_CONTAMINATED | BM_FLAG_NOT_STEADY;
+    hand_fill();
+    cr_expect_eq(the_row()->utilization.efficiency_flags, BM_FLAG_CONTAMINATED);
+    hand.series[ROW].flags = 0;
+    slow_down(ROW, 4, 1.5);
+    hand_fill();
+    cr_expect_eq(the_row()->flags, 0);
+    cr_expect_eq(the_row()->utilization.efficiency_flags, BM_FLAG_NOT_CONVERGED | BM_FLAG_UNSTABLE);
+}
+
 /* Bound by arithmetic, but in the last two passes memory was so slow that it bounds: 1/1.2 less than the
  * row's time. */
 Test(efficiency, each_round_has_its_own_bound) {

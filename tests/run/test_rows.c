@@ -181,6 +181,25 @@ Test(rows, contaminated_rounds_are_told_apart) {
     cr_expect_eq(row_of(item)->rounds[3].flags, 0);
 }
 
+/* Of 16 rounds on the CPU; the GPU has its own. */
+Test(rows, a_quarter_of_all_rounds_flags_a_device) {
+    struct bm_case the_case = the_gemm();
+    for (int endpoint = HAND_POCL; endpoint <= HAND_NVIDIA; endpoint++)
+        hand_time(hand_add(endpoint, &the_case), 20000, 0);
+    const struct bm_results_device *devices = hand.results.devices;
+    for (size_t r = 0; r < 4; r++)
+        hand.series[0].rounds[r].flags = BM_FLAG_THROTTLED | BM_FLAG_CONTAMINATED;
+    cr_assert_eq(bm_run_refresh(&hand, NULL), BM_OK);
+    cr_expect_eq(devices[HAND_CPU].flags, 0);
+    hand.series[1].rounds[7].flags = BM_FLAG_THROTTLED;
+    cr_assert_eq(bm_run_refresh(&hand, NULL), BM_OK);
+    cr_expect_eq(devices[HAND_CPU].flags, BM_FLAG_THROTTLED);
+    cr_expect_eq(devices[HAND_GPU].flags, 0);
+    hand.series[1].rounds[7].flags = 0;
+    cr_assert_eq(bm_run_refresh(&hand, NULL), BM_OK);
+    cr_expect_eq(devices[HAND_CPU].flags, 0);
+}
+
 Test(rows, paths_are_hidden_when_asked) {
     struct bm_case the_case = the_gemm();
     size_t item = hand_add(HAND_POCL, &the_case);

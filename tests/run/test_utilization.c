@@ -403,6 +403,27 @@ Test(guard, intervals_must_not_touch, .init = hand_begin, .fini = hand_end) {
     expect_invalid(above, "one of the two is wrong");
 }
 
+/* The range of four rounds holds the median in seven of eight cases: no ground for an accusation. */
+Test(guard, few_rounds_accuse_nothing, .init = hand_begin, .fini = hand_end) {
+    hand_ceilings(HAND_POCL, 100, 1000);
+    size_t few = add_gemm(HAND_POCL, "f32", FLOPS / 1250.0, 0),
+           enough = add_gemm(HAND_POCL, "f32", FLOPS / 1250.0, 0);
+    hand.series[few].count = 4;
+    hand_fill();
+    cr_expect_eq(row_of(few)->status, BM_ROW_OK, "%s", row_of(few)->reason);
+    cr_expect_eq(row_of(enough)->status, BM_ROW_INVALID);
+}
+
+Test(guard, nor_do_few_of_the_ceiling, .init = hand_begin, .fini = hand_end) {
+    hand_ceilings(HAND_POCL, 100, 1000);
+    size_t item = add_gemm(HAND_POCL, "f32", FLOPS / 1250.0, 0);
+    hand.series[1].count = 4;
+    for (size_t i = 0; i < HAND_ROUNDS; i++) /* so that there are no pairs either */
+        hand.series[item].rounds[i].start_ns += 100 * HAND_PASS_NS;
+    hand_fill();
+    cr_expect_eq(row_of(item)->status, BM_ROW_OK, "%s", row_of(item)->reason);
+}
+
 /* Failed and skipped rows stay what they are, and ceilings are not judged by themselves. */
 Test(guard, judges_measured_rows_alone, .init = hand_begin, .fini = hand_end) {
     hand_ceilings(HAND_POCL, 100, 1000);

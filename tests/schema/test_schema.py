@@ -159,6 +159,7 @@ MISTAKES = [
     (ROW + ("utilization", "bound"), "disk", "$.results[0].utilization.bound", "not one of"),
     (ROW + ("utilization", "roofline_efficiency_ci"), [0.75, 0.76], "$.results[0].utilization.roofline_efficiency", "outside its interval"),
     (ROW + ("utilization", "roofline_efficiency_ci"), 0.75, "$.results[0].utilization.roofline_efficiency_ci", "not of type"),
+    (ROW + ("utilization", "roofline_efficiency_flags"), ["shaky"], "$.results[0].utilization.roofline_efficiency_flags[0]", "not one of"),
     (ROW + ("utilization", "roofline_efficiency"), None, "$.results[0].utilization.roofline_efficiency_ci", "not of type 'null'"),
     (ROW + ("utilization", "compute_ceiling"), "f32_vector", "$.results[0].utilization.compute_ceiling", "does not match"),
     (ROW + ("utilization", "memory_ceiling"), None, "$.results[0].utilization.memory_of_ceiling", "not of type 'null'"),
@@ -198,7 +199,7 @@ class Schema(unittest.TestCase):
         """Every described object of our own refuses unknown keys and requires its known ones."""
         schema = json.loads(validate.SCHEMA.read_text())
         optional = {"sanitizers", "part", "rows", "routing", "groups", "groups_used", "kv", "window",  # not in files of earlier versions
-                    "between_runs", "launches", "roofline_efficiency_ci"}
+                    "between_runs", "launches", "roofline_efficiency_ci", "roofline_efficiency_flags"}
         for name, definition in [("the top", schema), *schema["$defs"].items()]:
             if definition.get("type") == "object":
                 with self.subTest(name):
@@ -222,6 +223,8 @@ class Schema(unittest.TestCase):
             (ROW + ("utilization",), None),
             (ROW + ("utilization", "roofline_efficiency_ci"), None),
             (ROW + ("utilization", "roofline_efficiency_ci"), GONE),
+            (ROW + ("utilization", "roofline_efficiency_flags"), ["drift"]),
+            (ROW + ("utilization", "roofline_efficiency_flags"), GONE),
             (ROW + ("energy",), {"joules": 0.5, "source": "nvml", "reason": None}),
             (ROW + ("threads",), None),
             (CEILING_ROW + ("kernel", "pipe"), None),
