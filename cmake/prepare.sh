@@ -122,7 +122,7 @@ offer_packages() {
     say "goes without $missing, which apt-get could not install (log: $log)"
 }
 
-# build_preset PRESET: configures when needed, builds what changed, into build/PRESET.
+# build_preset PRESET [TARGET]: configures when needed, builds what changed of TARGET, else of all, into build/PRESET.
 build_preset() {
     folder=$root/build/$1
     log=$folder.log
@@ -148,7 +148,7 @@ build_preset() {
         announcer=$!
     fi
     built=0
-    ninja -C "$folder" </dev/null >"$log" 2>&1 || built=$?
+    ninja -C "$folder" ${2:+"$2"} </dev/null >"$log" 2>&1 || built=$?
     [ -z "$announcer" ] || kill "$announcer" 2>/dev/null || :
     [ "$built" -eq 0 ] || build_failed
 }

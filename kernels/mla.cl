@@ -138,6 +138,14 @@ typedef float cached;
 
 #pragma OPENCL FP_CONTRACT ON
 
+/* Before loops over all sums of a work-item. A group's lie in registers; those of one work-item on its own, up to
+ * thousands of vectors, do not, and unrolling them would only cost seconds of compilation. */
+#if LANES > 1
+#define UNROLL_SUMS _Pragma("unroll")
+#else
+#define UNROLL_SUMS
+#endif
+
 #define BUFFERS (LANES == 1 ? 2 : 1) /* one work-item stages the next block while it computes */
 struct mla_state {
     floatv query[ROW_GROUPS * K_DIM]; /* times scale and log2(e): weights are powers of two */
@@ -358,9 +366,9 @@ mla_decode(global const stored *restrict queries, global const cached *restrict 
         state.maximum[group] = -INFINITY;
         state.weight[group] = 0.0f;
     }
-#pragma unroll
+    UNROLL_SUMS
     for (uint r = 0; r < HEAD_TILE; r++)
-#pragma unroll
+        UNROLL_SUMS
         for (uint v = 0; v < LANE_VECTORS; v++)
             sum[r][v] = 0.0f;
     SYNC();
@@ -403,13 +411,13 @@ mla_decode(global const stored *restrict queries, global const cached *restrict 
     const ulong parts = (ulong)get_num_groups(2) * heads * splits;
     SHARED const float *maximum = (SHARED const float *)state.maximum;
     SHARED const float *weight = (SHARED const float *)state.weight;
-#pragma unroll
+    UNROLL_SUMS
     for (uint r = 0; r < HEAD_TILE; r++) {
         const uint row = first_row + r;
         if (row >= heads)
             break;
         const ulong part = ((ulong)batch * heads + row) * splits + split;
-#pragma unroll
+        UNROLL_SUMS
         for (uint v = 0; v < LANE_VECTORS; v++) {
             const uint vector = v * LANES + lane;
             if (vector < V_VECTORS)

@@ -1,11 +1,14 @@
 /* norm.cl - RMSNorm and LayerNorm of rows, statistics in f32. OpenCL C 1.2, no extension.
  *
- * Inputs and outputs [m, n], weights and biases [n], n a multiple of STREAMS x VEC. A group of LANES
- * work-items takes ROWS rows, one after the other: while one is written the sums of the next are formed, so
- * that memory is read and written at once. A work-item has STREAMS vectors in hand. Range: {LANES x groups}.
- */
+ * Inputs and outputs [m, n], weights and biases [n], n a multiple of STREAMS x VEC. LANES work-items take
+ * ROWS rows, one after the other: while one is written the sums of the next are formed, so that memory is
+ * read and written at once. A work-item has STREAMS vectors in hand; SIDES rows go side by side in a group,
+ * where one is too short for all of it. Range: {LANES x SIDES x groups}. */
 #ifndef LAYER_NORM /* 0: RMSNorm, which has no mean and no biases */
 #define LAYER_NORM 0
+#endif
+#ifndef HEADS /* 1: rows are heads of queries and of keys, which have weights of their own */
+#define HEADS 0
 #endif
 #ifndef FORMAT /* 0: f32, 1: f16, 2: bf16 */
 #define FORMAT 0
@@ -21,6 +24,9 @@
 #endif
 #ifndef LANES
 #define LANES 1
+#endif
+#ifndef SIDES
+#define SIDES 1
 #endif
 #ifndef PREFETCH /* rows ahead that are called for, where the compiler can; 0: nothing */
 #define PREFETCH 0
@@ -131,7 +137,7 @@ static float sum_of(const floatv v) {
 #endif
 }
 
-/* `value` becomes the sum over the group's lanes, in every lane. */
+/* `value` becomes the sum over the lanes of a row, in every lane; `part` is the row's. */
 #if LANES == 1
 #define SUM_LANES(value, part, lane)
 #else
@@ -146,6 +152,17 @@ static float sum_of(const floatv v) {
     barrier(CLK_LOCAL_MEM_FENCE);                                                                            \
     value = part[0];
 #endif
+
+/* Where the row begins, in elements, and how far the next one is, mostly. */
+#if HEADS
+#define AT_ROW(pitch, head_pitch) (token * (pitch) + head * (head_pitch))
+#define STEP                      from_head_pitch
+#else
+#define AT_ROW(pitch, head_pitch) (row * (pitch))
+#define STEP                      from_pitch
+#endif
+/* Whether the row that sums are formed of is one: sides past the end go round with the others. */
+#define IS_ROW (SIDES == 1 || row < m)
 
 /* The vectors of a lane, in elements of a row, STREAMS of them at a time. All lanes go round as often:
  * PoCL 3.1 lets those that should not go round at all do so once. */
@@ -202,28 +219,48 @@ static float total_of(const floatv v[STREAMS]) {
     return sum_of(sum);
 }
 
-kernel WIDE_VECTORS __attribute__((reqd_work_group_size(LANES, 1, 1))) void
+kernel WIDE_VECTORS __attribute__((reqd_work_group_size(LANES * SIDES, 1, 1))) void
 norm(global stored *outputs, const ulong outputs_offset, global const stored *inputs, /* may be one */
      const ulong inputs_offset, global const stored *restrict weights, const ulong weights_offset,
 #if LAYER_NORM
      global const stored *restrict biases, const ulong biases_offset,
 #endif
-     const uint m, const uint n, const float epsilon, const ulong to_pitch, const ulong from_pitch) {
-    const uint lane = get_local_id(0);
-    const uint first = (uint)get_group_id(0) * ROWS, end = min(first + ROWS, m);
-    global const stored *next = inputs + inputs_offset + first * from_pitch;
-    global const stored *weight = weights + weights_offset;
-    global stored *to = outputs + outputs_offset + first * to_pitch;
+#if HEADS
+     global const stored *restrict key_weights, const ulong key_weights_offset,
+#endif
+     const uint m, const uint n, const float epsilon, const ulong to_pitch, const ulong from_pitch
+#if HEADS
+     ,
+     const uint heads, const uint query_heads, const ulong to_head_pitch, const ulong from_head_pitch
+#endif
+) {
+    const uint lane = get_local_id(0) % LANES, side = get_local_id(0) / LANES;
+    const uint first = (uint)get_group_id(0) * (ROWS * SIDES), end = min(first + ROWS * SIDES, m);
+    uint row = first + side;
+#if HEADS
+    const uint tokens_on = SIDES / heads, heads_on = SIDES % heads; /* too slow to divide for each row */
+    uint token = row / heads, head = row % heads;
+#endif
+    global const stored *next = inputs + inputs_offset + AT_ROW(from_pitch, from_head_pitch);
     struct sums sums;
 #if LANES > 1
-    local float part[LANES];
+    local float parts[LANES * SIDES];
+    local float *part = parts + side * LANES;
 #endif
 
-    begin(&sums, next, n);
+    begin(&sums, next, IS_ROW ? n : 0);
     FOR_EACH(i, n)
-    add(&sums, next + i);
-    for (uint row = first; row < end; row++, to += to_pitch) {
+    if (IS_ROW)
+        add(&sums, next + i);
+    for (uint base = first; base < end; base += SIDES) {
         global const stored *from = next;
+        global stored *to = outputs + outputs_offset + AT_ROW(to_pitch, to_head_pitch);
+#if HEADS
+        global const stored *weight =
+            head < query_heads ? weights + weights_offset : key_weights + key_weights_offset;
+#else
+        global const stored *weight = weights + weights_offset;
+#endif
         float squares = total_of(sums.squares);
         SUM_LANES(squares, part, lane)
 #if LAYER_NORM
@@ -239,17 +276,28 @@ norm(global stored *outputs, const ulong outputs_offset, global const stored *in
         const float factor = 1.0f / sqrt(squares / n + epsilon);
 #define NORMALISED(i) (load(from + (i)) * factor * load(weight + (i)))
 #endif
-        next += from_pitch;
-        if (row + 1 < end) {
-            begin(&sums, next, n);
+        if (base + SIDES < end) {
+            row += SIDES;
+#if HEADS
+            token += tokens_on;
+            head += heads_on;
+            if (head >= heads) {
+                head -= heads;
+                token++;
+            }
+#endif
+            next = inputs + inputs_offset + AT_ROW(from_pitch, from_head_pitch);
+            begin(&sums, next, IS_ROW ? n : 0);
             FOR_EACH(i, n) {
-                EACH CALL_FOR(next + PREFETCH * from_pitch + i + s * VEC);
-                add(&sums, next + i);
+                EACH CALL_FOR(next + PREFETCH * STEP + i + s * VEC);
+                if (IS_ROW)
+                    add(&sums, next + i);
                 EACH store(NORMALISED(i + s * VEC), to + i + s * VEC);
             }
         } else {
             FOR_EACH(i, n)
-            EACH store(NORMALISED(i + s * VEC), to + i + s * VEC);
+            if (IS_ROW)
+                EACH store(NORMALISED(i + s * VEC), to + i + s * VEC);
         }
     }
 }

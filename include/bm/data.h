@@ -13,6 +13,9 @@
 
 enum bm_attention_kind { BM_ATTENTION_MHA, BM_ATTENTION_GQA, BM_ATTENTION_MLA };
 enum bm_ffn_kind { BM_FFN_SWIGLU, BM_FFN_GELU };
+/* RMS normalisation of each head of queries and keys, before their rotary embedding (Qwen3) or after it
+ * (Tencent's Hunyuan). */
+enum bm_qk_norm { BM_QK_NORM_NONE, BM_QK_NORM_BEFORE_ROPE, BM_QK_NORM_AFTER_ROPE };
 
 /* Shapes of a decoder-only language model. Fields that a kind of model lacks are 0. */
 struct bm_model {
@@ -33,16 +36,16 @@ struct bm_model {
     uint32_t mamba_state, mamba_heads, mamba_head_dim, mamba_groups, mamba_chunk, mamba_conv;
     uint32_t kv_shared_layers; /* cross-layer attention: this many layers share one KV cache; 0 and 1: none */
     uint32_t sliding_window;   /* tokens, in every second layer; 0: none */
-    bool qk_norm;              /* heads of queries and keys are normalised */
-    char biases[48];           /* of which projections: "", "all", "qkv", "qkvo+experts+router" */
-    bool shapes_verified;      /* every shape field was read in a named source */
+    enum bm_qk_norm qk_norm;
+    char biases[48];                      /* of which projections: "", "all", "qkv", "qkvo+experts+router" */
+    bool shapes_verified;                 /* every shape field was read in a named source */
     double parameters, active_parameters; /* as published, 0: unknown */
     char source[320], note[1024];
 };
 
 /* name: an id or alias of bench/models, or a path to a file (it contains '/' or ends in ".json"): one of
- * ours, or the config.json of a Llama, Qwen, Mixtral or DeepSeek model as Hugging Face has it, whose id is
- * then the name of its folder. */
+ * ours, or the config.json of a Llama, Qwen, Mixtral, DeepSeek or Hunyuan model as Hugging Face has it, whose
+ * id is then the name of its folder. */
 enum bm_status bm_model_load(const char *name, struct bm_model *model,
                              struct bm_error *error) BM_CHECK_RESULT;
 /* All of bench/models, sorted by id. Caller frees *models. */

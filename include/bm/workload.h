@@ -88,7 +88,8 @@ struct bm_case {
     uint32_t batch, tokens, context;
     uint64_t m, n, k; /* matmul: [m,k] x [k,n]; fma: n lanes, k steps; cache: see src/workload/cache.c;
                          0: the defaults */
-    uint32_t heads, kv_heads, head_dim, v_dim; /* attention; head_dim of queries and keys, v_dim of values */
+    uint32_t heads, kv_heads, head_dim, v_dim; /* attention; head_dim of queries and keys, v_dim of values.
+                                                  rmsnorm: m rows are heads where there are kv_heads */
     enum bm_kv kv;                             /* of attention and kv_write */
     uint32_t window; /* attention in prefill: keys that a token sees, its own included; 0: all before it. In
                         decode the context says it */

@@ -82,6 +82,8 @@ static void read_heads(struct config *config) {
     struct bm_model *model = &config->model;
     model->kv_heads = number(config, "num_key_value_heads", MAX_HEADS, model->heads);
     model->head_dim = optional(config, "head_dim", MAX_DIM);
+    if (model->head_dim == 0) /* Hunyuan's name of it */
+        model->head_dim = optional(config, "attention_head_dim", MAX_DIM);
     if (config->status != BM_OK)
         return;
     if (model->heads % model->kv_heads != 0)
@@ -132,7 +134,7 @@ static void read_qwen2(struct config *config) {
 
 static void read_qwen3(struct config *config) {
     read_heads(config);
-    config->model.qk_norm = true;
+    config->model.qk_norm = BM_QK_NORM_BEFORE_ROPE;
     if (flag(config, "use_sliding_window", false))
         refuse(config, "use_sliding_window", "is true: windows in a part of the layers cannot be described");
 }
@@ -225,6 +227,59 @@ static void read_deepseek_mla(struct config *config) {
     read_deepseek_experts(config);
 }
 
+/* A number, or a list of one for each layer, which must be the same. */
+static uint32_t number_of_layers(struct config *config, const char *key, uint32_t most, int64_t fallback) {
+    const struct bm_json at = bm_json_member(config->root, key);
+    const json_t *first = json_array_get(at.value, 0);
+    if (config->status != BM_OK || !json_is_array(at.value))
+        return number(config, key, most, fallback);
+    bool same = json_array_size(at.value) >= config->model.layers && json_is_integer(first) &&
+                json_integer_value(first) >= 1 && json_integer_value(first) <= most;
+    for (size_t i = 0; same && i < json_array_size(at.value); i++)
+        same = json_equal(json_array_get(at.value, i), first);
+    if (!same)
+        refuse(config, key, "must have the same whole number of at least 1 for every layer");
+    return same ? (uint32_t)json_integer_value(first) : 0;
+}
+
+static void read_hunyuan_experts(struct config *config) {
+    struct bm_model *model = &config->model;
+    model->experts_per_token = number_of_layers(config, "moe_topk", MAX_EXPERTS, 1);
+    model->expert_intermediate =
+        number_of_layers(config, "moe_intermediate_size", MAX_WIDTH, model->intermediate);
+    const uint32_t shared =
+        flag(config, "use_mixed_mlp_moe", true) ? number_of_layers(config, "num_shared_expert", 256, 1) : 0;
+    if (config->status != BM_OK || model->expert_intermediate == 0)
+        return;
+    if (model->experts_per_token > model->experts)
+        refuse(config, "moe_topk", "must not exceed the number of experts");
+    if (flag(config, "group_limited_greedy", false))
+        refuse(config, "group_limited_greedy", "is true: such routing cannot be described");
+    /* What is shared has the width of the dense layers. */
+    const uint64_t width = (uint64_t)shared * model->intermediate;
+    if (width % model->expert_intermediate != 0 || width / model->expert_intermediate > 256)
+        refuse(config, "moe_intermediate_size", "must divide the width of the shared experts");
+    model->shared_experts = (uint32_t)(width / model->expert_intermediate);
+    set_dense(config, optional(config, "moe_layer_num_skipped", MAX_LAYERS), "moe_layer_num_skipped");
+}
+
+/* Tencent's, by its own code too: modeling_hunyuan.py beside Hunyuan-Large. */
+static void read_hunyuan(struct config *config) {
+    struct bm_model *model = &config->model;
+    read_heads(config);
+    if (flag(config, "use_mla", false))
+        refuse(config, "use_mla", "is true, and no such model is known here");
+    if (flag(config, "use_qk_norm", true))
+        model->qk_norm = BM_QK_NORM_AFTER_ROPE;
+    if (flag(config, "use_cla", false))
+        model->kv_shared_layers = number(config, "cla_share_factor", MAX_LAYERS, 0);
+    model->experts = number_of_layers(config, "num_experts", MAX_EXPERTS, 1);
+    if (model->experts > 1)
+        read_hunyuan_experts(config);
+    else
+        model->experts = 0;
+}
+
 static const struct family {
     const char *architecture, *type;
     void (*read)(struct config *config);
@@ -238,6 +293,9 @@ static const struct family {
     {"DeepseekForCausalLM", "deepseek", read_deepseek},
     {"DeepseekV2ForCausalLM", "deepseek_v2", read_deepseek_mla},
     {"DeepseekV3ForCausalLM", "deepseek_v3", read_deepseek_mla},
+    {"HunYuanForCausalLM", "hunyuan", read_hunyuan},
+    {"HunYuanDenseV1ForCausalLM", "hunyuan_v1_dense", read_hunyuan},
+    {"HunYuanMoEV1ForCausalLM", "hunyuan_v1_moe", read_hunyuan},
 };
 
 bool bm_hugging_face_is(const json_t *root) {

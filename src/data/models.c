@@ -39,6 +39,7 @@ struct model_file {
 
 static const char *const attention_words[] = {"mha", "gqa", "mla", NULL};
 static const char *const ffn_words[] = {"swiglu", "gelu", NULL};
+static const char *const qk_norm_words[] = {"none", "before_rope", "after_rope", NULL};
 
 static const struct bm_json_field moe_fields[] = {
     COUNT_FIELD("experts", true, model.experts, 2, 65536),
@@ -105,7 +106,7 @@ static const struct bm_json_field model_fields[] = {
     COUNT_FIELD("learned_positions", false, model.learned_positions, 1, MAX_CONTEXT),
     COUNT_FIELD("kv_shared_layers", false, model.kv_shared_layers, 2, MAX_LAYERS),
     COUNT_FIELD("sliding_window", false, model.sliding_window, 1, MAX_CONTEXT),
-    {.key = "qk_norm", .kind = BM_JSON_BOOL, .offset = AT(model.qk_norm)},
+    {.key = "qk_norm", .kind = BM_JSON_WORD, .offset = AT(model.qk_norm), .words = qk_norm_words},
     TEXT_FIELD("biases", false, model.biases),
     TEXT_FIELD("weights_dtype", false, weights_dtype),
     PART("moe", moe_fields),

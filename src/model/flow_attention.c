@@ -25,6 +25,16 @@ static void rotate(struct bm_flow_build *build, const char *name, unsigned rows,
     bm_flow_link(node, "angles", bm_flow_angles(build, head_dim));
 }
 
+/* Heads of rows of a projection, normalised where they are. Their weights are about 1, and none follow: what
+ * is next are scores, of the heads' own size. */
+static void normalise(struct bm_flow_build *build, bool has_kv, unsigned rows, uint64_t width) {
+    const uint64_t head_pitch =
+        has_kv ? build->model->head_dim : 0; /* rows of queries alone are just heads */
+    struct bm_flow_node *node = bm_flow_add(build, has_kv ? "qk_norm" : "q_norm");
+    bm_flow_link_part(node, "inputs", rows, 0, has_kv ? width : 0, head_pitch);
+    bm_flow_link_part(node, "outputs", rows, 0, has_kv ? width : 0, head_pitch);
+}
+
 /* Keys or values of a mixer's cache, [batch, KV heads, capacity, size]. Past ones are there from the start.
  */
 unsigned bm_flow_cache(struct bm_flow_build *build, const char *of, enum bm_element element,
@@ -72,8 +82,12 @@ unsigned bm_flow_attention(struct bm_flow_build *build, uint32_t layer, unsigned
     }
     const enum bm_element kv = bm_case_kv(&op->the_case);
     const unsigned rows = bm_flow_matmul(build, has_kv ? "qkv" : "q", input);
+    if (model->qk_norm == BM_QK_NORM_BEFORE_ROPE)
+        normalise(build, has_kv, rows, width);
     if (model->learned_positions == 0)
         rotate(build, has_kv ? "rope" : "q_rope", rows, width);
+    if (model->qk_norm == BM_QK_NORM_AFTER_ROPE)
+        normalise(build, has_kv, rows, width);
     if (has_kv) {
         build->mixer++;
         struct bm_flow_node *node = bm_flow_add(build, "kv_write");

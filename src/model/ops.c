@@ -34,14 +34,27 @@ static void add_projections(struct bm_pass *pass, uint64_t layers, uint64_t m) {
     bm_pass_matmul(pass, "q", layers - with_kv, m, queries, model->hidden);
 }
 
-/* Layers that reuse another one's cache rotate queries alone, and write none. */
-static void add_positions(struct bm_pass *pass, uint64_t layers) {
+/* Of layers that reuse another one's cache queries alone: factors of their own for the keys in it can as well
+ * be the queries'. */
+static void add_head_norms(struct bm_pass *pass, uint64_t layers, uint64_t m) {
     const struct bm_model *model = pass->model;
     const uint64_t with_kv = layers_with_kv(model, layers);
+    bm_pass_head_norm(pass, with_kv, m);
+    bm_pass_rows(pass, "q_norm", "rmsnorm", layers - with_kv, m * model->heads, model->head_dim);
+}
+
+/* Layers that reuse another one's cache rotate queries alone, and write none. */
+static void add_positions(struct bm_pass *pass, uint64_t layers, uint64_t m) {
+    const struct bm_model *model = pass->model;
+    const uint64_t with_kv = layers_with_kv(model, layers);
+    if (model->qk_norm == BM_QK_NORM_BEFORE_ROPE)
+        add_head_norms(pass, layers, m);
     if (model->learned_positions == 0) {
         bm_pass_rope(pass, "rope", with_kv, model->heads + model->kv_heads, model->head_dim);
         bm_pass_rope(pass, "q_rope", layers - with_kv, model->heads, model->head_dim);
     }
+    if (model->qk_norm == BM_QK_NORM_AFTER_ROPE)
+        add_head_norms(pass, layers, m);
     bm_pass_kv_write(pass, with_kv, model->heads, model->kv_heads, model->head_dim, model->head_dim);
 }
 
@@ -100,7 +113,7 @@ static void add_attention_layers(struct bm_pass *pass, uint64_t layers, uint64_t
         add_latent_attention(pass, layers, m);
     } else {
         add_projections(pass, layers, m);
-        add_positions(pass, layers);
+        add_positions(pass, layers, m);
         add_attention(pass, layers);
     }
     bm_pass_matmul(pass, "attn_out", layers, m, model->hidden,

@@ -126,6 +126,17 @@ void bm_pass_rows(struct bm_pass *pass, const char *name, const char *workload, 
         finish_case(pass, op);
 }
 
+void bm_pass_head_norm(struct bm_pass *pass, uint64_t count, uint64_t m) {
+    const struct bm_model *model = pass->model;
+    const uint64_t heads = (uint64_t)model->heads + model->kv_heads;
+    struct bm_op *op = add_rows(pass, "qk_norm", "rmsnorm", count, m * heads, model->head_dim);
+    if (op == NULL)
+        return;
+    op->the_case.heads = model->heads;
+    op->the_case.kv_heads = model->kv_heads;
+    finish_case(pass, op);
+}
+
 void bm_pass_topk(struct bm_pass *pass, uint64_t count, uint64_t m) {
     const struct bm_model *model = pass->model;
     struct bm_op *op = add_rows(pass, "top_k", "topk", count, m, model->experts);

@@ -23,6 +23,8 @@ void bm_pass_matmul(struct bm_pass *pass, const char *name, uint64_t count, uint
 /* Work on m rows of n outputs, under the contract of the activations. */
 void bm_pass_rows(struct bm_pass *pass, const char *name, const char *workload, uint64_t count, uint64_t m,
                   uint64_t n);
+/* RMSNorm of the heads of queries and keys of m rows, all of them of the model's head_dim. */
+void bm_pass_head_norm(struct bm_pass *pass, uint64_t count, uint64_t m);
 /* The k best of n experts for each of m rows. */
 void bm_pass_topk(struct bm_pass *pass, uint64_t count, uint64_t m);
 /* Rotary embedding of the heads of queries and keys, all of them of head_dim. */

@@ -70,7 +70,7 @@ static void add_attention(const struct bm_model *model, struct parts *parts) {
     }
     if (has_bias(model, "qkvo"))
         add(parts, VECTOR, model->hidden, 1, layers.all);
-    if (model->qk_norm)
+    if (model->qk_norm != BM_QK_NORM_NONE)
         add(parts, VECTOR, 2.0 * model->head_dim, 1, layers.all);
 }
 

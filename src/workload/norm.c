@@ -5,13 +5,17 @@
  * 2016, arXiv 1607.06450). F = 8 m n: a difference and its sum, a
  * square and its sum, a difference, two products and a sum. B = 2 m n e + (1 or 2) n e: a row is read once,
  * what is read again lies in a cache. Weights and biases have the format of the activations. Inputs are cold,
- * and outputs rotate. Rows may lie further apart, and outputs over the inputs. */
+ * and outputs rotate. Rows may lie further apart, and outputs over the inputs.
+ *
+ * An rmsnorm with kv_heads > 0 is of heads: of each token's heads + kv_heads rows the first are queries, the
+ * others keys, which have weights of their own (B = 2 m n e + 2 n e). Its rows lie side by side, as a fused
+ * projection leaves them, and tokens may lie further apart. */
 #include <math.h>
 #include <string.h>
 
 #include "internal.h"
 
-enum { OUTPUTS, INPUTS, WEIGHTS, BIASES };
+enum { OUTPUTS, INPUTS, WEIGHTS, BIASES, KEY_WEIGHTS = BIASES };
 static const double epsilon = 1e-5; /* Llama 2's; others differ, the work does not */
 
 static const struct bm_tunable tunables[] = {
@@ -23,16 +27,46 @@ static bool is_layer_norm(const struct bm_case *c) {
     return c->workload == &bm_workload_layernorm;
 }
 
+static bool is_of_heads(const struct bm_case *c) {
+    return !is_layer_norm(c) && c->kv_heads > 0;
+}
+
+static uint64_t heads_of(const struct bm_case *c) {
+    return (uint64_t)c->heads + c->kv_heads;
+}
+
+static enum bm_status validate(const struct bm_case *c, struct bm_error *error) {
+    const enum bm_status status = bm_rows_validate(c, error);
+    if (status || !is_of_heads(c))
+        return status;
+    if (!c->heads || c->heads > BM_HEADS_MAX || c->kv_heads > BM_HEADS_MAX || c->m % heads_of(c))
+        return bm_fail(error, BM_INVALID, "rmsnorm of heads needs heads of 1 to %u and rows for all of them",
+                       (unsigned)BM_HEADS_MAX);
+    return BM_OK;
+}
+
+static void shape(const struct bm_case *c, struct bm_text *text) {
+    bm_rows_shape(c, text);
+    if (is_of_heads(c))
+        bm_text_append(text, "h%ukv%u", c->heads, c->kv_heads);
+}
+
 static double flops(const struct bm_case *c) {
     return (is_layer_norm(c) ? 8.0 : 4.0) * (double)c->m * (double)c->n;
 }
 
 static double bytes(const struct bm_case *c) {
-    return (2.0 * (double)c->m + (is_layer_norm(c) ? 2 : 1)) * (double)c->n * bm_rows_element(c);
+    const int vectors = is_layer_norm(c) || is_of_heads(c) ? 2 : 1;
+    return (2.0 * (double)c->m + vectors) * (double)c->n * bm_rows_element(c);
 }
 
 static double written(const struct bm_case *c) {
     return (double)c->m * (double)c->n * bm_rows_element(c);
+}
+
+/* The next row, of short ones so many that about a thousand elements are on their way. */
+static int64_t rows_ahead(uint64_t n) {
+    return n >= 1024 ? 1 : n <= 128 ? 8 : (int64_t)(1024 / n);
 }
 
 static void safe_parameters(const struct bm_case *c, const struct bm_target *target,
@@ -43,8 +77,21 @@ static void safe_parameters(const struct bm_case *c, const struct bm_target *tar
     bm_parameters_set(parameters, "STREAMS", grouped ? 1 : 4);
     bm_parameters_set(parameters, "VEC", grouped ? 4 : 16);
     bm_parameters_set(parameters, "LANES", grouped ? 256 : 1);
-    bm_parameters_set(parameters, "PREFETCH", !grouped);
+    bm_parameters_set(parameters, "PREFETCH", grouped ? 0 : rows_ahead(c->n));
     bm_parameters_set(parameters, "NONTEMPORAL", !grouped && !c->hot);
+}
+
+/* Lanes of a row are no more than it has work for; what is left of a group takes other rows. Returns how many
+ * rows a group takes side by side. */
+static uint64_t define_lanes(const struct bm_case *c, uint64_t lanes, struct bm_plan *plan) {
+    const uint64_t width = (uint64_t)(bm_parameters_get(&plan->defines, "VEC", 1) *
+                                      bm_parameters_get(&plan->defines, "STREAMS", 1));
+    uint64_t of_row = 1;
+    while (of_row < lanes && of_row * width < c->n)
+        of_row *= 2;
+    bm_parameters_set(&plan->defines, "LANES", (int64_t)of_row);
+    bm_parameters_set(&plan->defines, "SIDES", (int64_t)(lanes / of_row));
+    return lanes / of_row;
 }
 
 static enum bm_status plan_norm(const struct bm_case *c, const struct bm_target *target,
@@ -66,21 +113,31 @@ static enum bm_status plan_norm(const struct bm_case *c, const struct bm_target 
     bm_rows_define(plan, element, c->n);
     bm_rows_limit_streams(plan, c->n);
     bm_parameters_set(&plan->defines, "LAYER_NORM", is_layer_norm(c));
+    bm_parameters_set(&plan->defines, "HEADS", is_of_heads(c));
+    const uint64_t sides = define_lanes(c, lanes, plan);
     bm_plan_rotating_output(plan, "outputs", element, c->m * c->n);
     bm_plan_tensor(plan, "inputs", element, BM_ROLE_COLD, c->m * c->n);
     bm_plan_tensor(plan, "weights", element, BM_ROLE_COLD, c->n);
     if (is_layer_norm(c))
         bm_plan_tensor(plan, "biases", element, BM_ROLE_COLD, c->n);
+    if (is_of_heads(c))
+        bm_plan_tensor(plan, "key weights", element, BM_ROLE_COLD, c->n);
     struct bm_launch *launch = bm_plan_launch(plan, "norm", 1);
     launch->local[0] = lanes;
-    launch->global[0] = bm_ceil_div(c->m, rows) * lanes;
+    launch->global[0] = bm_ceil_div(c->m, rows * sides) * lanes;
     for (unsigned t = OUTPUTS; t < plan->tensor_count; t++)
         bm_launch_tensor(launch, plan, t);
     bm_launch_uint(launch, c->m);
     bm_launch_uint(launch, c->n);
     bm_launch_float(launch, (float)epsilon);
-    bm_launch_pitch(launch, OUTPUTS, c->n);
-    bm_launch_pitch(launch, INPUTS, c->n);
+    for (unsigned t = OUTPUTS; t <= INPUTS; t++)
+        bm_launch_pitch(launch, t, is_of_heads(c) ? heads_of(c) * c->n : c->n);
+    if (is_of_heads(c)) {
+        bm_launch_uint(launch, heads_of(c));
+        bm_launch_uint(launch, c->heads);
+        for (unsigned t = OUTPUTS; t <= INPUTS; t++)
+            bm_launch_head_pitch(launch, t, c->n);
+    }
     status = bm_plan_fits(plan, target, error);
     if (status)
         *plan = (struct bm_plan){0};
@@ -119,7 +176,8 @@ static enum bm_status check_norm(const struct bm_case *c, const struct bm_plan *
     const double variance = sum_of_row(operands, run.row * c->n, c->n, mean, 2) / n;
     bm_values_gather(operands->values[INPUTS], operands->start[INPUTS] + check->first, 1, run.count,
                      check->expected);
-    bm_values_gather(operands->values[WEIGHTS], operands->start[WEIGHTS] + run.column, 1, run.count, weight);
+    const unsigned weights = is_of_heads(c) && run.row % heads_of(c) >= c->heads ? KEY_WEIGHTS : WEIGHTS;
+    bm_values_gather(operands->values[weights], operands->start[weights] + run.column, 1, run.count, weight);
     if (is_layer_norm(c))
         bm_values_gather(operands->values[BIASES], operands->start[BIASES] + run.column, 1, run.count, bias);
     for (unsigned i = 0; i < run.count; i++)
@@ -136,10 +194,10 @@ static double tolerance(const struct bm_case *c) {
 
 const struct bm_workload bm_workload_rmsnorm = {
     .name = "rmsnorm",
-    .summary = "RMSNorm of rows, with weights",
+    .summary = "RMSNorm of rows, with weights; also of the heads of queries and keys",
     .reference = "float64",
-    .validate = bm_rows_validate,
-    .shape = bm_rows_shape,
+    .validate = validate,
+    .shape = shape,
     .flops = flops,
     .bytes = bytes,
     .written = written,

@@ -1,6 +1,7 @@
 #include "cases.h"
 
 #include <criterion/criterion.h>
+#include <string.h>
 
 static struct bm_case begin(const char *workload, const char *op, const char *dtype) {
     struct bm_case the_case = {.workload = bm_workload_find(workload),
@@ -69,6 +70,18 @@ static struct bm_case case_attention(const char *dtype, uint32_t batch, uint32_t
     return the_case;
 }
 
+/* Heads of queries and keys of m tokens. */
+static struct bm_case case_head_norm(const char *dtype, uint64_t m, uint64_t n) {
+    struct bm_case the_case = begin("rmsnorm", "qk_norm", dtype);
+    the_case.phase = BM_PHASE_PREFILL;
+    the_case.tokens = (uint32_t)m;
+    the_case.m = 6 * m;
+    the_case.n = n;
+    the_case.heads = 4;
+    the_case.kv_heads = 2;
+    return the_case;
+}
+
 /* An op without weights on m rows of n; those of heads have m tokens of six heads of 64. */
 static struct bm_case case_rows(const char *workload, const char *dtype, uint64_t m, uint64_t n) {
     struct bm_case the_case = begin(workload, "norm", dtype);
@@ -77,6 +90,8 @@ static struct bm_case case_rows(const char *workload, const char *dtype, uint64_
     the_case.m = m;
     the_case.n = n;
     the_case.k = 4;
+    if (strcmp(workload, "rmsnorm") == 0)
+        return the_case;
     the_case.heads = 4;
     the_case.kv_heads = 2;
     the_case.head_dim = the_case.v_dim = 64;
@@ -132,6 +147,7 @@ size_t cases_all(struct bm_case cases[CASES_MAX]) {
         add(cases, &count, case_attention(dtype, 1, 0, 1025, large));
         for (size_t r = 0; r < BM_COUNT_OF(of_rows); r++)
             add(cases, &count, case_rows(of_rows[r], dtype, d % 2 ? 37 : 64, d % 2 ? 208 : 1000));
+        add(cases, &count, case_head_norm(dtype, 29, 80));
         struct bm_case quantised = case_rows("kv_write", dtype, 29, 0);
         quantised.kv = BM_KV_INT8;
         add(cases, &count, quantised);

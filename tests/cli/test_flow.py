@@ -13,6 +13,7 @@ ALL = PREFILL | DECODE
 LATENT = {**MODEL, "kv_heads": 2, "head_dim": 32, "attention": "mla",
           "mla": {"q_lora": 24, "kv_lora": 32, "qk_nope_dim": 16, "qk_rope_dim": 16, "v_dim": 16},
           "moe": {"experts": 8, "experts_per_token": 2, "shared_experts": 1, "intermediate": 48, "dense_layers": 1}}
+NORMALISED = {**MODEL, "qk_norm": "before_rope"}
 HYBRID = {**MODEL, "layers": 6, "hybrid": {"attention_layers": 1, "mamba_layers": 2, "ffn_layers": 3},
           "mamba": {"version": 2, "state": 16, "heads": 4, "head_dim": 16, "groups": 2, "chunk": 8, "conv": 4}}
 
@@ -54,9 +55,23 @@ class Flow(ProgramTest):
     def test_mamba_beside_attention(self):
         self.whole(HYBRID)
 
+    def test_normalised_heads(self):
+        """Before the rotation, and after it by a layer whose keys the next one uses."""
+        self.whole(NORMALISED)
+        self.whole({**MODEL, "qk_norm": "after_rope", "kv_shared_layers": 2})
+
+    def test_normalised_heads_in_other_formats(self):
+        """Without ceilings: with theirs, rotating sets of three formats do not fit so small a device."""
+        self.write("tiny.json", NORMALISED)
+        entry = {"models": ["./tiny.json"], "workloads": ["layer"], "phases": ["prefill", "decode"], "batches": [2], "tokens": [12], "contexts": [20]}
+        for dtype in ("f16", "bf16", "int8", "int4af16"):
+            self.write("suite.json", {"name": "flow", "description": "Passes", "budget_s": 1, "ceilings": "none", "entries": [{**entry, "dtypes": [dtype]}]})
+            passes, failed = self.verify("--suite", "./suite.json")
+            self.assertEqual((failed, {row["reason"] for row in passes.values()}, len(passes)), ([], {None}, 3), dtype)
+
     def test_number_formats(self):
         self.write("tiny.json", MODEL)
-        for dtype in ("f16", "int8"):
+        for dtype in ("f16", "int8af32"):
             passes, failed = self.verify("--dtype", dtype)
             self.assertEqual((failed, {row["reason"] for row in passes.values()}), ([], {None}), dtype)
 
@@ -102,7 +117,15 @@ class Flow(ProgramTest):
         self.wrong("gather.cl", "(ulong)batch * kv_heads * key_pitch", "(ulong)batch * kv_heads * tokens * HEAD_DIM", DECODE, "kv_write")
 
     def test_the_last_token_of_the_first_sequence_for_all(self):
-        self.wrong("norm.cl", "next += from_pitch", "next += n", PREFILL, "final_norm")
+        self.wrong("norm.cl", "(row * (pitch))", "(row * (ulong)n)", PREFILL, "final_norm")
+
+    def test_heads_as_if_rows_held_no_values(self):
+        self.wrong("norm.cl", "token * (pitch)", "token * (ulong)(heads * n)", ALL, "qk_norm", NORMALISED)
+
+    def test_heads_that_are_not_normalised_where_they_stand_with_values(self):
+        self.wrong("norm.cl", "const float factor = 1.0f / sqrt(squares / n + epsilon);",
+                   "const float factor = to_pitch > 3 * n ? 1.0f : 1.0f / sqrt(squares / n + epsilon);",
+                   ALL, "qk_norm", {**NORMALISED, "qk_norm": "after_rope"})
 
     def test_latents_side_by_side(self):
         self.wrong("gemm.cl", "SOURCE_ROW(row) * pitch", "SOURCE_ROW(row) * (long)k", ALL, "kv_b(_queries)?", LATENT)

@@ -76,7 +76,7 @@ class Plan(PlanTest):
 
     def test_budget_is_the_suites_unless_given(self):
         out = self.benchmark("run", "--dry-run", "--suite", "quick").out
-        self.assertIn("budget 60 s", out)
+        self.assertIn("budget 90 s", out)
         self.assertIn("budget 7 s", self.benchmark("run", "--dry-run", "--suite", "quick", "--budget", "7").out)
 
     def test_the_gates_suite_leaves_its_time_to_the_rows(self):

@@ -72,7 +72,7 @@ class Signals(ProgramTest):
         self.assertLessEqual({row["status"] for row in self.load("failing.json")["results"]}, {"ok", "skipped"})
 
     def test_while_warming_up(self):
-        rows = self.interrupted(signal.SIGTERM, 143, "warming")
+        rows = self.interrupted(signal.SIGTERM, 143, "warming", words=MEASURING, env=layer())
         self.assertEqual({row["verification"]["status"] for row in rows}, {"passed"})
 
     def test_while_measuring_and_going_on_with_it(self):

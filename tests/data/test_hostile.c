@@ -135,6 +135,8 @@ Test(hostile, fields_are_checked_with_their_place) {
         {"7e9", "-7e9", "$.parameters: must be a number from 1 to 1e+15"},
         {"7e9", "1e308", "$.parameters: must be a number from 1 to 1e+15"},
         {"false", "0", "$.tied_embeddings: must be true or false (is 0)"},
+        {"\"parameters\": 7e9", "\"qk_norm\": true",
+         "$.qk_norm: must be one of none, before_rope, after_rope (is true)"},
         {"\"gqa\"", "\"GQA\"", "$.attention: must be one of mha, gqa, mla (is \"GQA\")"},
         {"\"gqa\"", "7", "$.attention: must be one of mha, gqa, mla (is 7)"},
         {"\"gqa\"", "\"mha\"", "$.kv_heads: must equal $.heads when $.attention is \"mha\" (8 and 32)"},

@@ -43,6 +43,31 @@ static const char deepseek[] =
     "\"quantization_config\": {},"
     "\"vocab_size\": 129280}";
 
+static const char hunyuan[] =
+    "{\"architectures\": [\"HunYuanDenseV1ForCausalLM\"], \"hidden_size\": 4096, \"intermediate_size\": "
+    "14336,"
+    "\"max_position_embeddings\": 262144, \"num_attention_heads\": 32, \"num_hidden_layers\": 32,"
+    "\"num_key_value_heads\": 8, \"use_qk_norm\": true, \"use_cla\": false, \"tie_word_embeddings\": true,"
+    "\"vocab_size\": 128167}";
+/* Lists have a number for each of the 32 layers. */
+#define FOUR(x) #x ", " #x ", " #x ", " #x
+#define OF_LAYERS(x)                                                                                         \
+    "[" FOUR(x) ", " FOUR(x) ", " FOUR(x) ", " FOUR(x) ", " FOUR(x) ", " FOUR(x) ", " FOUR(x) ", " FOUR(x) "]"
+static const char hunyuan_moe[] =
+    "{\"architectures\": [\"HunYuanMoEV1ForCausalLM\"], \"model_type\": \"hunyuan\", \"attention_head_dim\": "
+    "128,"
+    "\"cla_share_factor\": 2, \"group_limited_greedy\": false, \"hidden_size\": 4096, \"intermediate_size\": "
+    "3072,"
+    "\"kv_lora_rank\": null, \"max_position_embeddings\": 32768, \"mlp_bias\": false,"
+    "\"moe_intermediate_size\": " OF_LAYERS(3072) ", \"moe_layer_num_skipped\": 0, \"moe_topk\": " OF_LAYERS(
+        8) ","
+           "\"n_group\": null, \"num_attention_heads\": 32, \"num_experts\": 64, \"num_hidden_layers\": 32,"
+           "\"num_key_value_heads\": 8, \"num_shared_expert\": " OF_LAYERS(
+               1) ", \"tie_word_embeddings\": true,"
+                  "\"use_cla\": false, \"use_mixed_mlp_moe\": true, \"use_mla\": false, \"use_qk_norm\": "
+                  "true,"
+                  "\"vocab_size\": 128167}";
+
 static struct bm_model load(const char *name, const char *text) {
     struct bm_model model;
     struct bm_error error = {0};
@@ -63,11 +88,9 @@ static struct bm_model load_known(const char *id) {
 Test(hugging_face, shapes_are_those_of_our_own_files) {
     static const struct {
         const char *text, *id;
-    } rows[] = {{llama2, "llama2-7b"},
-                {qwen25, "qwen2.5-7b"},
-                {qwen3_moe, "qwen3-30b-a3b"},
-                {mixtral, "mixtral-8x7b"},
-                {deepseek, "deepseek-v3"}};
+    } rows[] = {{llama2, "llama2-7b"},        {qwen25, "qwen2.5-7b"},    {qwen3_moe, "qwen3-30b-a3b"},
+                {mixtral, "mixtral-8x7b"},    {deepseek, "deepseek-v3"}, {hunyuan, "hunyuan-7b"},
+                {hunyuan_moe, "hunyuan-a13b"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct bm_model a = load("config.json", rows[i].text), b = load_known(rows[i].id);
 #define SAME(field) cr_expect_eq(a.field, b.field, "%s: " #field " %u, not %u", b.id, a.field, b.field)
@@ -94,6 +117,7 @@ Test(hugging_face, shapes_are_those_of_our_own_files) {
         SAME(qk_rope_dim);
         SAME(v_dim);
         SAME(qk_norm);
+        SAME(kv_shared_layers);
 #undef SAME
         cr_expect_str_eq(a.biases, b.biases, "%s", b.id);
     }
@@ -123,6 +147,18 @@ Test(hugging_face, what_is_missing_has_the_librarys_meaning) {
     model = load("config.json", text);
     free(text);
     cr_expect_eq(model.q_lora, 0);
+    text = fixture_replace(hunyuan_moe, "\"use_cla\": false", "\"use_cla\": true");
+    model = load("config.json", text);
+    free(text);
+    cr_expect_eq(model.kv_shared_layers, 2);
+    text = fixture_replace(hunyuan_moe, "\"use_qk_norm\": true", "\"use_qk_norm\": false");
+    model = load("config.json", text);
+    free(text);
+    cr_expect_eq(model.qk_norm, BM_QK_NORM_NONE);
+    text = fixture_replace(hunyuan_moe, "\"intermediate_size\": 3072", "\"intermediate_size\": 6144");
+    model = load("config.json", text);
+    free(text);
+    cr_expect_eq(model.shared_experts, 2, "as wide as two");
     text = fixture_replace(deepseek, "\"n_group\": 8", "\"n_group\": 1"); /* one group is none */
     model = load("config.json", text);
     free(text);
@@ -136,7 +172,8 @@ Test(hugging_face, each_mistake_is_one_line_that_names_the_place) {
     } rows[] = {
         {llama2, "LlamaForCausalLM", "GPT2LMHeadModel",
          "$.architectures: 'GPT2LMHeadModel' is none of the families that are understood: llama, qwen2, "
-         "qwen2_moe, qwen3, qwen3_moe, mixtral, deepseek, deepseek_v2, deepseek_v3"},
+         "qwen2_moe, qwen3, qwen3_moe, mixtral, deepseek, deepseek_v2, deepseek_v3, hunyuan, "
+         "hunyuan_v1_dense, hunyuan_v1_moe"},
         {qwen3_moe, "\"qwen3_moe\"", "7", "$.model_type: '' is none of the families"},
         {llama2, "[\"LlamaForCausalLM\"], \"model_type\": \"llama\"", "[]",
          "$.model_type: is missing: it says which family's model this is"},
@@ -175,6 +212,20 @@ Test(hugging_face, each_mistake_is_one_line_that_names_the_place) {
         {deepseek, "\"topk_group\": 4", "\"topk_group\": 9", "$.topk_group: must be from 1 to $.n_group"},
         {deepseek, "\"moe_layer_freq\": 1", "\"moe_layer_freq\": 2", "$.moe_layer_freq: must be 1"},
         {deepseek, "\"kv_lora_rank\": 512,", "", "$.kv_lora_rank: is missing"},
+        {hunyuan, "\"use_cla\": false", "\"use_cla\": true", "$.cla_share_factor: is missing"},
+        {hunyuan_moe, "\"moe_topk\": [8,", "\"moe_topk\": [7,", "$.moe_topk: must have the same"},
+        {hunyuan_moe, "\"moe_topk\": [8,", "\"moe_topk\": [null,", "$.moe_topk: must have the same"},
+        {hunyuan_moe, "\"num_experts\": 64", "\"num_experts\": 4", "$.moe_topk: must not exceed"},
+        {hunyuan_moe, "\"num_experts\": 64", "\"num_experts\": [64, 64]",
+         "$.num_experts: must have the same"},
+        {hunyuan_moe, "\"num_experts\": 64", "\"num_experts\": []", "$.num_experts: must have the same"},
+        {hunyuan_moe, "\"use_mla\": false", "\"use_mla\": true", "$.use_mla: is true"},
+        {hunyuan_moe, "\"group_limited_greedy\": false", "\"group_limited_greedy\": true",
+         "$.group_limited_greedy: is true"},
+        {hunyuan_moe, "\"intermediate_size\": 3072", "\"intermediate_size\": 3000",
+         "$.moe_intermediate_size: must divide"},
+        {hunyuan_moe, "\"moe_layer_num_skipped\": 0", "\"moe_layer_num_skipped\": 32",
+         "must leave at least one layer"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         static const struct bm_model zero;

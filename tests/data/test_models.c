@@ -89,6 +89,9 @@ Test(models, special_kinds_arrive) {
     cr_expect_eq(gpt3.learned_positions, 2048);
     cr_expect_eq(gpt3.ffn, BM_FFN_GELU);
     cr_expect_not(load("hunyuan-7b").shapes_verified);
+    cr_expect_eq(load("qwen3-8b").qk_norm, BM_QK_NORM_BEFORE_ROPE);
+    cr_expect_eq(large.qk_norm, BM_QK_NORM_AFTER_ROPE);
+    cr_expect_eq(gpt3.qk_norm, BM_QK_NORM_NONE);
 }
 
 Test(models, aliases_and_letter_case_lead_to_the_id) {

@@ -388,7 +388,9 @@ Test(saved, damaged_files_are_judged_as_jansson_does) {
                 }
                 break;
             default:
-                damaged[at] = (char)bm_random_u64(&random);
+                /* Jansson passes over a NUL behind a number: it takes what it put back for an empty buffer.
+                 */
+                damaged[at] = (char)(1 + bm_random_below(&random, 255));
             }
             if (length == 0)
                 break;

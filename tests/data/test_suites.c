@@ -22,7 +22,7 @@ Test(suites, quick_is_the_documented_one) {
     struct bm_suite suite;
     struct bm_error error = {0};
     cr_assert_eq(bm_suite_load("quick", &suite, &error), BM_OK, "%s", error.message);
-    cr_expect_float_eq(suite.budget_s, 60.0, 1e-9);
+    cr_expect_float_eq(suite.budget_s, 90.0, 1e-9);
     cr_expect_eq(suite.ceilings, BM_CEILINGS_JUDGING, "its time belongs to the rows");
     cr_assert_eq(suite.entry_count, 1);
     const struct bm_suite_entry *entry = &suite.entries[0];

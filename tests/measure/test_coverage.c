@@ -74,7 +74,7 @@ Test(coverage, of_independent_rounds_with_a_fixed_count) {
     cr_expect_leq(coverage.width_against_t, most_width, "%.3f", coverage.width_against_t);
 }
 
-static const double noises[] = {0.01, 0.02, 0.03}; /* some of the last do not converge */
+static const double noises[] = {0.01, 0.02, 0.025, 0.03}; /* some of the last do not converge */
 
 Test(coverage, of_independent_rounds_with_stopping) {
     for (size_t i = 0; i < BM_COUNT_OF(noises); i++) {

@@ -133,6 +133,27 @@ Test(flow, of_a_shared_cache) {
     bm_flow_fini(&flow);
 }
 
+/* Weights are the nodes' own. What comes second sees what the first left. */
+Test(flow, of_normalised_heads) {
+    struct bm_model model = small;
+    model.qk_norm = BM_QK_NORM_BEFORE_ROPE;
+    cr_assert_eq(build(&model, BM_PHASE_PREFILL, "f32", 3, 1), BM_OK);
+    expect_node(3, "qk_norm: inputs=qkv/512/64 outputs=qkv/512/64");
+    expect_node(4, "rope: inputs=qkv/512/64 outputs=qkv/512/64 angles=angles 0 of 64");
+    expect_node(5, "kv_write: inputs=qkv/512 keys=keys 1/192 values=values 1/192");
+    bm_flow_fini(&flow);
+    model.qk_norm = BM_QK_NORM_AFTER_ROPE;
+    model.kv_shared_layers = 2;
+    cr_assert_eq(build(&model, BM_PHASE_DECODE, "f32", 10, 1), BM_OK);
+    expect_node(3, "rope: inputs=qkv/512/64 outputs=qkv/512/64 angles=angles 9 of 64");
+    expect_node(4, "qk_norm: inputs=qkv/512/64 outputs=qkv/512/64");
+    expect_node(15, "q: activations=normalised outputs=q");
+    expect_node(16, "q_rope: inputs=q/256/64 outputs=q/256/64 angles=angles 9 of 64");
+    expect_node(17, "q_norm: inputs=q outputs=q");
+    expect_node(18, "attn: queries=q/256 keys=keys 1/640 values=values 1/640 outputs=attended");
+    bm_flow_fini(&flow);
+}
+
 /* Queries are 4 heads of 64 + 32, cached rows 128 + 32; of two sequences token 10 is new. */
 Test(flow, of_latents_by_hand) {
     struct bm_model model = small;

@@ -200,6 +200,30 @@ Test(ops, attention_may_be_wider_than_the_hidden_state) {
     cr_expect_null(find("shared_gate_up"));
 }
 
+static size_t index_of(const char *name) {
+    const struct bm_op *op = find(name);
+    cr_assert_not_null(op, "%s", name);
+    return (size_t)(op - ops);
+}
+
+/* Qwen3 normalises heads and rotates them, Hunyuan the other way round. */
+Test(ops, heads_of_queries_and_keys_are_normalised) {
+    list("qwen3-8b", BM_PHASE_PREFILL, "int8", 2, 512);
+    const struct bm_op *norm = expect_rows("qk_norm", 36, "rmsnorm", 2 * 512 * 40, 128);
+    cr_expect(norm->the_case.heads == 32 && norm->the_case.kv_heads == 8);
+    cr_expect(norm->the_case.batch == 2 && norm->the_case.tokens == 512);
+    cr_expect_str_eq(norm->the_case.dtype->name, "f32");
+    cr_expect_null(find("q_norm"));
+    cr_expect(index_of("qkv") < index_of("qk_norm") && index_of("qk_norm") < index_of("rope"));
+    list("qwen3-8b", BM_PHASE_DECODE, "f16", 1, 512);
+    cr_expect_eq(expect_rows("qk_norm", 36, "rmsnorm", 40, 128)->the_case.tokens, 1);
+    list("hunyuan-7b", BM_PHASE_DECODE, "f16", 1, 512);
+    expect_rows("qk_norm", 32, "rmsnorm", 40, 128);
+    cr_expect(index_of("rope") < index_of("qk_norm") && index_of("qk_norm") < index_of("kv_write"));
+    list("llama3.1-8b", BM_PHASE_DECODE, "f16", 1, 512);
+    cr_expect_null(find("qk_norm"));
+}
+
 Test(ops, multi_head_latent_attention) {
     list("deepseek-r1", BM_PHASE_PREFILL, "f16", 1, 256);
     expect_matmul("q_a", 61, "gemm", 256, 1536, 7168);
@@ -252,6 +276,9 @@ Test(ops, cross_layer_attention_projects_keys_in_every_second_layer) {
     expect_matmul("q", 32, "gemm", 128, 80 * 80, 6400);
     expect_heads("rope", 32, "rope", 88, 0, 80, 0);
     expect_heads("q_rope", 32, "rope", 80, 0, 80, 0);
+    expect_rows("qk_norm", 32, "rmsnorm", 128 * 88, 80);
+    expect_rows("q_norm", 32, "rmsnorm", 128 * 80, 80);
+    cr_expect_eq(find("q_norm")->the_case.kv_heads, 0, "keys are another layer's");
     expect_heads("kv_write", 32, "kv_write", 80, 8, 80, 80);
     expect_attention("attn", 64, 128, 0);
 }
@@ -259,6 +286,7 @@ Test(ops, cross_layer_attention_projects_keys_in_every_second_layer) {
 Test(ops, hybrids_count_their_layers_apart) {
     list("hunyuan-t1", BM_PHASE_PREFILL, "f16", 1, 128);
     expect_matmul("qkv", 7, "gemm", 128, (64 + 16) * 80, 5120);
+    expect_rows("qk_norm", 7, "rmsnorm", 128 * 72, 80);
     expect_attention("attn", 7, 128, 0);
     expect_matmul("in_proj", 57, "gemm", 128, 2 * 5120 + 2 * 16 * 128 + 64, 5120);
     const struct bm_op *conv = expect_rows("conv", 57, "mamba_conv", 128, 5120 + 2 * 16 * 128);

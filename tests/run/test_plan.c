@@ -6,7 +6,7 @@ TestSuite(plan, .init = plans_begin, .fini = plans_end);
 Test(plan, everything_usable) {
     plans_create();
     cr_expect_str_eq(plans_made.suite, "quick");
-    cr_expect_eq(plans_made.budget_s, 60);
+    cr_expect_eq(plans_made.budget_s, 90);
     for (size_t e = 0; e < 2; e++)
         cr_expect_eq(plans_count(0, e, true), 4, "memory read, memory copy, the last-level cache, fma");
     cr_expect_eq(plans_count(1, 0, true), 6, "a GPU: three matrix units more; its cache is unknown");

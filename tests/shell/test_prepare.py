@@ -26,7 +26,7 @@ esac""",
     "cmake": """echo "cmake $*" >>"$STATE/calls"
 f=build/$2; mkdir -p "$f/bin"; : >"$f/build.ninja"
 echo "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" >"$f/CMakeCache.txt" """,
-    "ninja": """echo "ninja ${2##*/}" >>"$STATE/calls"
+    "ninja": """echo "ninja ${2##*/}${3:+ $3}" >>"$STATE/calls"
 [ -e "$STATE/broken" ] && { echo "x.c:1:1: error: broken"; exit 1; }
 printf '#!/bin/sh\\npwd; for a; do echo "[$a]"; done; exit 5\\n' >"$2/bin/benchmark"; chmod +x "$2/bin/benchmark" """,
     "chmod": None,  # of the ninja stub
@@ -252,7 +252,12 @@ class Prepare(unittest.TestCase):
         done = self.machine.go("test")
         self.assertEqual(done.stdout.splitlines()[-1], "100% tests passed, 0 tests failed out of 8 (2 skipped)")
         self.assertEqual(done.returncode, 0)
-        self.assertEqual([c.split()[2] for c in self.machine.calls if c.startswith("ctest")], ["asan-ubsan", "ci"])
+        sanitized, ci = (c.split() for c in self.machine.calls if c.startswith("ctest"))
+        self.assertEqual((sanitized[2], ci[2]), ("asan-ubsan", "ci"))
+        self.assertEqual([c for c in self.machine.calls if c.startswith("ninja")], ["ninja ci", "ninja asan-ubsan unit-and-failure"])
+        # what the second leaves out, the first has run
+        self.assertEqual(sanitized[-4:], ["-L", "^(unit|failure)$", "-LE", "^house$"])
+        self.assertEqual(ci[-2:], ["-LE", "^failure$"])
 
     def test_test_fails_when_a_test_fails(self):
         self.machine.write("failures", "1")

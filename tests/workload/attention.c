@@ -96,7 +96,10 @@ void attention_run(bool small) {
                 continue;
             const struct heads *table = small ? tiny : shapes;
             for (size_t s = 0; s < (small ? BM_COUNT_OF(tiny) : BM_COUNT_OF(shapes)); s++) {
-                if (!small && (t > 0 || d > 1) && (s + t + d) % 4) /* each is a compilation: take turns */
+                /* Each is a compilation: they take turns. Five rounds bring shapes of an int8 cache to
+                 * groups. */
+                const size_t turns = small ? 1 : t > 0 || d > 1 ? 5 : d + 1;
+                if ((s + t + d) % turns)
                     continue;
                 const struct bm_case c = attention_case(bm_dtype_get(d), &table[s]);
                 trial_run(&c, &tunings[t], NULL);

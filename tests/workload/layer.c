@@ -9,10 +9,14 @@
 
 static const char *const formats[] = {"f32", "f16", "bf16"};
 
-/* Most variants are a compilation of their own: formats after the first take turns with tunings and shapes.
- */
+/* Most variants are a compilation of their own. In the first format the safe parameters of a CPU and of a
+ * GPU, tunings 0 and 4, meet every shape, the others every second one; in the other formats all take turns.
+ * Shapes that follow one another differ in what their sizes are multiples of, so that every tuning meets both
+ * kinds. */
 static bool takes_turn(size_t format, size_t tuning, size_t shape, bool small) {
-    return small || format == 0 || (format + tuning + shape) % 3 == 0;
+    if (small)
+        return true;
+    return format > 0 ? (format + tuning + shape) % 4 == 0 : tuning % 4 == 0 || (tuning + shape) % 2 == 0;
 }
 
 static struct bm_case rows(const char *workload, const char *dtype, uint64_t m, uint64_t n) {
@@ -33,6 +37,14 @@ static struct bm_case heads(const char *workload, const char *dtype, const uint3
     c.kv_heads = shape[3];
     c.head_dim = shape[4];
     c.v_dim = shape[5];
+    return c;
+}
+
+/* Tokens, query heads, KV heads, elements of a head. */
+static struct bm_case head_norm(const char *dtype, const uint32_t shape[4]) {
+    struct bm_case c = rows("rmsnorm", dtype, (uint64_t)shape[0] * (shape[1] + shape[2]), shape[3]);
+    c.heads = shape[1];
+    c.kv_heads = shape[2];
     return c;
 }
 
@@ -65,7 +77,21 @@ static void run_norm(bool small) {
                                             {true, true, "VEC=4 LANES=8 ROWS=2"},
                                             {false, true, ""},
                                             {false, true, "VEC=1 LANES=64 ROWS=2 STREAMS=2 NONTEMPORAL=1"}};
+    static const uint32_t shapes[][4] = {{1, 32, 8, 128}, {33, 5, 1, 80}, {2, 3, 3, 6}, {130, 4, 2, 64}};
+    static const uint32_t tiny[][4] = {{1, 2, 1, 4}, {5, 4, 2, 24}};
+    const uint32_t(*table)[4] = small ? tiny : shapes;
+    const size_t count = small ? BM_COUNT_OF(tiny) : BM_COUNT_OF(shapes);
+
     run_rows(workloads, BM_COUNT_OF(workloads), tunings, BM_COUNT_OF(tunings), small);
+    for (size_t f = 0; f < BM_COUNT_OF(formats); f++)
+        for (size_t t = 0; t < BM_COUNT_OF(tunings); t++)
+            for (size_t s = 0; s < count && (!small || tunings[t].small); s++) {
+                if (!takes_turn(f, t, s, small))
+                    continue;
+                const struct bm_case c = head_norm(formats[f], table[s]);
+                trial_run(&c, &tunings[t], NULL);
+                trial_run_wide(&c, &tunings[t], 2);
+            }
 }
 
 static void run_elementwise(bool small) {
@@ -274,7 +300,7 @@ static void run_special(bool small) {
             for (size_t t = 0; t < BM_COUNT_OF(tunings) - (f == 1); t++) {
                 const uint32_t shape[] = {1, 33, 6, 2, 64, 64};
                 struct bm_case c = heads(workloads[w], formats[f], shape);
-                c.m = 65;
+                c.m = 64; /* of rmsnorm: eight heads of eight tokens */
                 c.n = 208;
                 trial_run(&c, &tunings[t], NULL);
             }
@@ -338,8 +364,17 @@ static void run_faults(bool small) {
             c.m = 5;
             c.n = 100;
             c.k = 3;
+            if (strcmp(faults[i].workload, "rmsnorm") == 0) /* of whole rows */
+                c.heads = c.kv_heads = 0;
             trial_run(&c, &plain, &faults[i].fault);
         }
+    for (size_t f = 0; f < BM_COUNT_OF(formats) && !small; f++) /* a head, weights of queries, of keys */
+        for (unsigned tensor = 1; tensor <= 3; tensor++)
+            for (unsigned gpu = 0; gpu < 2; gpu++) {
+                const struct bm_case c = head_norm(formats[f], (const uint32_t[]){5, 4, 2, 64});
+                trial_run(&c, &(struct tuning){false, gpu, ""},
+                          &(struct harness_fault){true, tensor, tensor == 1 ? 30 * 64 - 1 : 63, 1, 1});
+            }
     for (size_t f = 0; f < BM_COUNT_OF(formats) && !small; f++) /* of a key, of a value, of what all share */
         for (unsigned at = 0; at < 3; at++) {
             struct bm_case c = heads("kv_expand", formats[f], (const uint32_t[]){1, 2, 4, 0, 24, 16});

@@ -80,6 +80,22 @@ Test(key, of_a_layers_other_ops) {
     c.workload = bm_workload_find("rmsnorm");
     bm_string_set(c.op, sizeof(c.op), "norm");
     assert_key(&c, "rmsnorm/llama2-7b/prefill/norm/bf16/m512n4096");
+    struct bm_case heads = c;
+    heads.m = 20480;
+    heads.n = 128;
+    heads.heads = 32;
+    heads.kv_heads = 8;
+    assert_key(&heads, "rmsnorm/llama2-7b/prefill/norm/bf16/m20480n128h32kv8");
+    assert_class(heads, "m513+/n1");
+    /* Two vectors of weights beside what is read and written; four operations an element. */
+    cr_expect_eq(heads.workload->bytes(&heads), 2.0 * (2 * 20480 + 2) * 128);
+    cr_expect_eq(heads.workload->flops(&heads), 4.0 * 20480 * 128);
+    cr_expect_eq(heads.workload->validate(&heads, NULL), BM_OK);
+    heads.m--;
+    cr_expect_eq(heads.workload->validate(&heads, NULL), BM_INVALID, "a token has all of its heads");
+    heads.m = 4096;
+    heads.heads = 0;
+    cr_expect_eq(heads.workload->validate(&heads, NULL), BM_INVALID, "keys alone are rows like any");
     c.workload = bm_workload_find("topk");
     c.n = 256;
     c.k = 8;

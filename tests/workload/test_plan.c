@@ -90,6 +90,13 @@ static void make_cases(void) {
             add(c);
         }
         c = base;
+        c.workload = bm_workload_find("rmsnorm");
+        c.m = 100 * 40;
+        c.n = 128;
+        c.heads = 32;
+        c.kv_heads = 8;
+        add(c);
+        c = base;
         c.workload = bm_workload_find("kv_expand");
         c.batch = 2;
         c.tokens = 100;

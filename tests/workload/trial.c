@@ -43,8 +43,17 @@ static unsigned count_pitched(const struct bm_plan *plan) {
     return (unsigned)__builtin_popcount(seen);
 }
 
-/* pitched: as of trial_run_wide; 0: any. */
-static void run(const struct bm_case *c, const struct tuning *tuning, const struct harness_fault *fault,
+/* Whether transposing changes where something lies. */
+static bool has_heads(const struct bm_plan *plan) {
+    for (unsigned l = 0; l < plan->launch_count; l++)
+        for (unsigned a = 0; a < plan->launches[l].argument_count; a++)
+            if (plan->launches[l].arguments[a].kind == BM_ARGUMENT_HEAD_PITCH)
+                return true;
+    return false;
+}
+
+/* pitched: as of trial_run_wide; 0: any. Returns has_heads of the plan, false without one. */
+static bool run(const struct bm_case *c, const struct tuning *tuning, const struct harness_fault *fault,
                 bool special, unsigned pitched) {
     struct bm_error error = {0};
     struct bm_parameters parameters;
@@ -62,15 +71,16 @@ static void run(const struct bm_case *c, const struct tuning *tuning, const stru
     enum bm_status status = c->workload->plan(c, &target, &parameters, &plan, &error);
     if (status == BM_UNSUPPORTED && c->dtype && strcmp(c->dtype->name, "f32") != 0 &&
         strcmp(c->dtype->name, "f16") != 0)
-        return;
+        return false;
     runs++;
     if (!status)
         status = harness_run(&trial_harness, c, &plan, fault, 1, &result, &error);
     const char *problem = status ? error.message : judge(&result, fault != NULL, special);
     if (!problem && pitched && count_pitched(&plan) != pitched)
         problem = "other tensors have pitches than should";
+    const bool heads = has_heads(&plan);
     if (!problem)
-        return;
+        return heads;
     failures++;
     printf("FAILED %s [%s %s%s]: %s (wrong %llu of %llu, worst %.3g, tolerance %.3g, unwritten %llu)\n", key,
            tuning->is_gpu ? "gpu" : "cpu", tuning->text,
@@ -79,6 +89,7 @@ static void run(const struct bm_case *c, const struct tuning *tuning, const stru
                                      : " wide",
            problem, (unsigned long long)result.wrong, (unsigned long long)result.checked, result.worst,
            c->workload->tolerance(c), (unsigned long long)result.unwritten);
+    return heads;
 }
 
 void trial_run(const struct bm_case *c, const struct tuning *tuning, const struct harness_fault *fault) {
@@ -91,8 +102,8 @@ void trial_run_special(const struct bm_case *c, const struct tuning *tuning) {
 
 void trial_run_wide(const struct bm_case *c, const struct tuning *tuning, unsigned pitched) {
     trial_harness.widen = 48;
-    for (unsigned turn = 0; turn < 2; turn++) {
-        trial_harness.transpose = turn;
+    if (run(c, tuning, NULL, false, pitched)) {
+        trial_harness.transpose = true;
         run(c, tuning, NULL, false, pitched);
     }
     trial_harness.transpose = false;

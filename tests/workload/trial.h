@@ -24,8 +24,8 @@ void trial_run(const struct bm_case *c, const struct tuning *tuning, const struc
 /* The reference of some outputs must be NaN or infinite. */
 void trial_run_special(const struct bm_case *c, const struct tuning *tuning);
 
-/* Twice, with tensors that are parts of wider rows, and those that have heads with rows and heads in either
- * order. So many tensors of the plan must have pitches. */
+/* With tensors that are parts of wider rows, and, where tensors have heads, a second time with the heads'
+ * order and the rows' exchanged. So many tensors of the plan must have pitches. */
 void trial_run_wide(const struct bm_case *c, const struct tuning *tuning, unsigned pitched);
 
 struct trial_family {
