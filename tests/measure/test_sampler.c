@@ -93,6 +93,22 @@ Test(sampler, keeps_the_budget_and_shares_it) {
     }
 }
 
+/* One that takes a second each time gets three fair shares of the budget, then what the others leave. */
+Test(sampler, an_expensive_item_waits_for_the_others) {
+    struct bm_series series[SIM_ITEMS] = {0};
+    struct bm_sampler_options options = bm_sampler_defaults;
+    options.budget_s = 60;
+    sim_init(&sim, 7);
+    for (size_t i = 0; i < SIM_ITEMS; i++)
+        sim.items[i].noise = 0.3; /* never tight */
+    sim.items[0].launch_ns = 1e9;
+    cr_assert_eq(sim_run(&sim, &options, series, SIM_ITEMS), BM_OK);
+    for (size_t i = 1; i < SIM_ITEMS; i++)
+        cr_expect_geq(series[i].count, 70, "item %zu: %zu", i, series[i].count);
+    cr_expect_gt(series[0].count, 8);
+    sim_free(series, SIM_ITEMS);
+}
+
 Test(sampler, no_budget_still_gives_one_round_each) {
     struct bm_series series[SIM_ITEMS] = {0};
     struct bm_sampler_options options = bm_sampler_defaults;
