@@ -140,8 +140,8 @@ extern const struct bm_sampler_options bm_sampler_defaults;
 uint64_t bm_clock_resolution(const struct bm_clock *clock);
 
 /* Warms every item up, then passes over the unfinished ones in fresh random order. An item is looked at when
- * two thirds of the budget have passed, and after 8, 12, 16, 24, 32, 48, 64 and 96 visits, those before 48
- * only behind that time: rounds that lie close together see one mood of the machine and are tight whatever
+ * two thirds of the budget have passed, and later after 8, 12, 16, 24, 32, 48, 64 and 96 visits: rounds that
+ * lie close together see one mood of the machine, and are tight whatever
  * comes next. It is done when its half-width is at most the target (and, up to 16 visits, 8 of its rounds are
  * clean), after 96 visits, or when the budget is spent; a contaminated round is kept and taken again at most
  * twice. An item that used up three fair shares of the budget waits for the others. Series may hold rounds of

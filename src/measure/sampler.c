@@ -13,9 +13,8 @@ const struct bm_sampler_options bm_sampler_defaults = {
 static const size_t looks[] = {8, 12, 16, 24, 32, 48, 64, 96};
 enum { VISITS_LIMIT = 96, REPEATS_LIMIT = 2, FAIR_SHARES = 3 };
 /* A few rounds in a row see one mood of the machine: an interval that is tight then says nothing of the next
- * one, however tight it is. So rounds are spread: an item goes on until it has so many visits, or this part
- * of the budget has passed. */
-enum { SPREAD_VISITS = 48 };
+ * one, however tight it is. So rounds are spread: an item is looked at when this part of the budget has
+ * passed, not before. */
 static const double spread_share = 2.0 / 3;
 
 static bool is_look(size_t visits) {
@@ -70,10 +69,12 @@ static enum bm_status visit(struct bm_sampler *sampler, size_t item, struct bm_e
     struct bm_series *series = &sampler->series[item];
     bool again = true;
     enum bm_status status = BM_OK;
-    for (int attempt = 0; attempt <= REPEATS_LIMIT && again && status == BM_OK && !series->failed; attempt++)
+    for (int attempt = 0; attempt <= REPEATS_LIMIT && again && status == BM_OK && !series->failed &&
+                          (attempt == 0 || bm_sampler_fits(sampler, series));
+         attempt++)
         status = take_block(sampler, item, &again, error);
     series->visits++;
-    if (is_look(series->visits) && (sampler->is_spread || series->visits >= SPREAD_VISITS))
+    if (series->visits >= VISITS_LIMIT || (sampler->is_spread && is_look(series->visits)))
         look(sampler, series);
     return status;
 }
@@ -160,6 +161,15 @@ static void flag_series(const struct bm_sampler *sampler, struct bm_series *seri
         series->flags |= BM_FLAG_NOT_CONVERGED;
 }
 
+/* Rounds of an earlier run: it spent a quarter of its budget on warm-up at most. */
+static bool was_spread(const struct bm_sampler *sampler, const struct bm_series *series) {
+    const struct bm_round *rounds = series->rounds;
+    const double least_ns = (spread_share - 0.25) * 1e9 * sampler->options->budget_s;
+    return series->visits >= VISITS_LIMIT ||
+           (series->count > 0 &&
+            (double)(rounds[series->count - 1].start_ns - rounds[0].start_ns) >= least_ns);
+}
+
 enum bm_status bm_sampler_run(const struct bm_sampler_options *options, const struct bm_clock *clock,
                               const struct bm_work *work, const struct bm_monitor *monitor,
                               const struct bm_observer *observer, struct bm_series *series, size_t item_count,
@@ -187,7 +197,7 @@ enum bm_status bm_sampler_run(const struct bm_sampler_options *options, const st
     bm_random_init(&sampler.random, options->seed);
     for (size_t i = 0; i < item_count; i++) { /* rounds of an earlier run may do; flags are found anew */
         series[i].flags = series[i].done ? series[i].flags : 0;
-        series[i].done |= series[i].visits >= SPREAD_VISITS && is_tight(&sampler, &series[i]);
+        series[i].done |= was_spread(&sampler, &series[i]) && is_tight(&sampler, &series[i]);
     }
     enum bm_status status = warm_up_all(&sampler, error);
     bool finished = false;

@@ -17,7 +17,7 @@ struct bm_sampler {
     bool fell_back;            /* the clock did, and it was said */
     struct bm_random random;
     size_t pass;    /* 0: warm-up */
-    bool is_spread; /* rounds of items with few visits, too, lie over most of the budget */
+    bool is_spread; /* two thirds of the budget have passed */
 };
 
 double bm_sampler_seconds_left(const struct bm_sampler *sampler);
