@@ -28,6 +28,7 @@ static void describe_stream(const struct bm_stream_kernel *kernel, struct bm_par
     bm_parameters_set(parameters, "BITS", kernel->bits);
     bm_parameters_set(parameters, "STREAMS", kernel->streams);
     bm_parameters_set(parameters, "NONTEMPORAL", kernel->nontemporal);
+    bm_parameters_set(parameters, "PREFETCH", kernel->ahead);
 }
 
 static void describe_fma(const struct bm_fma_kernel *kernel, struct bm_parameters *parameters) {

@@ -58,6 +58,7 @@ struct bm_stream_kernel {
     enum bm_form form;
     unsigned bits, streams;                          /* of a vector; ranges side by side */
     bool nontemporal;                                /* stores that do not read the line they write first */
+    unsigned ahead;                                  /* bytes, of prefetches; 0: none */
     void (*read)(const struct bm_stream_part *part); /* each NULL where there is none of the kind */
     void (*write)(const struct bm_stream_part *part);
     void (*copy)(const struct bm_stream_part *part);

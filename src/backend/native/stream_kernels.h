@@ -7,15 +7,22 @@
 
 #include "kernels.h"
 
+enum { LINE = 16 }; /* floats of 64 bytes, which one prefetch calls for */
+
 /* Ranges side by side: stream s of a part has blocks [s B / S, (s + 1) B / S). Fewer streams have more sums,
- * so that additions (4 cycles) do not hold up loads. */
-#define READ_KERNEL(NAME, S, SUMS)                                                                           \
+ * so that additions (4 cycles) do not hold up loads. AHEAD: bytes ahead of each stream that are called for,
+ * 0: the processor's own prefetchers are left alone. */
+#define READ_KERNEL(NAME, S, SUMS, AHEAD)                                                                    \
     TARGET static void NAME##_block(const float *const from[S], float *const sum_of[S]) {                    \
         VECTOR sum[(S) * (SUMS)];                                                                            \
         BM_UNROLL for (int i = 0; i < (S) * (SUMS); i++) sum[i] = ZERO();                                    \
-        for (size_t at = 0; at < BM_STREAM_BLOCK; at += (SUMS)*LANES)                                        \
+        for (size_t at = 0; at < BM_STREAM_BLOCK; at += (SUMS)*LANES) {                                      \
+            BM_UNROLL for (int s = 0; (AHEAD) > 0 && s < (S); s++)                                           \
+                BM_UNROLL for (int line = 0; line < (SUMS)*LANES; line += LINE)                              \
+                    __builtin_prefetch(from[s] + at + line + (AHEAD) / sizeof(float));                       \
             BM_UNROLL for (int i = 0; i < (S) * (SUMS); i++) sum[i] =                                        \
                 ADD(sum[i], LOAD(from[i / (SUMS)] + at + (size_t)(i % (SUMS)) * LANES));                     \
+        }                                                                                                    \
         BM_UNROLL for (int s = 0; s < (S); s++) {                                                            \
             BM_UNROLL for (int i = 1; i < (SUMS); i++) sum[s * (SUMS)] =                                     \
                 ADD(sum[s * (SUMS)], sum[s * (SUMS) + i]);                                                   \

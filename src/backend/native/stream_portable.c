@@ -52,6 +52,6 @@ static float read_again(const float *set, const struct bm_cache_reading *reading
 }
 
 static const struct bm_stream_kernel kernels[] = {
-    {BM_FORM_PORTABLE, 0, 1, false, read_blocks, write_blocks, copy_blocks, triad_blocks, read_again},
+    {BM_FORM_PORTABLE, 0, 1, false, 0, read_blocks, write_blocks, copy_blocks, triad_blocks, read_again},
 };
 const struct bm_stream_kernels bm_stream_portable = {kernels, BM_COUNT_OF(kernels)};
