@@ -199,7 +199,7 @@ class Schema(unittest.TestCase):
         """Every described object of our own refuses unknown keys and requires its known ones."""
         schema = json.loads(validate.SCHEMA.read_text())
         optional = {"sanitizers", "part", "rows", "routing", "groups", "groups_used", "kv", "window",  # not in files of earlier versions
-                    "between_runs", "launches", "roofline_efficiency_ci", "roofline_efficiency_flags"}
+                    "between_runs", "launches", "roofline_efficiency_ci", "roofline_efficiency_flags", "numa_policy"}
         for name, definition in [("the top", schema), *schema["$defs"].items()]:
             if definition.get("type") == "object":
                 with self.subTest(name):
