@@ -53,7 +53,8 @@ bool bm_run_pair_rounds(const struct bm_run *run, size_t item, const struct bm_r
     if (enough) {
         bm_estimate_of(shares, pairs, efficiency);
         efficiency->flags = (efficiency->flags & OF_SHAPE) | (row->flags & OF_ROUNDS);
-        if (efficiency->half_width > run->plan->target_half_width)
+        /* of two figures, each as wide as the target */
+        if (efficiency->half_width > sqrt(2) * run->plan->target_half_width)
             efficiency->flags |= BM_FLAG_NOT_CONVERGED;
     }
     free(shares);
