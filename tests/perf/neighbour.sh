@@ -7,7 +7,7 @@ set -eu
 root=$(dirname "$(readlink -f "$0")")/../..
 program=${1:-$root/build/release/bin/benchmark}
 [ $# -eq 0 ] || shift
-[ $# -gt 0 ] || set -- --suite quick --budget 20
+[ $# -gt 0 ] || set -- --suite quick --budget 60
 folder=$(mktemp -d)
 burner=
 clean_up() {
