@@ -141,13 +141,13 @@ uint64_t bm_clock_resolution(const struct bm_clock *clock);
 
 /* Warms every item up, then passes over the unfinished ones in fresh random order. An item is looked at when
  * two thirds of the budget have passed, and later after 8, 12, 16, 24, 32, 48, 64 and 96 visits: rounds that
- * lie close together see one mood of the machine, and are tight whatever
- * comes next. It is done when its half-width is at most the target (and, up to 16 visits, 8 of its rounds are
- * clean), after 96 visits, or when the budget is spent; a contaminated round is kept and taken again at most
- * twice. An item that used up three fair shares of the budget waits for the others. Series may hold rounds of
- * an earlier run
- * (--resume). An item whose work fails is marked and passed over. BM_INTERRUPTED: the observer said stop; the
- * series hold what was measured. monitor and observer may be NULL. */
+ * lie close together see one mood of the machine, and are tight whatever comes next. It is done when its
+ * half-width is at most the target (and, up to 16 visits, 8 of its rounds are clean), after 96 visits, or
+ * when the budget is spent; a contaminated round is kept and taken again at most twice, while that fits. An
+ * item that used up three fair shares of the budget waits for the others. Series may hold rounds of an
+ * earlier run (--resume): one that those spread so far, and tight, is done. An item whose work fails is
+ * marked and passed over. BM_INTERRUPTED: the observer said stop; the series hold what was measured. monitor
+ * and observer may be NULL. */
 enum bm_status bm_sampler_run(const struct bm_sampler_options *options, const struct bm_clock *clock,
                               const struct bm_work *work, const struct bm_monitor *monitor,
                               const struct bm_observer *observer, struct bm_series *series, size_t item_count,
