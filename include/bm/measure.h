@@ -21,7 +21,7 @@ enum bm_flag {
     /* round: device events lie outside [0.75, 1.01] of the host clock's figure, which is used instead */
     BM_FLAG_TIMER_DISAGREES = 1 << 3,
     /* round: a control (not the benchmark) saw foreign work. Series: and without those rounds fewer than 8
-     * are left, or the median differs by more than 1 % */
+     * or a third are left, or the median differs by more than 1 % */
     BM_FLAG_CONTAMINATED = 1 << 4,
     /* round: the system says that it limited clock or power */
     BM_FLAG_THROTTLED = 1 << 5,

@@ -132,7 +132,10 @@ unsigned bm_series_flags(const struct bm_series *series) {
             with += (series->rounds[i].flags & bit) != 0;
         flags |= 4 * with > series->count ? bit : 0;
     }
-    if (enough && fabs(log(all.median_ns / clean.median_ns)) <= 0.01)
+    /* Where two in three rounds are tagged, a neighbour never leaves: it was beside the others, too, unseen.
+     */
+    const bool mostly_free = 3 * clean.rounds >= all.rounds;
+    if (enough && mostly_free && fabs(log(all.median_ns / clean.median_ns)) <= 0.01)
         flags &= ~(unsigned)BM_FLAG_CONTAMINATED;
     if (series->count >= LEAST_CLEAN && (shape & BM_FLAG_NOT_STEADY) == 0)
         flags &= ~(unsigned)BM_FLAG_NOT_STEADY;

@@ -288,3 +288,15 @@ Test(flags, every_bit_has_a_name_of_its_own) {
     cr_expect_null(bm_flag_name(0));
     cr_expect_null(bm_flag_name(BM_FLAG_UNSTABLE | BM_FLAG_DRIFT));
 }
+
+/* Clean rounds beside a neighbour that is nearly always there are those in which it was not seen. */
+Test(flags, a_neighbour_beside_most_rounds_is_beside_all) {
+    struct bm_round rounds[40];
+    struct bm_series series = series_of(rounds, BM_COUNT_OF(rounds));
+    for (size_t tagged = 26; tagged <= 27; tagged++) {
+        for (size_t i = 0; i < BM_COUNT_OF(rounds); i++)
+            rounds[i] = (struct bm_round){
+                .ns = 1000000 + i * 7 % 5, .launches = 1, .flags = i < tagged ? BM_FLAG_CONTAMINATED : 0};
+        cr_expect_eq(bm_series_flags(&series), tagged > 26 ? BM_FLAG_CONTAMINATED : 0);
+    }
+}
