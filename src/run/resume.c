@@ -47,13 +47,6 @@ enum bm_status bm_run_resume_open(struct bm_run *run, struct bm_error *error) {
     return status == BM_OK ? check_same(run, &run->saved, error) : status;
 }
 
-/* As its row will say. */
-static unsigned threads_of(const struct bm_run *run, size_t item) {
-    const struct bm_endpoint *endpoint = bm_run_endpoint(run, &run->plan->items[item]);
-    const unsigned own = run->states[item].info.threads;
-    return own != 0 ? own : endpoint->is_gpu ? 0 : endpoint->compute_units;
-}
-
 enum bm_status bm_run_resume_rounds(struct bm_run *run, uint64_t *elapsed_ns, struct bm_error *error) {
     enum bm_status status = BM_OK;
     size_t other = 0;
@@ -70,7 +63,7 @@ enum bm_status bm_run_resume_rounds(struct bm_run *run, uint64_t *elapsed_ns, st
                 strcmp(row->backend, bm_run_endpoint(run, item)->id) != 0)
                 continue;
             /* Ceilings choose anew in each run; `benchmark tune` may have been run between the two. */
-            if (row->kernel.parameters_hash == hash && row->threads == threads_of(run, run->timed[i]))
+            if (row->kernel.parameters_hash == hash && row->threads == bm_run_threads(run, run->timed[i]))
                 status = take_rounds(row, &run->series[i], elapsed_ns, error);
             else
                 other += !item->is_ceiling;

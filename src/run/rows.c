@@ -62,8 +62,6 @@ static void describe_state(const struct bm_run_state *state, struct bm_results_r
     row->kernel.parameters_from = state->info.parameters_from;
     row->kernel.parameters = *state->info.parameters;
     row->kernel.launches = state->info.launches;
-    if (state->info.threads != 0)
-        row->threads = state->info.threads;
 }
 
 static enum bm_status copy_rounds(struct bm_run *run, size_t item, const struct bm_series *series,
@@ -121,7 +119,7 @@ static enum bm_status fill_row(struct bm_run *run, size_t i, struct bm_error *er
         .gbytes_per_s = unknown,
         .tokens_per_s = unknown,
         .utilization = {.efficiency_low = unknown, .efficiency_high = unknown},
-        .threads = endpoint->is_gpu ? 0 : endpoint->compute_units,
+        .threads = bm_run_threads(run, i),
     };
     bm_run_item_work(run->plan, i, &row->flops, &row->bytes);
     bm_case_key(&item->the_case, row->key);

@@ -46,6 +46,9 @@ const struct bm_run_state *bm_run_state_of(const struct bm_run *run, size_t item
 /* The series of an item, or NULL when it was not timed. */
 const struct bm_series *bm_run_series_of(const struct bm_run *run, size_t item);
 
+/* That its row names: its own number, or all of the endpoint's; 0: a GPU. */
+unsigned bm_run_threads(const struct bm_run *run, size_t item);
+
 /* Before timing: a session for every endpoint used, room for every case, then buffers, programs and
  * verification. What cannot run is said in its state. BM_INTERRUPTED: a signal came between two cases. */
 void bm_run_open_sessions(struct bm_run *run);

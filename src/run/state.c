@@ -16,6 +16,14 @@ const struct bm_series *bm_run_series_of(const struct bm_run *run, size_t item) 
     return NULL;
 }
 
+unsigned bm_run_threads(const struct bm_run *run, size_t item) {
+    const struct bm_run_state *state = bm_run_state_of(run, item);
+    const struct bm_endpoint *endpoint = bm_run_endpoint(run, &run->plan->items[item]);
+    if (state->prepared != NULL && state->info.threads != 0)
+        return state->info.threads;
+    return endpoint->is_gpu ? 0 : endpoint->compute_units;
+}
+
 bool bm_run_stop_requested(const struct bm_run *run) {
     return run->observer != NULL && run->observer->stop_requested(run->observer->context);
 }
