@@ -150,6 +150,8 @@ enum bm_status bm_endpoints_list(const struct bm_places *places, const enum bm_i
                                  struct bm_endpoint **endpoints, size_t *count,
                                  struct bm_error *error) BM_CHECK_RESULT;
 void bm_endpoints_free(struct bm_endpoint *endpoints, size_t count);
+/* Whether it has no kernel of this format. */
+bool bm_endpoint_lacks(const struct bm_endpoint *endpoint, const struct bm_dtype *dtype);
 /* Whether there is a kernel for such cases at all. A case of which there is one may still not fit: reserve()
  * tells. */
 bool bm_endpoint_offers(const struct bm_endpoint *endpoint, const struct bm_case *the_case);

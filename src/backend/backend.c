@@ -67,15 +67,19 @@ enum bm_status bm_endpoints_list(const struct bm_places *places, const enum bm_i
     return status;
 }
 
+bool bm_endpoint_lacks(const struct bm_endpoint *endpoint, const struct bm_dtype *dtype) {
+    const struct bm_dtype *one;
+    for (size_t i = 0; (one = bm_dtype_get(i)) != NULL; i++)
+        if (one == dtype)
+            return (endpoint->lacks_dtypes & (uint32_t)1 << i) != 0;
+    return false;
+}
+
 bool bm_endpoint_offers(const struct bm_endpoint *endpoint, const struct bm_case *the_case) {
     const char *workload = the_case->workload->name;
-    const struct bm_dtype *dtype;
     if (endpoint->only_products && strcmp(workload, "gemm") != 0 && strcmp(workload, "gemv") != 0)
         return false;
-    for (size_t i = 0; (dtype = bm_dtype_get(i)) != NULL; i++)
-        if (dtype == the_case->dtype && (endpoint->lacks_dtypes & (uint32_t)1 << i) != 0)
-            return false;
-    return true;
+    return !bm_endpoint_lacks(endpoint, the_case->dtype);
 }
 
 void bm_endpoints_free(struct bm_endpoint *endpoints, size_t count) {

@@ -27,7 +27,7 @@ static json_t *endpoint_json(const struct bm_endpoint *endpoint) {
     const struct bm_dtype *dtype;
     json_t *lacks = json_array();
     for (size_t i = 0; (dtype = bm_dtype_get(i)) != NULL; i++)
-        if ((endpoint->lacks_dtypes & (uint32_t)1 << i) != 0)
+        if (bm_endpoint_lacks(endpoint, dtype))
             json_array_append_new(lacks, json_string(dtype->name));
     return json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:b, s:o}", "id",
                      bm_listing_text(endpoint->id), "name", bm_listing_text(endpoint->name), "driver",
@@ -89,7 +89,7 @@ static void append_lacks(const struct bm_endpoint *endpoint, struct bm_text *tex
     if (endpoint->only_products)
         bm_text_append(text, ", matrix products alone");
     for (size_t i = 0; (dtype = bm_dtype_get(i)) != NULL; i++)
-        if ((endpoint->lacks_dtypes & (uint32_t)1 << i) != 0) {
+        if (bm_endpoint_lacks(endpoint, dtype)) {
             bm_text_append(text, "%s%s", before, dtype->name);
             before = ", ";
         }
