@@ -60,8 +60,7 @@ static enum bm_status take_block(struct bm_sampler *sampler, size_t item, bool *
 }
 
 static void look(const struct bm_sampler *sampler, struct bm_series *series) {
-    if (series->visits >= VISITS_LIMIT || (is_tight(sampler, series) && is_clean(series)))
-        series->done = true;
+    series->done |= is_tight(sampler, series) && is_clean(series);
 }
 
 /* A contaminated round is kept and taken again, at most twice. */
@@ -74,7 +73,9 @@ static enum bm_status visit(struct bm_sampler *sampler, size_t item, struct bm_e
          attempt++)
         status = take_block(sampler, item, &again, error);
     series->visits++;
-    if (series->visits >= VISITS_LIMIT || (sampler->is_spread && is_look(series->visits)))
+    if (series->visits >= VISITS_LIMIT)
+        series->done = true;
+    else if (sampler->is_spread && is_look(series->visits))
         look(sampler, series);
     return status;
 }
