@@ -123,27 +123,38 @@ static void tell_progress(const struct bm_run *run, size_t item, size_t done) {
 /* Verifying takes half of the budget at most: what it does not reach by then is left out. */
 static const double verify_share = 0.5;
 
-/* Ceilings first: without them no row is judged, and a budget may end before all are prepared. */
-enum bm_status bm_run_prepare_items(struct bm_run *run, struct bm_error *error) {
-    const struct bm_run_plan *plan = run->plan;
-    size_t done = 0;
-    for (size_t n = 0; n < 2 * plan->item_count; n++) {
-        const size_t i = n % plan->item_count;
-        struct bm_run_state *state = &run->states[i];
-        if (plan->items[i].is_ceiling != (n < plan->item_count))
+static void prepare_in_time(struct bm_run *run, size_t i) {
+    struct bm_run_state *state = &run->states[i];
+    if (run->plan->items[i].measured_as != i || state->status != BM_ROW_OK)
+        return;
+    if (run->options->verify_only || !bm_run_is_late(run, verify_share)) {
+        prepare_item(run, i);
+    } else {
+        state->status = BM_ROW_SKIPPED;
+        (void)!bm_run_leave_out(run, "verified", &state->error);
+    }
+}
+
+static enum bm_status prepare_all(struct bm_run *run, bool ceilings, size_t *done, struct bm_error *error) {
+    for (size_t i = 0; i < run->plan->item_count; i++) {
+        if (run->plan->items[i].is_ceiling != ceilings)
             continue;
         if (bm_run_stop_requested(run))
             return bm_fail(error, BM_INTERRUPTED, "interrupted");
-        if (plan->items[i].measured_as == i && state->status == BM_ROW_OK) {
-            if (run->options->verify_only || !bm_run_is_late(run, verify_share)) {
-                prepare_item(run, i);
-            } else {
-                state->status = BM_ROW_SKIPPED;
-                (void)!bm_run_leave_out(run, "verified", &state->error);
-            }
-        }
-        tell_progress(run, i, ++done);
+        prepare_in_time(run, i);
+        tell_progress(run, i, ++*done);
     }
+    return BM_OK;
+}
+
+/* Ceilings first: without them no row is judged, and a budget may end before all are prepared. */
+enum bm_status bm_run_prepare_items(struct bm_run *run, struct bm_error *error) {
+    size_t done = 0;
+    enum bm_status status = prepare_all(run, true, &done, error);
+    if (status == BM_OK)
+        status = prepare_all(run, false, &done, error);
+    if (status != BM_OK)
+        return status;
     /* The last case too may have been left unverified by a signal: nothing may be timed then. */
     return bm_run_stop_requested(run) ? bm_fail(error, BM_INTERRUPTED, "interrupted") : BM_OK;
 }
