@@ -11,7 +11,7 @@
 /* ---- contamination control ---- */
 
 struct bm_control_options {
-    const char *root;             /* prefix of /proc and /sys; "": the system's */
+    const char *root; /* prefix of /proc and /sys, borrowed while the control lives; "": the system's */
     const struct bm_clock *clock; /* borrowed */
     const char *nvml;             /* NVIDIA's management library */
 };

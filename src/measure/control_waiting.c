@@ -1,4 +1,5 @@
-/* Threads that were ready and had to wait for a CPU: somebody else was on it. */
+/* Threads, of this process and of those that work for it, that were ready and had to wait for a CPU: somebody
+ * else was on it. From /proc/PID/task/TID/schedstat. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,19 +10,18 @@
 
 #include "control.h"
 
-/* ---- own threads: /proc/self/task/TID/schedstat ---- */
-
 /* More threads than this cost more than 1 % of a short block; of many, evenly spaced ones are read. */
-enum { THREADS = 64 };
+enum { THREADS = 64, WORKERS = 15 };
 
 struct schedule {
-    uint64_t ran_ns, waited_ns, turns; /* its three fields: a turn is one stay on a CPU */
+    uint64_t ran_ns, waited_ns, turns; /* the fields of schedstat: a turn is one stay on a CPU */
 };
 struct thread {
     int fd;
     struct schedule before;
 };
 struct run_delay {
+    const char *root;
     DIR *tasks;
     nlink_t links; /* of the folder when it was listed: they change with the number of threads */
     struct thread caller, others[THREADS];
@@ -36,16 +36,58 @@ static bool read_schedule(int fd, struct schedule *schedule) {
            bm_system_number(at, &schedule->waited_ns, &at) && bm_system_number(at, &schedule->turns, &at);
 }
 
-static int open_thread(const struct run_delay *state, const char *id) {
+static int open_of_thread(DIR *tasks, const char *id, const char *file) {
     char name[64];
+    snprintf(name, sizeof name, "%.32s/%s", id, file);
+    return openat(dirfd(tasks), name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
+static int open_schedule(DIR *tasks, const char *id) {
     struct schedule schedule;
-    snprintf(name, sizeof name, "%.32s/schedstat", id);
-    int fd = openat(dirfd(state->tasks), name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = open_of_thread(tasks, id, "schedstat");
     if (fd >= 0 && !read_schedule(fd, &schedule)) {
         close(fd);
         fd = -1;
     }
     return fd;
+}
+
+/* Backends that run a library in a process of its own start it from the caller: its threads do the work. */
+static unsigned open_workers(const struct run_delay *state, const char *caller, DIR *tasks[WORKERS]) {
+    char children[512], path[PATH_MAX], name[64];
+    unsigned count = 0;
+    uint64_t pid;
+    int fd = open_of_thread(state->tasks, caller, "children");
+    bool any = fd >= 0 && bm_counter_read(fd, children, sizeof children);
+    if (fd >= 0)
+        close(fd);
+    for (const char *at = children; any && count < WORKERS && bm_system_number(at, &pid, &at);) {
+        snprintf(name, sizeof name, "/proc/%llu/task", (unsigned long long)pid);
+        if (bm_system_path(state->root, name, path) && (tasks[count] = opendir(path)) != NULL)
+            count++;
+    }
+    return count;
+}
+
+static unsigned count_threads(DIR *tasks) {
+    unsigned count = 0;
+    for (struct dirent *entry; (entry = readdir(tasks)) != NULL;)
+        count += entry->d_name[0] != '.';
+    rewinddir(tasks);
+    return count;
+}
+
+/* Every `every`-th thread of a process but the caller. */
+static void add_threads(struct run_delay *state, DIR *tasks, const char *caller, unsigned every) {
+    unsigned i = 0;
+    for (struct dirent *entry; state->count < THREADS && (entry = readdir(tasks)) != NULL;) {
+        if (entry->d_name[0] == '.' || strcmp(entry->d_name, caller) == 0 || i++ % every != 0)
+            continue;
+        int fd = open_schedule(tasks, entry->d_name);
+        if (fd >= 0)
+            state->others[state->count++].fd = fd;
+    }
+    rewinddir(tasks);
 }
 
 static void forget_others(struct run_delay *state) {
@@ -55,20 +97,19 @@ static void forget_others(struct run_delay *state) {
 }
 
 static void list_others(struct run_delay *state) {
+    DIR *workers[WORKERS];
     char caller[16];
-    unsigned found = 0, i = 0;
     snprintf(caller, sizeof caller, "%d", (int)gettid());
     forget_others(state);
     rewinddir(state->tasks);
-    while (readdir(state->tasks) != NULL)
-        found++;
-    rewinddir(state->tasks);
-    for (struct dirent *entry; state->count < THREADS && (entry = readdir(state->tasks)) != NULL;) {
-        if (entry->d_name[0] == '.' || strcmp(entry->d_name, caller) == 0 || i++ % (found / THREADS + 1) != 0)
-            continue;
-        int fd = open_thread(state, entry->d_name);
-        if (fd >= 0)
-            state->others[state->count++].fd = fd;
+    unsigned count = open_workers(state, caller, workers), found = count_threads(state->tasks);
+    for (unsigned i = 0; i < count; i++)
+        found += count_threads(workers[i]);
+    const unsigned every = found / THREADS + 1;
+    add_threads(state, state->tasks, caller, every);
+    for (unsigned i = 0; i < count; i++) {
+        add_threads(state, workers[i], caller, every);
+        closedir(workers[i]);
     }
 }
 
@@ -91,9 +132,16 @@ static void *run_delay_open(const struct bm_control_options *options, char detai
         return NULL;
     }
     snprintf(caller, sizeof caller, "%d", (int)gettid());
-    state->caller.fd = open_thread(state, caller);
-    if (state->caller.fd >= 0)
+    state->root = options->root;
+    state->caller.fd = open_schedule(state->tasks, caller);
+    if (state->caller.fd >= 0) {
+        int fd = open_of_thread(state->tasks, caller, "children");
+        if (fd < 0)
+            bm_string_set(detail, BM_DETAIL_SIZE, "of this process alone (CONFIG_PROC_CHILDREN)");
+        else
+            close(fd);
         return state;
+    }
     bm_string_set(detail, BM_DETAIL_SIZE, "the kernel does not count it (CONFIG_SCHED_INFO)");
     run_delay_close(state);
     return NULL;
@@ -173,67 +221,4 @@ const struct bm_sensor bm_sensor_run_delay = {
     .begin = run_delay_begin,
     .judge = run_delay_judge,
     .close = run_delay_close,
-};
-
-/* ---- the whole system: microseconds in which some thread waited, "some ... total=5" of PSI ---- */
-
-struct pressure {
-    struct bm_clock clock;
-    int fd;
-    uint64_t total_us, read_ns;
-};
-
-static bool read_total(int fd, uint64_t *total_us) {
-    char text[256];
-    if (!bm_counter_read(fd, text, sizeof text))
-        return false;
-    text[strcspn(text, "\n")] = '\0';
-    const char *total = strncmp(text, "some ", 5) == 0 ? strstr(text, "total=") : NULL;
-    return total != NULL && bm_system_number(total + 6, total_us, NULL);
-}
-
-static void *pressure_open(const struct bm_control_options *options, char detail[BM_DETAIL_SIZE]) {
-    uint64_t total;
-    int fd = bm_counter_open(options->root, "/proc/pressure/cpu");
-    struct pressure *state = read_total(fd, &total) ? bm_alloc(1, sizeof *state) : NULL;
-    if (state == NULL) {
-        if (fd >= 0)
-            close(fd);
-        bm_string_set(detail, BM_DETAIL_SIZE, "no /proc/pressure/cpu (CONFIG_PSI)");
-        return NULL;
-    }
-    *state = (struct pressure){
-        .clock = *options->clock, .fd = fd, .total_us = total, .read_ns = bm_clock_now(options->clock)};
-    return state;
-}
-
-static bool pressure_judge(void *context, const struct bm_control_block *block) {
-    struct pressure *state = context;
-    uint64_t total, now = bm_clock_now(&state->clock);
-    (void)block;
-    if (!read_total(state->fd, &total))
-        return false;
-    uint64_t waited_ns = 1000 * bm_counter_delta(state->total_us, total);
-    bool high = waited_ns > bm_counter_delta(state->read_ns, now) / 4;
-    state->total_us = total;
-    state->read_ns = now;
-    return high;
-}
-
-static void pressure_close(void *context) {
-    struct pressure *state = context;
-    close(state->fd);
-    free(state);
-}
-
-const struct bm_sensor bm_sensor_pressure = {
-    .name = "pressure",
-    .flag = BM_FLAG_CONTAMINATED,
-    .cpu = true,
-    .gpu = true,
-    .every_ns = 4000000000, /* the kernel sums it up every 2 s */
-    .instead_of = &bm_sensor_run_delay,
-    .open = pressure_open,
-    .judge = pressure_judge,
-    .close = pressure_close,
 };

@@ -1,6 +1,7 @@
 /* Threads that waited for a CPU: run delay of our own, pressure of the system. */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "system.h"
@@ -182,6 +183,83 @@ Test(waiting, of_many_threads_some_are_read) {
     cr_expect_leq(tagged, 64, "%u", tagged);
     waiting_thread = 0;
     cr_expect_neq(system_block(control, BLOCK_NS, one_waits), 0u, "the caller always is");
+    bm_control_destroy(control);
+}
+
+/* A library in a process of its own, started by the caller: /proc/2000000, of two threads. */
+static struct { uint64_t ran_ns, waited_ns; } worker_threads[2];
+
+static void write_children(const char *children) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", thread_id(0));
+    system_write(path, "%s", children);
+}
+
+static void run_worker_thread(unsigned thread, uint64_t ran_ns, uint64_t waited_ns) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/2000000/task/%u/schedstat", 2000000 + thread);
+    worker_threads[thread].ran_ns += ran_ns;
+    worker_threads[thread].waited_ns += waited_ns;
+    system_write(path, "%llu %llu 7\n", (unsigned long long)worker_threads[thread].ran_ns,
+                 (unsigned long long)worker_threads[thread].waited_ns);
+}
+
+static void work_elsewhere(void) {
+    run_thread(0, caller_runs, caller_waits, 1);
+    run_worker_thread(0, BLOCK_NS, 0);
+    run_worker_thread(1, worker_runs, worker_waits);
+}
+
+Test(waiting, a_thread_of_a_process_that_works_for_us_tags_a_block) {
+    run_thread(0, 5, 5, 5);
+    run_worker_thread(0, 5, 5);
+    run_worker_thread(1, 5, 5);
+    write_children("2000000 ");
+    system_clock.step_ns = 0;
+    struct bm_control *control = system_control(NULL);
+    struct bm_monitor monitor = bm_control_monitor(control);
+    monitor.pass(monitor.context);
+    a_quiet_block();
+    caller_waits = 10 * MS; /* for the worker */
+    cr_expect_eq(system_block(control, BLOCK_NS, work_elsewhere), 0u);
+    worker_runs = BLOCK_NS / 2;
+    worker_waits = BLOCK_NS / 2;
+    cr_expect_eq(system_block(control, BLOCK_NS, work_elsewhere), (unsigned)BM_FLAG_CONTAMINATED);
+    worker_waits = 0;
+    cr_expect_eq(system_block(control, BLOCK_NS, work_elsewhere), 0u);
+    cr_expect_str_empty(system_report(control, "run_delay").detail);
+
+    write_children(""); /* another process has its number now */
+    caller_waits = 0;
+    monitor.pass(monitor.context);
+    worker_waits = BLOCK_NS / 2;
+    cr_expect_eq(system_block(control, BLOCK_NS, work_elsewhere), 0u);
+    bm_control_destroy(control);
+}
+
+Test(waiting, children_that_tell_nothing_are_no_harm) {
+    static const char *const contents[] = {"",
+                                           "\n",
+                                           "garbage",
+                                           "5 x",
+                                           "999999999999999999999999 2000001",
+                                           "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 2000000"};
+    run_thread(0, 5, 5, 5);
+    run_worker_thread(0, 5, 5);
+    run_worker_thread(1, 5, 5);
+    for (size_t i = 0; i < BM_COUNT_OF(contents); i++) {
+        write_children(contents[i]);
+        struct bm_control *control = system_control(NULL);
+        cr_expect_eq(block(control), 0u, "%s", contents[i]);
+        bm_control_destroy(control);
+    }
+}
+
+Test(waiting, a_kernel_that_lists_no_children_is_said) {
+    run_thread(0, 5, 5, 5);
+    struct bm_control *control = system_control(NULL);
+    cr_expect(system_report(control, "run_delay").available);
+    cr_expect_not_null(strstr(system_report(control, "run_delay").detail, "CONFIG_PROC_CHILDREN"));
     bm_control_destroy(control);
 }
 
