@@ -65,6 +65,11 @@ void bm_history_of(const struct bm_runs *runs, struct bm_history *history);
 void bm_gate_weigh_runs(const struct bm_history *history, const struct bm_runs *old,
                         const struct bm_runs *new_runs, double margin, double alpha, size_t rows,
                         struct bm_evidence *evidence);
+/* A row that changed by itself shows it in its time and in its share of what the ceilings beside it deliver;
+ * what the time alone shows is the machine's, what the share alone shows is a ceiling's. share: of runs of
+ * ln(1 / roofline efficiency). A verdict then needs both (intersection-union test: Berger, Technometrics 24
+ * (1982) 295), change and interval stay those of the time. */
+void bm_gate_require_both(struct bm_evidence *time, const struct bm_evidence *share);
 /* differences: ln(new / old) of paired rounds. Hodges-Lehmann, signed rank; confidence 95 % for the interval,
  * equivalence at level alpha. BM_INVALID: none, or not finite. */
 enum bm_status bm_gate_weigh_pairs(const double *differences, size_t count, double margin, double alpha,
@@ -94,7 +99,8 @@ struct bm_gate_row {
     size_t old_runs, new_runs, before_change, left_out;
     bool assumed; /* deviation is BM_COMPARE_BETWEEN_RUNS */
     bool is_ceiling;
-    uint32_t flags; /* of the new runs */
+    bool with_machine; /* its time changed, its share of the ceilings did not */
+    uint32_t flags;    /* of the new runs */
 };
 
 struct bm_gate_file {

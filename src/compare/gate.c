@@ -140,6 +140,18 @@ static void note_common_change(struct bm_gate *gate) {
     free(changes);
 }
 
+static void note_machine(struct bm_gate *gate) {
+    size_t moved = 0;
+    for (size_t i = 0; i < gate->row_count; i++)
+        moved += gate->rows[i].with_machine;
+    if (moved > 0)
+        bm_gate_note(gate,
+                     "%zu rows are slower or faster as the machine itself is (clocks, heat, neighbours, "
+                     "another host): "
+                     "no verdict on what runs on it; `benchmark ab` would give one",
+                     moved);
+}
+
 static void note_history(struct bm_gate *gate, size_t latest) {
     size_t assumed = 0, judged = 0, changed = 0, outlying = 0, newest = newest_file(gate);
     for (size_t i = 0; i < gate->row_count; i++) {
@@ -177,6 +189,7 @@ enum bm_status bm_gate_finish(struct bm_gate *gate, struct bm_error *error) {
         status = bm_gate_candidates_judge(gate, &candidates, error);
     if (status == BM_OK) {
         note_common_change(gate);
+        note_machine(gate);
         note_history(gate, latest);
     }
     bm_gate_candidates_fini(&candidates);

@@ -1,4 +1,4 @@
-/* From the runs of a row to its verdict. */
+/* Rows of the new files: with a verdict where that needs no figures, else with their figures. */
 #include "gate_candidates.h"
 
 #include <math.h>
@@ -11,37 +11,44 @@
 
 static const double unknown = (double)NAN;
 
-/* Runs of an entry as arrays, those that were throttled left out. */
-struct series {
-    double *values, *deviations; /* owned, one block */
-    size_t count, throttled;
-};
-
-static bool make_series(const struct bm_gate_sample *samples, size_t count, struct series *series) {
-    *series = (struct series){.values = bm_alloc(2 * count, sizeof *series->values)};
+static bool make_series(const struct bm_gate_sample *samples, size_t count, bool shares,
+                        struct bm_gate_series *series) {
+    *series = (struct bm_gate_series){.values = bm_alloc(2 * count, sizeof *series->values)};
     if (series->values == NULL)
         return false;
     series->deviations = series->values + count;
     for (size_t i = 0; i < count; i++) {
-        if ((samples[i].flags & BM_FLAG_THROTTLED) != 0) {
-            series->throttled++;
+        const struct bm_gate_figure *figure = shares ? &samples[i].share : &samples[i].time;
+        if ((samples[i].flags & BM_FLAG_THROTTLED) != 0 || !isfinite(figure->value))
             continue;
-        }
-        series->values[series->count] = samples[i].value;
-        series->deviations[series->count++] = samples[i].deviation;
+        series->values[series->count] = figure->value;
+        series->deviations[series->count++] = figure->deviation;
     }
     return true;
 }
 
-static struct bm_runs runs_of(const struct series *series) {
+struct bm_runs bm_gate_runs_of(const struct bm_gate_series *series) {
     return (struct bm_runs){series->values, series->deviations, series->count};
 }
 
-struct bm_gate_candidate {
-    size_t row; /* index into gate->rows */
-    struct series old, again;
-    struct bm_history history;
-};
+static bool make_view(const struct bm_gate_entry *entry, bool shares, struct bm_gate_view *view) {
+    if (!make_series(entry->old, entry->old_count, shares, &view->old) ||
+        !make_series(entry->again, entry->again_count, shares, &view->again))
+        return false;
+    const struct bm_runs old = bm_gate_runs_of(&view->old);
+    if (view->old.count > 0)
+        bm_history_of(&old, &view->history);
+    return true;
+}
+
+bool bm_gate_view_is_known(const struct bm_gate_view *view) {
+    return view->old.count > 0 && view->again.count > 0;
+}
+
+static void free_view(struct bm_gate_view *view) {
+    free(view->old.values);
+    free(view->again.values);
+}
 
 enum bm_status bm_gate_candidates_init(struct bm_gate_candidates *candidates, size_t capacity,
                                        struct bm_error *error) {
@@ -52,8 +59,8 @@ enum bm_status bm_gate_candidates_init(struct bm_gate_candidates *candidates, si
 
 void bm_gate_candidates_fini(struct bm_gate_candidates *candidates) {
     for (size_t i = 0; i < candidates->count; i++) {
-        free(candidates->items[i].old.values);
-        free(candidates->items[i].again.values);
+        free_view(&candidates->items[i].time);
+        free_view(&candidates->items[i].share);
     }
     free(candidates->items);
 }
@@ -81,7 +88,7 @@ static const struct bm_gate_entry *find_elsewhere(const struct bm_gate *gate,
 static double typical_ns(const struct bm_gate_sample *samples, size_t count) {
     double sum = 0;
     for (size_t i = 0; i < count; i++)
-        sum += samples[i].value;
+        sum += samples[i].time.value;
     return count > 0 ? exp(sum / (double)count) : unknown;
 }
 
@@ -155,28 +162,27 @@ static enum bm_status add_candidate(struct bm_gate *gate, const struct bm_gate_e
     struct bm_gate_row *row = &gate->rows[gate->row_count - 1];
     *candidate = (struct bm_gate_candidate){.row = gate->row_count - 1};
     candidates->count++;
-    if (!make_series(entry->old, entry->old_count, &candidate->old) ||
-        !make_series(entry->again, entry->again_count, &candidate->again))
+    if (!make_view(entry, false, &candidate->time) || !make_view(entry, true, &candidate->share))
         return bm_fail(error, BM_NO_MEMORY, "out of memory for %zu runs", entry->old_count);
-    if (candidate->again.count == 0 || candidate->old.count == 0) {
+    if (!bm_gate_view_is_known(&candidate->time)) {
         row->verdict = BM_VERDICT_THROTTLED;
         snprintf(row->why, sizeof row->why, "the system limited clock or power during %s",
-                 candidate->again.count == 0 ? "the new runs" : "every baseline");
-        free(candidate->old.values);
-        free(candidate->again.values);
+                 candidate->time.again.count == 0 ? "the new runs" : "every baseline");
+        free_view(&candidate->time);
+        free_view(&candidate->share);
         candidates->count--;
         return BM_OK;
     }
-    const struct bm_runs old = runs_of(&candidate->old), again = runs_of(&candidate->again);
-    bm_history_of(&old, &candidate->history);
-    row->old_runs = candidate->history.count;
-    row->new_runs = again.count;
-    row->before_change = candidate->history.first;
-    row->left_out = candidate->history.left_out;
-    row->deviation = candidate->history.deviation;
-    row->assumed = candidate->history.assumed;
-    row->old_ns = exp(candidate->history.center);
-    row->new_ns = exp(bm_stats_mean(again.values, again.count));
+    const struct bm_history *history = &candidate->time.history;
+    const struct bm_gate_series *again = &candidate->time.again;
+    row->old_runs = history->count;
+    row->new_runs = again->count;
+    row->before_change = history->first;
+    row->left_out = history->left_out;
+    row->deviation = history->deviation;
+    row->assumed = history->assumed;
+    row->old_ns = exp(history->center);
+    row->new_ns = exp(bm_stats_mean(again->values, again->count));
     return BM_OK;
 }
 
@@ -200,15 +206,16 @@ enum bm_status bm_gate_candidates_calibrate(struct bm_gate *gate, const struct b
     const size_t count = candidates->count;
     size_t runs = 0, taken = 0;
     for (size_t i = 0; i < count; i++)
-        runs += items[i].old.count;
+        runs += items[i].time.old.count;
     double *distances = bm_alloc(runs, sizeof *distances);
     if (distances == NULL)
         return bm_fail(error, BM_NO_MEMORY, "out of memory for %zu runs", runs);
     for (size_t i = 0; i < count; i++) {
-        const struct bm_history *history = &items[i].history;
+        const struct bm_history *history = &items[i].time.history;
+        const struct bm_gate_series *old = &items[i].time.old;
         const double n = (double)history->count;
-        for (size_t k = history->first; !history->assumed && k < items[i].old.count; k++) {
-            double distance = fabs(items[i].old.values[k] - history->center) * n / (n - 1);
+        for (size_t k = history->first; !history->assumed && k < old->count; k++) {
+            double distance = fabs(old->values[k] - history->center) * n / (n - 1);
             if (distance < log1p(BM_GATE_EQUIVALENCE) * 4) /* outliers are no measure of the ordinary */
                 distances[taken++] = distance;
         }
@@ -217,40 +224,4 @@ enum bm_status bm_gate_candidates_calibrate(struct bm_gate *gate, const struct b
     gate->margin_calibrated = taken > 0;
     free(distances);
     return BM_OK;
-}
-
-enum bm_status bm_gate_candidates_judge(struct bm_gate *gate, const struct bm_gate_candidates *candidates,
-                                        struct bm_error *error) {
-    const struct bm_gate_candidate *items = candidates->items;
-    const size_t count = candidates->count;
-    struct bm_evidence *evidence = bm_alloc(count, sizeof *evidence);
-    bool *unstable = bm_alloc(count, sizeof *unstable);
-    enum bm_verdict *verdicts = bm_alloc(count, sizeof *verdicts);
-    double *adjusted = bm_alloc(count, sizeof *adjusted);
-    enum bm_status status = evidence != NULL && unstable != NULL && verdicts != NULL && adjusted != NULL
-                                ? BM_OK
-                                : bm_fail(error, BM_NO_MEMORY, "out of memory for %zu rows", count);
-    for (size_t i = 0; status == BM_OK && i < count; i++) {
-        const struct bm_runs old = runs_of(&items[i].old), again = runs_of(&items[i].again);
-        bm_gate_weigh_runs(&items[i].history, &old, &again, gate->margin, gate->alpha, count, &evidence[i]);
-        unstable[i] = (gate->rows[items[i].row].flags & (BM_FLAG_UNSTABLE | BM_FLAG_BIMODAL)) != 0;
-    }
-    if (status == BM_OK)
-        status = bm_gate_decide(evidence, unstable, count, gate->alpha, verdicts, adjusted, error);
-    for (size_t i = 0; status == BM_OK && i < count; i++) {
-        struct bm_gate_row *row = &gate->rows[items[i].row];
-        row->verdict = verdicts[i];
-        row->change = evidence[i].change;
-        row->low = evidence[i].low;
-        row->high = evidence[i].high;
-        row->detectable = evidence[i].detectable;
-        row->p = adjusted[i];
-        if (unstable[i] && verdicts[i] == BM_VERDICT_INCONCLUSIVE && evidence[i].equivalent)
-            snprintf(row->why, sizeof row->why, "its rounds are unstable: it cannot be called unchanged");
-    }
-    free(evidence);
-    free(unstable);
-    free(verdicts);
-    free(adjusted);
-    return status;
 }

@@ -4,6 +4,24 @@
 
 #include "gate_store.h"
 
+/* Figures of an entry's runs as arrays: of those that have one and were not throttled. */
+struct bm_gate_series {
+    double *values, *deviations; /* owned, one block */
+    size_t count;
+};
+struct bm_runs bm_gate_runs_of(const struct bm_gate_series *series);
+
+/* Baselines and new runs of one figure. */
+struct bm_gate_view {
+    struct bm_gate_series old, again;
+    struct bm_history history; /* of baselines, where there are any */
+};
+bool bm_gate_view_is_known(const struct bm_gate_view *view); /* runs on both sides */
+
+struct bm_gate_candidate {
+    size_t row; /* index into gate->rows */
+    struct bm_gate_view time, share;
+};
 struct bm_gate_candidates {
     struct bm_gate_candidate *items; /* owned */
     size_t count;
@@ -21,7 +39,7 @@ enum bm_status bm_gate_candidates_add(struct bm_gate *gate, const struct bm_gate
 /* The gate's margin: from how far each run of a history lies from the mean of the others. */
 enum bm_status bm_gate_candidates_calibrate(struct bm_gate *gate, const struct bm_gate_candidates *candidates,
                                             struct bm_error *error) BM_CHECK_RESULT;
-/* The verdicts, over all of them at once. */
+/* gate_verdicts.c: over all of them at once. */
 enum bm_status bm_gate_candidates_judge(struct bm_gate *gate, const struct bm_gate_candidates *candidates,
                                         struct bm_error *error) BM_CHECK_RESULT;
 

@@ -99,11 +99,14 @@ static void sample_of(const struct bm_saved_row *row, size_t file, struct bm_gat
     const struct bm_saved_time *clean = &row->time_uncontaminated;
     const bool use_clean = clean->median > 0 && clean->confidence >= 0.9;
     const struct bm_saved_time *time = use_clean ? clean : &row->time;
-    struct bm_spread spread = bm_spread_of(time->median, time->interval, time->confidence);
-    *sample = (struct bm_gate_sample){.file = file,
-                                      .value = spread.value - log(work_of(row)),
-                                      .deviation = 0.5 * (spread.below + spread.above),
-                                      .flags = row->flags};
+    const struct bm_spread spread = bm_spread_of(time->median, time->interval, time->confidence);
+    const struct bm_spread share = bm_spread_of(row->utilization.roofline_efficiency,
+                                                row->utilization.efficiency_interval, BM_COMPARE_CONFIDENCE);
+    *sample = (struct bm_gate_sample){
+        .file = file,
+        .time = {spread.value - log(work_of(row)), 0.5 * (spread.below + spread.above)},
+        .share = {-share.value, 0.5 * (share.below + share.above)},
+        .flags = row->flags};
 }
 
 static enum bm_status add_sample(struct bm_gate_entry *entry, bool is_baseline,

@@ -5,10 +5,15 @@
 #include "bm/gate.h"
 #include "bm/saved.h"
 
-/* One run's figure for a row. */
+/* A figure of one run, and what its rounds leave open. */
+struct bm_gate_figure {
+    double value, deviation;
+};
+/* What one run tells of a row. */
 struct bm_gate_sample {
-    size_t file;             /* index into gate->files */
-    double value, deviation; /* ln ns (of ceilings: per unit of work), and what its rounds leave open */
+    size_t file;                 /* index into gate->files */
+    struct bm_gate_figure time;  /* ln ns; of ceilings: per unit of work */
+    struct bm_gate_figure share; /* ln(1 / roofline efficiency), NaN: unknown */
     uint32_t flags;
 };
 /* A row as the gate matches it: fingerprint, backend, threads, key. */

@@ -81,6 +81,12 @@ void bm_gate_weigh_runs(const struct bm_history *history, const struct bm_runs *
     };
 }
 
+void bm_gate_require_both(struct bm_evidence *time, const struct bm_evidence *share) {
+    time->p_slower = fmax(time->p_slower, share->p_slower);
+    time->p_faster = fmax(time->p_faster, share->p_faster);
+    time->detectable = fmax(time->detectable, share->detectable);
+}
+
 double bm_gate_margin(const double *deviations, size_t count) {
     double ordinary = count > 0 ? bm_stats_percentile(deviations, count, 0.95) : 0;
     return log1p(fmin(BM_GATE_EQUIVALENCE, fmax(BM_GATE_MARGIN, expm1(ordinary))));

@@ -136,6 +136,73 @@ class OneBaseline(CheckTest):
         self.check("--baseline", old, self.put("slow.json", run(seed=2, slower={PREFILL: 1.3})), "--fail-on-inconclusive", code=1)
 
 
+MOVED = Machine(bandwidth=MACHINE.bandwidth * 0.6)  # by its host, to where memory is slower
+
+
+class AMachineThatMoved(CheckTest):
+    """Rows that memory bounds take 1 / 0.6 of the time, and nothing that we run has changed."""
+
+    def moved(self, name, seed, slower=None):
+        times = {case["key"]: 1 / 0.6 * (slower or {}).get(case["key"], 1) if case["m"] == 1 else (slower or {}).get(case["key"], 1)
+                 for case in made.CASES}
+        return self.put(name, run(seed=seed, day=50, slower=times, machine=MOVED))
+
+    def test_is_no_regression_of_its_rows(self):
+        self.history("base", 12)
+        old = self.put("old.json", run(seed=1))
+        for baseline in ("base", old):
+            document = self.check("--baseline", baseline, self.moved("new.json", 2))
+            row = self.row(document, DECODE)
+            self.assertEqual(row["verdict"], "inconclusive")
+            self.assertAlmostEqual(row["time_ratio"], 1 / 0.6, delta=0.03)
+            self.assertEqual(row["why"], "slower with the machine: its share of what that delivers did not fall")
+            self.assertTrue(any(note.startswith("3 rows are slower or faster as the machine itself is") for note in document["notes"]))
+            self.check("--baseline", baseline, "new.json", "--fail-on-inconclusive", code=3)
+
+    def test_and_back_is_no_improvement(self):
+        old = self.moved("old.json", 1)
+        row = self.row(self.check("--baseline", old, self.put("new.json", run(seed=2, day=60))), DECODE)
+        self.assertEqual((row["verdict"], row["why"]), ("inconclusive", "faster with the machine: its share of what that delivers did not rise"))
+
+    def test_does_not_hide_what_is_slower_by_itself(self):
+        self.history("base", 12)
+        document = self.check("--baseline", "base", self.moved("new.json", 2, slower={DECODE: 1.06}), code=1)
+        self.assertEqual(self.verdicts(document)[DECODE], "regressed")
+        self.assertEqual(document["counts"]["regressed"], 1)
+
+    def test_a_share_that_falls_alone_is_a_ceiling_that_rose(self):
+        self.history("base", 12)
+        new = self.put("new.json", run(seed=2, day=50, machine=Machine(bandwidth=MACHINE.bandwidth * 1.5)))
+        self.assertEqual(self.check("--baseline", "base", new)["counts"]["regressed"], 0)
+
+    def test_a_ceiling_without_a_history_is_no_verdict(self):
+        key = "stream/-/-/read/-/-"
+
+        def ceiling(seed, slower=1.0, day=0):
+            document = run(seed=seed, day=day, slower={DECODE: slower})
+            row = next(row for row in document["results"] if row["key"] == DECODE)
+            row["key"] = key
+            row["case"] |= {"workload": "stream", "op": "read", **{axis: None for axis in ("model", "phase", "dtype", "m", "n", "k")}}
+            row["utilization"] = None
+            return made.without(document) | {"devices": [device | {"summary": []} for device in document["devices"]]}
+
+        old, new = self.put("old.json", ceiling(1)), self.put("new.json", ceiling(2, 1.6, day=60))
+        row = self.row(self.check("--baseline", old, new), key)
+        self.assertEqual((row["verdict"], row["why"], row["detectable_ratio"]),
+                         ("inconclusive", "the machine is slower: 5 baselines would tell whether it often is", None))
+        for i in range(6):
+            self.put(f"calm/run-{i}.json", ceiling(10 + i, day=i))
+        self.assertEqual(self.row(self.check("--baseline", "calm", new, code=1), key)["verdict"], "regressed")
+
+    def test_files_without_ceilings_are_judged_by_time(self):
+        documents = [run(seed=1), run(seed=2, day=50, slower={DECODE: 1.3})]
+        for document in documents:
+            for row in document["results"]:
+                row["utilization"] |= {"roofline_efficiency": None, "roofline_efficiency_ci": None}
+        names = [self.put(f"blind-{i}.json", document) for i, document in enumerate(documents)]
+        self.assertEqual(self.verdicts(self.check("--baseline", *names, code=1))[DECODE], "regressed")
+
+
 class ToldApart(CheckTest):
     def setUp(self):
         self.history("base", 8)

@@ -45,6 +45,29 @@ Test(judge, one_baseline) {
     cr_expect_eq(verdict_of(&evidence, false), BM_VERDICT_IMPROVED);
 }
 
+/* A row twice as slow whose share of the ceilings stayed is as the machine is; a share that fell alone is a
+ * ceiling's. */
+Test(judge, a_change_shows_in_time_and_in_share) {
+    const double before = 1, same = 1.01, changes[] = {1.5, 0.5};
+    const enum bm_verdict own[] = {BM_VERDICT_REGRESSED, BM_VERDICT_IMPROVED};
+    for (size_t i = 0; i < 2; i++) {
+        struct bm_evidence time = weigh(&before, 1, &changes[i], 1, 0, 1), share = time;
+        const struct bm_evidence steady = weigh(&before, 1, &same, 1, 0.5, 1);
+        bm_gate_require_both(&time, &share);
+        cr_expect_eq(verdict_of(&time, false), own[i]);
+        bm_gate_require_both(&time, &steady);
+        cr_expect_eq(verdict_of(&time, false), BM_VERDICT_INCONCLUSIVE);
+        cr_expect_float_eq(time.change, changes[i] - before, 1e-12, "it stays the time's");
+        cr_expect_eq(time.detectable, steady.detectable, "of the less certain");
+        time = steady;
+        bm_gate_require_both(&time, &share);
+        cr_expect_eq(verdict_of(&time, false), BM_VERDICT_INCONCLUSIVE);
+        const struct bm_evidence opposite = weigh(&before, 1, &changes[1 - i], 1, 0, 1);
+        bm_gate_require_both(&share, &opposite);
+        cr_expect_eq(verdict_of(&share, false), BM_VERDICT_INCONCLUSIVE);
+    }
+}
+
 static const double calm[] = {1.000, 1.004, 0.997, 1.002, 0.996, 1.003, 0.999, 1.001, 0.998, 1.000};
 
 Test(judge, a_history) {
