@@ -115,10 +115,11 @@ static void guard(struct bm_results_row *row, double rate, const struct bm_resul
     if (rate <= 1.03 * ceiling->high || row->utilization.efficiency_low <= 1.03 ||
         row->time.confidence < 0.9 || ceiling->confidence < 0.9)
         return;
+    const bool beside = ((row->flags | ceiling->flags) & BM_FLAG_CONTAMINATED) != 0;
     row->status = BM_ROW_INVALID;
-    snprintf(row->reason, sizeof row->reason,
-             "%.1f %s, more than 1.03 x the ceiling %s of %.1f: one of the two is wrong", rate, ceiling->unit,
-             ceiling->resource, ceiling->high);
+    snprintf(row->reason, sizeof row->reason, "%.1f %s, more than 1.03 x the ceiling %s of %.1f: %s", rate,
+             ceiling->unit, ceiling->resource, ceiling->high,
+             beside ? "other work ran beside them, measure again without it" : "one of the two is wrong");
     row->gflops = row->gbytes_per_s = row->tokens_per_s = (double)NAN;
 }
 

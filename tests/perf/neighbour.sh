@@ -1,8 +1,8 @@
 #!/bin/sh
 # neighbour.sh [PROGRAM [benchmark run options]]: does contamination control see a busy neighbour? Measures twice,
 # alone and beside a process that burns one of our CPUs, and prints how much is tagged in each, and which rows of the two
-# disagree. By hand, on a quiet machine. Wanted: without the neighbour fewer than 1 round in 20 is tagged, with it rows are,
-# and of the rows that disagree none is unflagged.
+# disagree. By hand, on a quiet machine. Wanted: without the neighbour fewer than 1 row in 20 is flagged, with it rows are,
+# at least those that disagree.
 set -eu
 root=$(dirname "$(readlink -f "$0")")/../..
 program=${1:-$root/build/release/bin/benchmark}

@@ -403,6 +403,16 @@ Test(guard, intervals_must_not_touch, .init = hand_begin, .fini = hand_end) {
     expect_invalid(above, "one of the two is wrong");
 }
 
+/* Work that is dealt out in small pieces suffers less from a neighbour than a ceiling's equal shares. */
+Test(guard, a_neighbour_is_named, .init = hand_begin, .fini = hand_end) {
+    hand_ceilings(HAND_POCL, 20, 1000);
+    size_t above = add_gemm(HAND_POCL, "f32", BYTES / 25, 0);
+    for (size_t i = 0; i < HAND_ROUNDS; i++)
+        hand.series[above].rounds[i].flags |= BM_FLAG_CONTAMINATED;
+    hand_fill();
+    expect_invalid(above, "other work ran beside them");
+}
+
 /* The range of four rounds holds the median in seven of eight cases: no ground for an accusation. */
 Test(guard, few_rounds_accuse_nothing, .init = hand_begin, .fini = hand_end) {
     hand_ceilings(HAND_POCL, 100, 1000);
