@@ -407,8 +407,7 @@ Test(guard, intervals_must_not_touch, .init = hand_begin, .fini = hand_end) {
 Test(guard, a_neighbour_is_named, .init = hand_begin, .fini = hand_end) {
     hand_ceilings(HAND_POCL, 20, 1000);
     size_t above = add_gemm(HAND_POCL, "f32", BYTES / 25, 0);
-    for (size_t i = 0; i < HAND_ROUNDS; i++)
-        hand.series[above].rounds[i].flags |= BM_FLAG_CONTAMINATED;
+    hand.series[above].flags = BM_FLAG_CONTAMINATED;
     hand_fill();
     expect_invalid(above, "other work ran beside them");
 }
