@@ -140,7 +140,7 @@ static enum bm_status fill_row(struct bm_run *run, size_t i, struct bm_error *er
     }
     enum bm_status status = copy_rounds(run, i, series, row, error);
     if (series->failed) {
-        row->status = series->error.status == BM_INTERRUPTED ? BM_ROW_SKIPPED : BM_ROW_FAILED;
+        row->status = series->error.status == BM_TIMED_OUT ? BM_ROW_SKIPPED : BM_ROW_FAILED;
         row->flags = series->flags;
         bm_string_set(row->reason, sizeof row->reason, series->error.message);
         bm_run_hide_paths(run, row->reason, sizeof row->reason);

@@ -127,7 +127,7 @@ double bm_run_seconds_since(uint64_t start_ns);
  * below 10 s, which is asked for to see everything run: each case is measured once then, whatever it takes.
  */
 bool bm_run_is_late(const struct bm_run *run, double share);
-/* The error of a case that is left out; its status, BM_INTERRUPTED, is no other case's. */
+/* BM_TIMED_OUT: the error of a case that is left out. */
 enum bm_status bm_run_leave_out(const struct bm_run *run, const char *before, struct bm_error *error);
 /* Warns of how many there were. */
 void bm_run_tell_left_out(const struct bm_run *run);
