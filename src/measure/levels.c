@@ -53,12 +53,14 @@ static bool find_bound(double *values, size_t count, double *bound) {
     qsort(values, count, sizeof *values, ascending);
     const size_t split = split_of(values, count);
     const double fast = bm_stats_median(values, split), slow = bm_stats_median(values + split, count - split);
-    size_t between = 0;
+    size_t between = 0, faster = 0;
     *bound = (fast + slow) / 2;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        faster += values[i] < *bound;
         between += fabs(values[i] - *bound) < (slow - fast) / 6;
-    const bool parted = values[split - 1] < *bound && values[split] > *bound; /* else one part is too small */
-    return parted && slow - fast > least_step && 10 * between <= count;
+    }
+    return slow - fast > least_step && 10 * between <= count && faster >= LEAST_MARKS &&
+           count - faster >= LEAST_MARKS;
 }
 
 /* A machine stays where it is for a while; what goes to and fro from round to round is the work's own. */

@@ -100,8 +100,11 @@ Test(levels, a_slope_and_outliers_are_none) {
         rounds[i] = (struct bm_round){.start_ns = i * UINT64_C(1000), .ns = 1000 + 40 * i, .launches = 1};
     cr_expect_eq(marks_of(rounds, BM_COUNT_OF(rounds)), 0u, "from 1000 to 2560 without a gap");
     for (unsigned i = 0; i < BM_COUNT_OF(rounds); i++)
-        rounds[i].ns = i >= 20 && i < 23 ? 2000 : 1000;
-    cr_expect_eq(marks_of(rounds, BM_COUNT_OF(rounds)), 0u, "three rounds");
+        rounds[i].ns = i >= 20 && i < 23 ? 2000 : 1000 + i;
+    cr_expect_eq(marks_of(rounds, BM_COUNT_OF(rounds)), 0u, "three slow rounds");
+    for (unsigned i = 20; i < 23; i++)
+        rounds[i].ns = 500;
+    cr_expect_eq(marks_of(rounds, BM_COUNT_OF(rounds)), 0u, "three fast rounds");
     for (unsigned i = 0; i < BM_COUNT_OF(rounds); i++) {
         rounds[i].ns = i >= 20 && i < 30 ? 2000 : 1000;
         rounds[i].flags = rounds[i].ns == 2000 ? BM_FLAG_CONTAMINATED : 0;
@@ -160,9 +163,10 @@ Test(levels, too_few_others_leave_all_and_flag_the_series) {
     static const struct {
         unsigned moved, count;
         bool is_left_out;
-    } cases[] = {{8, 16, true}, {9, 16, false}, {1, 9, true}, {1, 8, false}, {2, 9, false}, {0, 16, false}};
+    } cases[] = {{8, 16, true}, {9, 16, false}, {1, 9, true},   {1, 8, false},
+                 {2, 9, false}, {0, 16, false}, {12, 24, true}, {13, 24, false}};
     for (size_t i = 0; i < BM_COUNT_OF(cases); i++) {
-        struct bm_round rounds[16];
+        struct bm_round rounds[24];
         struct bm_series series = {.rounds = rounds, .count = cases[i].count};
         for (unsigned k = 0; k < cases[i].count; k++)
             rounds[k] = (struct bm_round){

@@ -67,16 +67,38 @@ Test(levels, figures_are_of_the_main_one, .init = hand_begin, .fini = hand_end) 
 /* What arithmetic bounds need not change its time; its rounds are of another machine all the same. */
 Test(levels, every_row_of_the_device_leaves_them_out, .init = hand_begin, .fini = hand_end) {
     measure_ceilings(HAND_POCL, 80, 1.6);
-    const size_t row = measure_row(HAND_INTEL, 2e6, 1.01);
+    const size_t row = measure_row(HAND_INTEL, 2e6, 1.2);
+    for (size_t r = 2; r < ROUNDS; r += 4)
+        hand.series[hand.timed_count - 1].rounds[r].flags = BM_FLAG_CONTAMINATED;
     bm_run_tag_levels(&hand);
     cr_assert_eq(bm_run_refresh(&hand, NULL), BM_OK);
     expect_near(row_of(row)->time.p95, 2e6);
+    expect_near(row_of(row)->time_uncontaminated.p95, 2e6);
     cr_expect_eq(row_of(row)->rounds[ROUNDS - 1].flags, BM_FLAG_MOVED);
+    cr_expect_eq(row_of(row)->utilization.efficiency_flags, 0, "another share there makes no two levels: %x",
+                 row_of(row)->utilization.efficiency_flags);
+}
+
+/* A row that was measured there as often as here has pairs enough. */
+Test(levels, half_of_a_row_is_enough_for_its_efficiency, .init = hand_begin, .fini = hand_end) {
+    measure_ceilings(HAND_POCL, 80, 1.6);
+    const size_t row = measure_row(HAND_POCL, 2e6, 1.6);
+    struct bm_series *series = &hand.series[hand.timed_count - 1];
+    for (size_t r = 0; r < ROUNDS / 2; r++)
+        series->rounds[r].start_ns = HAND_PASS_NS * r;
+    for (size_t r = ROUNDS / 2; r < ROUNDS; r++)
+        series->rounds[r].start_ns = HAND_PASS_NS * MOVED_FROM + r;
+    bm_run_tag_levels(&hand);
+    cr_assert_eq(bm_run_refresh(&hand, NULL), BM_OK);
+    cr_expect_eq(bm_series_left_out(series), (unsigned)BM_FLAG_MOVED);
+    cr_expect(row_of(row)->utilization.efficiency_low > 0);
 }
 
 Test(levels, a_steady_machine_has_one, .init = hand_begin, .fini = hand_end) {
+    const struct bm_case copy = hand_ceiling("stream", "copy", 1 << 20);
     measure_ceilings(HAND_POCL, 80, 1.1);
     const size_t row = measure_row(HAND_POCL, 2e6, 1.6);
+    measure(hand_add(HAND_POCL, &copy), 1e6, 1.6);
     hand.series[0].rounds[3].flags = BM_FLAG_MOVED; /* as a resumed run said */
     bm_run_tag_levels(&hand);
     cr_assert_eq(bm_run_refresh(&hand, NULL), BM_OK);
