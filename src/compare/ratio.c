@@ -253,6 +253,12 @@ void bm_compare_request_ratio(const struct bm_comparison *comparison, const stru
             snprintf(ratio->why, sizeof ratio->why, "not there in the %s column", side == 0 ? "old" : "new");
             return;
         }
+    for (int side = 0; side < 2; side++)
+        if (sides[side]->lacking[0] != '\0') {
+            snprintf(ratio->why, sizeof ratio->why, "no figure of the pass in the %s column without %.100s",
+                     side == 0 ? "old" : "new", sides[side]->lacking);
+            return;
+        }
     if (strcmp(sides[0]->ops, sides[1]->ops) != 0) {
         snprintf(ratio->why, sizeof ratio->why, "other operations are covered: %.60s against %.60s",
                  sides[0]->ops, sides[1]->ops);
