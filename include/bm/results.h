@@ -107,7 +107,10 @@ struct bm_results_summary {
     uint32_t batch, tokens, context;
     double tokens_per_s, mfu, mbu, roofline_efficiency;
     char ops[BM_RESULTS_MAX_OPS][32], missing[BM_RESULTS_MAX_OPS][32];
-    unsigned op_count, missing_count;
+    /* Those of missing without which there is no figure of a pass: tokens_per_s, mfu and mbu are unknown
+     * then, the efficiency is of what is covered. */
+    char lacking[BM_RESULTS_MAX_OPS][32];
+    unsigned op_count, missing_count, lacking_count;
     struct {
         size_t row;             /* index into results.rows */
         double count;           /* executions in one forward pass */

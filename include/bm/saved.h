@@ -42,7 +42,8 @@ struct bm_saved_summary {
     uint32_t batch, tokens, context;
     double tokens_per_s, mfu, mbu, roofline_efficiency;
     struct bm_saved_name *ops, *missing;
-    size_t op_count, op_capacity, missing_count, missing_capacity;
+    struct bm_saved_name *lacking; /* those of missing without which there is no figure of the pass */
+    size_t op_count, op_capacity, missing_count, missing_capacity, lacking_count, lacking_capacity;
     struct bm_saved_use *uses; /* none in files of versions before they were written */
     size_t use_count, use_capacity;
 };

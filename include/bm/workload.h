@@ -246,6 +246,8 @@ struct bm_workload {
     const char *name, *summary;
     const char *like; /* the workload whose known parameters serve where it has none of its own, or NULL */
     bool is_ceiling;
+    bool is_essential; /* a matrix product, attention or a scan: without it there is no figure of a whole pass
+                        */
     bool
         is_sequence; /* made of other cases, prepared by themselves: it has no plan, and its work is theirs */
     const char *reference; /* how it is checked, for the report: "float64" */

@@ -248,6 +248,7 @@ static void free_device(struct bm_saved_device *device) {
     for (size_t i = 0; i < device->summary_count; i++) {
         free(device->summaries[i].ops);
         free(device->summaries[i].missing);
+        free(device->summaries[i].lacking);
         free(device->summaries[i].uses);
     }
     free(device->summaries);

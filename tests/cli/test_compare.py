@@ -307,6 +307,43 @@ class Rows(CompareTest):
         self.assertIsNone(decode["against_first"])
         self.assertIn("attn_out ffn_down qkv against ffn_down qkv", decode["why"])
 
+    def test_a_pass_without_its_matrix_products_has_no_figures(self):
+        partial = made.results([H100])
+        for summary in partial["devices"][0]["summary"]:
+            if summary["phase"] == "decode":
+                summary.update(tokens_per_s=None, missing=["attn", "norm"], lacking=["attn"])
+        self.put("partial.json", partial)
+        comparison = self.compare("a40.json", "partial.json")
+        prefill, decode = (request["columns"][1] for request in comparison["lines"][0]["requests"])
+        self.assertIsNotNone(prefill["tokens_per_s"])
+        self.assertIsNone(decode["tokens_per_s"])
+        self.assertIsNone(decode["against_first"])
+        self.assertIsNotNone(decode["roofline_efficiency"])
+        self.assertEqual((decode["lacking"], decode["missing"]), (["attn"], ["attn", "norm"]))
+        self.assertEqual(decode["why"], "no figure of the pass in the new column without attn")
+        text = self.benchmark("compare", "a40.json", "partial.json").out
+        self.assertRegex(text, r"(?m)^B +- +45 % ")
+        self.assertIn("not counted: norm (A, B)\nno figure of the pass without attn (B)\n", text)
+        table = self.benchmark("compare", "a40.json", "partial.json", "--format", "csv").out
+        self.assertRegex(table, r'(?m)^.*,"?test-7b decode[^"]*"?,incomplete,')
+        self.assertIn("| incomplete |", self.benchmark("compare", "a40.json", "partial.json", "--format", "markdown").out)
+
+    def test_a_backend_that_has_the_whole_pass_stands_for_it(self):
+        """... whatever another one covers besides."""
+        both, other = made.results([H100]), copy.copy(H100)
+        other.backend = "opencl/other"
+        second = made.results([other])
+        for summary in second["devices"][0]["summary"]:
+            summary.update(tokens_per_s=None, missing=["attn"], lacking=["attn"], ops=["act", "ffn_down", "norm", "qkv", "rope"])
+        for part in "backends", "ceilings":
+            both["devices"][0][part] += second["devices"][0][part]
+        both["devices"][0]["summary"] = second["devices"][0]["summary"] + both["devices"][0]["summary"]
+        both["results"] += second["results"]
+        self.put("both.json", both)
+        for request in self.compare("a40.json", "both.json")["lines"][0]["requests"]:
+            self.assertEqual(request["columns"][1]["backend"], "opencl/nvidia")
+            self.assertIsNotNone(request["columns"][1]["against_first"])
+
     def test_nothing_in_common_is_refused_with_the_difference(self):
         for name, case, says in (("dtype", gemm("qkv", 128, 6144, 4096, dtype="f16"), "--dtype f32 against f16"),
                                  ("model", gemm("qkv", 128, 6144, 4096, model="other-7b"), "--model test-7b against other-7b"),
@@ -396,7 +433,24 @@ class Files(CompareTest):
         self.assertEqual(result.out, "")
         self.assertEqual(len(result.err.splitlines()), 2)
 
+    def test_a_broken_file_is_all_there_is_to_say(self):
+        """The one that is left needs no second file: it was named."""
+        self.write("cut.json", "{")
+        for words in ("a40.json", "cut.json"), ("cut.json", "a40.json"):
+            self.refused("compare", *words, says="cut.json:1:")
+
+    def test_a_report_never_takes_the_place_of_results(self):
+        before = (self.folder / "a40.json").read_bytes()
+        (self.folder / "same.json").symlink_to("a40.json")
+        for output in "a40.json", "./a40.json", "same.json":
+            self.refused("compare", "a40.json", "h100.json", "--output", output, says=("--output", "would be lost"))
+        self.assertEqual((self.folder / "a40.json").read_bytes(), before)
+
     def test_nothing_to_compare(self):
+        without = made.results([H100])
+        without["results"] = []
+        self.write("without.json", without)
+        self.refused("compare", "a40.json", "without.json", says=("a40.json:gpu0", "the other files have no row"))
         self.refused("compare", says="name results files")
         self.refused("compare", "a40.json", says=("a40.json:gpu0", "name a second file"))
         self.refused("compare", "absent.json", says="absent.json: No such file")
