@@ -121,7 +121,7 @@ double bm_attention_sink_shift(const struct bm_case *c) {
 const struct bm_workload bm_workload_attention = {
     .name = "attention",
     .is_essential = true,
-    .summary = "softmax(Q K^T) V: causal prefill, decode over a KV cache",
+    .summary = "softmax(Q K^T) V: causal prefill, decode over a KV cache; windows, sinks",
     .reference = "float64",
     .validate = validate,
     .shape = shape,
