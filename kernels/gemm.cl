@@ -156,8 +156,12 @@ static void store_one(const float value, global activation_t *to) {
 
 static void store_outputs(const floatv value, global activation_t *to, const uint count) {
     if (count < VEC) {
-        for (uint i = 0; i < count; i++)
-            store_one(((const float *)&value)[i], to + i);
+#if GROUPED /* by index, a vector would have to lie in memory */
+#pragma unroll
+#endif
+        for (uint i = 0; i < VEC; i++)
+            if (i < count)
+                store_one(((const float *)&value)[i], to + i);
         return;
     }
 #if ACTIVATION == F32
@@ -282,11 +286,14 @@ pack_activations(global const activation_t *restrict activations, ROUTING ROW_SC
         return;
 #endif
     global float *to = packed + ((ulong)k0 * tiles + (ulong)tile * columns) * PACK_M;
+#if GROUPED /* neighbours write side by side; what they read of a row's cache line serves the next columns */
+    for (uint at = get_local_id(0); at < columns * PACK_M; at += PACK_LANES) {
+        const uint i = at % PACK_M, j = at / PACK_M;
+#else
     for (uint j = get_local_id(0); j < columns; j += PACK_LANES)
-#if !GROUPED
 #pragma unroll
-#endif
         for (uint i = 0; i < PACK_M; i++) {
+#endif
             const uint row = tile * PACK_M + i;
             float value = LOAD_ACTIVATION(activations + SOURCE_ROW(row) * pitch + k0 + j);
 #if QUANTISE
@@ -495,7 +502,7 @@ gemm(global const weight_t *restrict weights, const ulong weights_offset,
 #pragma unroll
             for (uint i = 0; i < A_LOADS; i++) {
                 const uint at = item + i * ITEMS;
-                a_next[i] = at / (BLOCK_M / VEC) < columns ? VLOAD(a + at * VEC) : (floatv)0.0f;
+                a_next[i] = at / (BLOCK_M / VEC) < columns ? *(global const floatv *)(a + at * VEC) : (floatv)0.0f;
             }
 #pragma unroll
             for (uint i = 0; i < B_LOADS; i++) {
