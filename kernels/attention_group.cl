@@ -58,8 +58,13 @@
 #define V_VECTORS    (V_DIM / VEC)
 #define LANE_ROWS    (ROWS / (LANES / LANES_D))
 #define LANE_VECTORS ((V_VECTORS + LANES_D - 1) / LANES_D)
-#define KEY_STRIDE   (HEAD_DIM + VEC) /* of keys in local memory: neighbours in different banks */
+#define ROW_GROUPS   (ROWS / ROW_TILE) /* tiles of scores, whose rows and keys lie so far apart: */
+#define KEY_GROUPS   (KEY_TILE / KEY_STEP)
+#define STRIDE       (HEAD_DIM + VEC) /* then neighbours in local memory lie in different banks */
+#define SCORE_STRIDE (KEY_TILE + 4)
 #define SYNC()       barrier(CLK_LOCAL_MEM_FENCE)
+/* Of what takes a work-item's sums: called, they would have to lie in memory. */
+#define INLINE       static inline __attribute__((always_inline)) void
 /* Below every score, and still a number: a difference of two of them is no NaN. */
 #define LOWEST -0x1p126f
 
@@ -70,7 +75,6 @@
 #define CONVERT(type, v)   JOIN(convert_, type)(v)
 #define LOAD_HALVES(p)     vload_half(0, p)
 #define STORE_HALVES(v, p) vstore_half(v, 0, p)
-#define VLOAD(p)           (*(p))
 #define VSTORE(v, p)       (*(p) = (v))
 #define AS_FLOATS(v)       as_float(v)
 #else
@@ -78,7 +82,6 @@
 #define CONVERT(type, v)   JOIN(JOIN(convert_, type), VEC)(v)
 #define LOAD_HALVES(p)     JOIN(vloada_half, VEC)(0, p)
 #define STORE_HALVES(v, p) JOIN(vstorea_half, VEC)(v, 0, p)
-#define VLOAD(p)           JOIN(vload, VEC)(0, p)
 #define VSTORE(v, p)       JOIN(vstore, VEC)(v, 0, p)
 #define AS_FLOATS(v)       JOIN(as_float, VEC)(v)
 #endif
@@ -173,10 +176,10 @@ static float4 sums_of(const floatv a, const floatv b, const floatv c, const floa
 }
 
 struct softmax_state {
-    float query[ROWS * HEAD_DIM]; /* times scale and log2(e): weights are powers of two */
-    float score[ROWS * KEY_TILE];
+    floatv query[ROWS * STRIDE / VEC]; /* times scale and log2(e): weights are powers of two */
+    floatv key[KEY_TILE * STRIDE / VEC];
+    float4 score[ROWS * SCORE_STRIDE / 4];
     float maximum[ROWS], weight[ROWS], factor[ROWS];
-    float key[KEY_TILE * KEY_STRIDE];
 };
 
 /* What a group attends to: rows of one KV head, of which it reads keys [first, end); row r sees those from
@@ -189,16 +192,19 @@ struct cache {
 };
 
 /* Scores of a block of keys; those past the last key repeat it and are masked later. */
-static void score_block(local struct softmax_state *state, const struct cache *cache, const uint first,
-                        const uint lane) {
+INLINE score_block(local struct softmax_state *state, const struct cache *cache, const uint first,
+                   const uint lane) {
     for (uint i = lane; i < KEY_TILE * K_VECTORS; i += LANES) {
         const uint key = i / K_VECTORS, vector = i % K_VECTORS, at = min(first + key, cache->end - 1);
-        VSTORE(LOAD_CACHED(cache->keys + (ulong)at * HEAD_DIM + vector * VEC) * SCALE(cache->key_scales, at),
-               state->key + key * KEY_STRIDE + vector * VEC);
+        state->key[key * (STRIDE / VEC) + vector] =
+            LOAD_CACHED(cache->keys + (ulong)at * HEAD_DIM + vector * VEC) * SCALE(cache->key_scales, at);
     }
     SYNC();
-    for (uint task = lane; task < (KEY_TILE / KEY_STEP) * (ROWS / ROW_TILE); task += LANES) {
-        const uint row = task % (ROWS / ROW_TILE) * ROW_TILE, key = task / (ROWS / ROW_TILE) * KEY_STEP;
+    for (uint task = lane; task < KEY_GROUPS * ROW_GROUPS; task += LANES) {
+        const uint row = task % ROW_GROUPS, key = task / ROW_GROUPS;
+        local const floatv *queries = state->query + row * (STRIDE / VEC);
+        local const floatv *keys = state->key + key * (STRIDE / VEC);
+        local float *score = (local float *)state->score + row * SCORE_STRIDE + key;
         floatv sum[ROW_TILE][KEY_STEP];
 #pragma unroll
         for (uint r = 0; r < ROW_TILE; r++)
@@ -210,10 +216,10 @@ static void score_block(local struct softmax_state *state, const struct cache *c
                 floatv column[KEY_STEP];
 #pragma unroll
                 for (uint j = 0; j < KEY_STEP; j++)
-                    column[j] = VLOAD(state->key + (key + j) * KEY_STRIDE + i * VEC);
+                    column[j] = keys[j * KEY_GROUPS * (STRIDE / VEC) + i];
 #pragma unroll
                 for (uint r = 0; r < ROW_TILE; r++) {
-                    const floatv query = VLOAD(state->query + (row + r) * HEAD_DIM + i * VEC);
+                    const floatv query = queries[r * ROW_GROUPS * (STRIDE / VEC) + i];
 #pragma unroll
                     for (uint j = 0; j < KEY_STEP; j++)
                         sum[r][j] += query * column[j];
@@ -221,33 +227,38 @@ static void score_block(local struct softmax_state *state, const struct cache *c
             }
         }
 #pragma unroll
-        for (uint r = 0; r < ROW_TILE; r++)
-            vstore4(sums_of(sum[r][0], sum[r][1], sum[r][2], sum[r][3]), 0,
-                    state->score + (row + r) * KEY_TILE + key);
+        for (uint r = 0; r < ROW_TILE; r++) {
+            const float4 sums = sums_of(sum[r][0], sum[r][1], sum[r][2], sum[r][3]);
+            local float *to = score + r * ROW_GROUPS * SCORE_STRIDE;
+            to[0] = sums.x;
+            to[KEY_GROUPS] = sums.y;
+            to[2 * KEY_GROUPS] = sums.z;
+            to[3 * KEY_GROUPS] = sums.w;
+        }
     }
     SYNC();
 }
 
 /* Turns scores into weights relative to the largest so far; keys that a row does not see get none. */
-static void weigh_block(local struct softmax_state *state, const struct cache *cache, const uint first,
-                        const uint lane) {
+INLINE weigh_block(local struct softmax_state *state, const struct cache *cache, const uint first,
+                   const uint lane) {
     for (uint row = lane; row < ROWS; row += LANES) {
-        local float *score = state->score + row * KEY_TILE;
+        local float4 *score = state->score + row * (SCORE_STRIDE / 4);
         const int low = cache->low + (int)row * cache->step - (int)first;
         const int high = min(cache->high + (int)row * cache->step, (int)cache->end) - (int)first;
         const float4 nothing = -INFINITY;
         const int4 index = (int4)(0, 1, 2, 3);
         float4 largest = nothing, weight = 0.0f;
         for (int j = 0; j < KEY_TILE; j += 4) {
-            const float4 value = select(nothing, vload4(0, score + j), (index + j >= low) & (index + j < high));
-            vstore4(value, 0, score + j);
+            const float4 value = select(nothing, score[j / 4], (index + j >= low) & (index + j < high));
+            score[j / 4] = value;
             largest = fmax(largest, value);
         }
         const float maximum =
             fmax(state->maximum[row], fmax(fmax(largest.x, largest.y), fmax(largest.z, largest.w)));
         for (int j = 0; j < KEY_TILE; j += 4) {
-            const float4 value = exp2(vload4(0, score + j) - maximum);
-            vstore4(value, 0, score + j);
+            const float4 value = exp2(score[j / 4] - maximum);
+            score[j / 4] = value;
             weight += value;
         }
         const float factor = exp2(state->maximum[row] - maximum);
@@ -259,12 +270,13 @@ static void weigh_block(local struct softmax_state *state, const struct cache *c
 }
 
 /* sum = sum * factor + weights x values, for the rows and vectors that this work-item owns. */
-static void add_block(local struct softmax_state *state, floatv sum[LANE_ROWS][LANE_VECTORS],
-                      const struct cache *cache, const uint first, const uint lane) {
-    global const cached *values = cache->values + (ulong)first * V_DIM;
+INLINE add_block(local struct softmax_state *state, floatv sum[LANE_ROWS][LANE_VECTORS],
+                 const struct cache *cache, const uint first, const uint lane) {
     const uint keys = min((uint)KEY_TILE, cache->end - first);
     const uint own_row = lane / LANES_D * LANE_ROWS, lane_d = lane % LANES_D;
+#pragma unroll
     for (uint v = 0; v < LANE_VECTORS; v += COLUMN_TILE) {
+#pragma unroll
         for (uint r = 0; r < LANE_ROWS; r += ROW_TILE) {
             floatv tile[ROW_TILE][COLUMN_TILE];
 #pragma unroll
@@ -272,20 +284,28 @@ static void add_block(local struct softmax_state *state, floatv sum[LANE_ROWS][L
 #pragma unroll
                 for (uint c = 0; c < COLUMN_TILE; c++)
                     tile[i][c] = sum[r + i][v + c] * state->factor[own_row + r + i];
-            for (uint j = 0; j < keys; j++) {
-                floatv value[COLUMN_TILE];
+            /* Four keys at a time; those past the last one repeat it, with the weight that masked ones have: none. */
+            for (uint j = 0; j < keys; j += 4) {
+                float weight[ROW_TILE][4];
 #pragma unroll
-                for (uint c = 0; c < COLUMN_TILE; c++) {
-                    /* Lanes past the last vector repeat it; they write nothing. */
-                    const uint vector = min((v + c) * LANES_D + lane_d, (uint)(V_VECTORS - 1));
-                    value[c] = LOAD_CACHED(values + j * V_DIM + vector * VEC) * SCALE(cache->value_scales, first + j);
-                }
+                for (uint i = 0; i < ROW_TILE; i++)
+                    vstore4(state->score[(own_row + r + i) * (SCORE_STRIDE / 4) + j / 4], 0, weight[i]);
 #pragma unroll
-                for (uint i = 0; i < ROW_TILE; i++) {
-                    const float weight = state->score[(own_row + r + i) * KEY_TILE + j];
+                for (uint step = 0; step < 4; step++) {
+                    const uint at = min(first + j + step, cache->end - 1);
+                    floatv value[COLUMN_TILE];
 #pragma unroll
-                    for (uint c = 0; c < COLUMN_TILE; c++)
-                        tile[i][c] += weight * value[c];
+                    for (uint c = 0; c < COLUMN_TILE; c++) {
+                        /* Lanes past the last vector repeat it; they write nothing. */
+                        const uint vector = min((v + c) * LANES_D + lane_d, (uint)(V_VECTORS - 1));
+                        value[c] = LOAD_CACHED(cache->values + (ulong)at * V_DIM + vector * VEC) *
+                                   SCALE(cache->value_scales, at);
+                    }
+#pragma unroll
+                    for (uint i = 0; i < ROW_TILE; i++)
+#pragma unroll
+                        for (uint c = 0; c < COLUMN_TILE; c++)
+                            tile[i][c] += weight[i][step] * value[c];
                 }
             }
 #pragma unroll
@@ -299,8 +319,8 @@ static void add_block(local struct softmax_state *state, floatv sum[LANE_ROWS][L
 }
 
 /* Attends with the rows in state->query to the keys of the cache. */
-static void attend(local struct softmax_state *state, floatv sum[LANE_ROWS][LANE_VECTORS],
-                   const struct cache *cache, const uint lane) {
+INLINE attend(local struct softmax_state *state, floatv sum[LANE_ROWS][LANE_VECTORS],
+              const struct cache *cache, const uint lane) {
     for (uint row = lane; row < ROWS; row += LANES) {
         state->maximum[row] = LOWEST;
         state->weight[row] = 0.0f;
@@ -320,7 +340,7 @@ static void attend(local struct softmax_state *state, floatv sum[LANE_ROWS][LANE
 
 static void load_query(local struct softmax_state *state, const uint row, global const stored *query,
                        const uint vector, const float scale) {
-    VSTORE(LOAD_STORED(query + vector * VEC) * scale, state->query + row * HEAD_DIM + vector * VEC);
+    state->query[row * (STRIDE / VEC) + vector] = LOAD_STORED(query + vector * VEC) * scale;
 }
 
 kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void

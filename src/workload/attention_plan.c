@@ -97,7 +97,9 @@ static uint64_t round_up(uint64_t value, uint64_t step) {
 
 /* Bytes of struct softmax_state of attention_group.cl. */
 static uint64_t state_bytes(const struct bm_case *c, const struct layout *l) {
-    return sizeof(float) * (l->rows * (c->head_dim + l->key_tile + 3) + l->key_tile * (c->head_dim + l->vec));
+    const uint64_t unit = l->vec > 4 ? l->vec : 4, stride = c->head_dim + l->vec;
+    return sizeof(float) * (round_up((l->rows + l->key_tile) * stride, unit) +
+                            round_up(l->rows * (l->key_tile + 4 + 3), unit));
 }
 
 /* Bytes of attention.cl's arrays; they are on the stack of one of the driver's threads. */
