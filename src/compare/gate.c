@@ -45,6 +45,10 @@ enum bm_status bm_gate_add(struct bm_gate *gate, const char *path, bool is_basel
     enum bm_status status = bm_saved_load(path, &options, &saved, error);
     if (status != BM_OK)
         return status;
+    if (!is_baseline && saved.row_count == 0) {
+        bm_saved_fini(&saved);
+        return bm_fail(error, BM_INVALID, "%s: has no rows to judge: measure with `benchmark run`", path);
+    }
     status = bm_grow(&gate->files, &gate->file_capacity, gate->file_count + 1, sizeof *gate->files, error);
     char *copy = status == BM_OK ? strdup(path) : NULL;
     if (status == BM_OK && copy == NULL)

@@ -325,7 +325,9 @@ enum bm_status bm_comparison_finish(struct bm_comparison *comparison, struct bm_
     if (comparison->column_count == 1) {
         char name[256];
         bm_column_name(comparison, &comparison->columns[0], name);
-        return bm_fail(error, BM_INVALID, "nothing to compare %s with: name a second file", name);
+        return bm_fail(error, BM_INVALID, "nothing to compare %s with: %s", name,
+                       comparison->file_count < 2 ? "name a second file"
+                                                  : "the other files have no row that was selected");
     }
     size_t *group = bm_alloc(comparison->column_count, sizeof *group);
     bool *mapped = bm_alloc(comparison->column_count, sizeof *mapped);

@@ -91,10 +91,11 @@ static void describe_times(const struct bm_series *series, const struct bm_case 
     bool contaminated = false;
     for (size_t i = 0; i < series->count; i++)
         contaminated |= (series->rounds[i].flags & BM_FLAG_CONTAMINATED) != 0;
+    const unsigned without = bm_series_left_out(series);
     row->flags = series->flags;
-    row->time = time_of(series, 0);
+    row->time = time_of(series, without);
     if (contaminated)
-        row->time_uncontaminated = time_of(series, BM_FLAG_CONTAMINATED);
+        row->time_uncontaminated = time_of(series, without | BM_FLAG_CONTAMINATED);
     row->gflops = row->flops / row->time.median; /* FLOP per ns = GFLOP/s */
     row->gbytes_per_s = row->bytes / row->time.median;
     if (the_case->phase != BM_PHASE_NONE)

@@ -525,6 +525,28 @@ class Options(CheckTest):
         self.refused("check", "--baseline", "empty", old, says=("empty holds no results", "benchmark run --output"))
         self.refused("check", "--baseline", old, "absent.json", says="absent.json")
 
+    def test_results_without_rows(self):
+        old, empty = self.put("full.json", run(seed=1)), run(seed=1)
+        empty["results"] = empty["devices"][0]["summary"] = []
+        self.refused("check", "--baseline", old, self.put("none.json", empty), says="none.json: has no rows to judge")
+
+    def test_a_report_never_takes_the_place_of_results(self):
+        self.history("kept", 2)
+        new = self.put("new.json", run(seed=1, day=50))
+        (self.folder / "link.json").symlink_to("new.json")
+        before = {path: path.read_bytes() for path in (*self.folder.glob("kept/*.json"), self.folder / "new.json")}
+        for output in new, "link.json", *(str(path) for path in self.folder.glob("kept/*.json")):
+            self.refused("check", "--baseline", "kept", new, "--output", output, says=("--output", "would be lost"))
+        self.refused("check", "--baseline", new, new, "--output", new, says="would be lost")
+        self.assertEqual({path: path.read_bytes() for path in before}, before)
+        self.benchmark("check", "--baseline", "kept", new, "--output", "kept/report.txt", code=None)
+        self.assertIn("rows", (self.folder / "kept/report.txt").read_text())
+
+    def test_a_pipe_in_a_folder_is_not_waited_for(self):
+        self.history("piped", 2)
+        os.mkfifo(self.folder / "piped/pipe.json")
+        self.assertEqual(self.benchmark("check", "--baseline", "piped", self.put("new.json", run(seed=1, day=50)), code=None).err, "")
+
     def test_broken_files_are_named_and_the_others_judged(self):
         self.history("mixed", 8)
         (self.folder / "mixed/run-broken.json").write_text('{"schema_version": "1.0", "devices": [')

@@ -433,7 +433,24 @@ class Files(CompareTest):
         self.assertEqual(result.out, "")
         self.assertEqual(len(result.err.splitlines()), 2)
 
+    def test_a_broken_file_is_all_there_is_to_say(self):
+        """The one that is left needs no second file: it was named."""
+        self.write("cut.json", "{")
+        for words in ("a40.json", "cut.json"), ("cut.json", "a40.json"):
+            self.refused("compare", *words, says="cut.json:1:")
+
+    def test_a_report_never_takes_the_place_of_results(self):
+        before = (self.folder / "a40.json").read_bytes()
+        (self.folder / "same.json").symlink_to("a40.json")
+        for output in "a40.json", "./a40.json", "same.json":
+            self.refused("compare", "a40.json", "h100.json", "--output", output, says=("--output", "would be lost"))
+        self.assertEqual((self.folder / "a40.json").read_bytes(), before)
+
     def test_nothing_to_compare(self):
+        without = made.results([H100])
+        without["results"] = []
+        self.write("without.json", without)
+        self.refused("compare", "a40.json", "without.json", says=("a40.json:gpu0", "the other files have no row"))
         self.refused("compare", says="name results files")
         self.refused("compare", "a40.json", says=("a40.json:gpu0", "name a second file"))
         self.refused("compare", "absent.json", says="absent.json: No such file")
