@@ -105,6 +105,27 @@ class Ratios(CompareTest):
         self.assertAlmostEqual(ceilings["fma"][1]["of_datasheet"], 50000 / 66900)
         self.assertFactor(ceilings["memory_read"][1]["against_first"], 5)
 
+    def test_a_machine_of_two_packages(self):
+        """A datasheet tells of one; an entry under a cap is both of them too."""
+        sheet = Sheet("test-cpu", "2021-01", 400, 40, 65)
+        document = made.results([Machine("CPU", compute=500, bandwidth=50, sheet=sheet)])
+        shares = {}
+        for packages in 1, 2:
+            document["host"]["topology"]["packages"] = packages
+            self.put("packages.json", document)
+            capped = json.loads(json.dumps(document).replace('"cpu0"', '"cpu0@avx2"'))
+            capped["devices"][0]["hardware"], capped["devices"][0]["isa"] = "cpu0", "avx2"
+            second = copy.deepcopy(capped["devices"][0])
+            second["id"], second["isa"], second["summary"] = "cpu0@avx512", "avx512", []
+            capped["results"] += [{**row, "device": "cpu0@avx512"} for row in capped["results"]]
+            capped["devices"].append(second)
+            self.put("capped.json", capped)
+            compared = self.compare("packages.json", "capped.json", "--map", "packages.json:cpu0=capped.json:cpu0@avx2",
+                                    "--map", "packages.json:cpu0=capped.json:cpu0@avx512")
+            read = next(c for c in compared["lines"][0]["ceilings"] if c["resource"] == "memory_read")
+            shares[packages] = [column["of_datasheet"] for column in read["columns"]]
+        self.assertEqual(shares, {1: [1.25] * 3, 2: [0.625] * 3})
+
     def test_a_recalled_datasheet_is_no_denominator(self):
         machine = copy.copy(H100)
         machine.sheet = Sheet("nvidia-h100", "2022-03", 66900, 3350, 700, status="recalled")
