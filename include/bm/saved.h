@@ -146,6 +146,10 @@ enum bm_status bm_saved_parse(const char *name, const char *text, size_t size,
                               struct bm_error *error) BM_CHECK_RESULT;
 void bm_saved_fini(struct bm_saved *saved);
 
+/* The packages whose figures a device's sum up, while a datasheet tells of one: those of the host where this
+ * is its only CPU, under whatever caps, else 1. */
+double bm_saved_packages(const struct bm_saved *saved, const struct bm_saved_device *device);
+
 const char *bm_saved_status_name(enum bm_saved_status status);
 
 #endif

@@ -233,6 +233,7 @@ static void use_totals(const struct bm_compare_summary *old, const struct bm_com
     ratio->roofline = (struct bm_factor){ratio->speedup.value / ratio->utilization.value, unknown, unknown};
 }
 
+/* false as well where either does not tell. */
 static bool same_uses(const struct bm_compare_summary *a, const struct bm_compare_summary *b) {
     if (a->use_count != b->use_count || a->use_count == 0)
         return false;
@@ -263,6 +264,11 @@ void bm_compare_request_ratio(const struct bm_comparison *comparison, const stru
     if (strcmp(sides[0]->ops, sides[1]->ops) != 0) {
         snprintf(ratio->why, sizeof ratio->why, "other operations are covered: %.60s against %.60s",
                  sides[0]->ops, sides[1]->ops);
+        return;
+    }
+    if (!same_uses(sides[0], sides[1]) && sides[0]->use_count > 0 && sides[1]->use_count > 0) {
+        snprintf(ratio->why, sizeof ratio->why,
+                 "other rows make up the pass: routing, cache or shapes differ");
         return;
     }
     if (same_uses(sides[0], sides[1])) {
