@@ -146,7 +146,7 @@ static void append_request(struct bm_text *text, const struct bm_comparison *com
                                   .kind = "model",
                                   .name = name,
                                   .backend = summary->backend,
-                                  .state = "measured",
+                                  .state = summary->lacking[0] != '\0' ? "incomplete" : "measured",
                                   .bound = "",
                                   .median_ns = (double)NAN,
                                   .tokens_per_s = summary->tokens_per_s,

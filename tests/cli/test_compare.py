@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import os
+import shutil
 import unittest
 from pathlib import Path
 
@@ -105,6 +106,27 @@ class Ratios(CompareTest):
         self.assertAlmostEqual(ceilings["fma"][1]["of_datasheet"], 50000 / 66900)
         self.assertFactor(ceilings["memory_read"][1]["against_first"], 5)
 
+    def test_a_machine_of_two_packages(self):
+        """A datasheet tells of one; an entry under a cap is both of them too."""
+        sheet = Sheet("test-cpu", "2021-01", 400, 40, 65)
+        document = made.results([Machine("CPU", compute=500, bandwidth=50, sheet=sheet)])
+        shares = {}
+        for packages in 1, 2:
+            document["host"]["topology"]["packages"] = packages
+            self.put("packages.json", document)
+            capped = json.loads(json.dumps(document).replace('"cpu0"', '"cpu0@avx2"'))
+            capped["devices"][0]["hardware"], capped["devices"][0]["isa"] = "cpu0", "avx2"
+            second = copy.deepcopy(capped["devices"][0])
+            second["id"], second["isa"], second["summary"] = "cpu0@avx512", "avx512", []
+            capped["results"] += [{**row, "device": "cpu0@avx512"} for row in capped["results"]]
+            capped["devices"].append(second)
+            self.put("capped.json", capped)
+            compared = self.compare("packages.json", "capped.json", "--map", "packages.json:cpu0=capped.json:cpu0@avx2",
+                                    "--map", "packages.json:cpu0=capped.json:cpu0@avx512")
+            read = next(c for c in compared["lines"][0]["ceilings"] if c["resource"] == "memory_read")
+            shares[packages] = [column["of_datasheet"] for column in read["columns"]]
+        self.assertEqual(shares, {1: [1.25] * 3, 2: [0.625] * 3})
+
     def test_a_recalled_datasheet_is_no_denominator(self):
         machine = copy.copy(H100)
         machine.sheet = Sheet("nvidia-h100", "2022-03", 66900, 3350, 700, status="recalled")
@@ -182,6 +204,8 @@ class Ratios(CompareTest):
             self.assertLess(ratio["speedup"]["ci"][1] / ratio["speedup"]["ci"][0], 1.01)
         self.assertNotIn("between runs", self.benchmark("compare", "ab-old.json", "ab-new.json").out)
         self.assertIn("between runs", self.benchmark("compare", "ab-old.json", "cpu.json").out)
+        shutil.copy(self.folder / "ab-old.json", self.folder / "ab-again.json")
+        self.assertFalse(self.row(self.compare("ab-old.json", "ab-again.json"), PREFILL)["against_first"]["paired"], "one side twice")
 
 
 class Columns(CompareTest):
@@ -199,6 +223,12 @@ class Columns(CompareTest):
         self.assertEqual(self.names(document), ["NVIDIA H100", "Test CPU", "NVIDIA A40"])
         self.assertEqual(document["lines"][0]["ordered_by"], "command_line")
         self.assertIn("in the order of the command line", self.benchmark("compare", "h100.json", "cpu.json").out)
+
+    def test_of_several_columns_one_may_have_nothing_in_common(self):
+        self.put("apart.json", made.results([H100], cases=[gemm("qkv", 128, 6144, 4096, dtype="f16")]))
+        document = self.compare("a40.json", "cpu.json", "apart.json")
+        self.assertEqual(len(document["lines"][0]["columns"]), 3)
+        self.assertIn("apart.json:gpu0 has no work in common with a40.json:gpu0: --dtype f32 against f16", document["notes"])
 
     def test_devices_of_one_file(self):
         self.put("both.json", made.results([A40, copy.copy(H100)]) if A40.device != H100.device else self.two())
@@ -306,6 +336,76 @@ class Rows(CompareTest):
         decode = next(r for r in comparison["lines"][0]["requests"] if r["phase"] == "decode")["columns"][1]
         self.assertIsNone(decode["against_first"])
         self.assertIn("attn_out ffn_down qkv against ffn_down qkv", decode["why"])
+
+    def test_a_pass_without_its_matrix_products_has_no_figures(self):
+        partial = made.results([H100])
+        for summary in partial["devices"][0]["summary"]:
+            if summary["phase"] == "decode":
+                summary.update(tokens_per_s=None, missing=["attn", "norm"], lacking=["attn"])
+        self.put("partial.json", partial)
+        comparison = self.compare("a40.json", "partial.json")
+        prefill, decode = (request["columns"][1] for request in comparison["lines"][0]["requests"])
+        self.assertIsNotNone(prefill["tokens_per_s"])
+        self.assertIsNone(decode["tokens_per_s"])
+        self.assertIsNone(decode["against_first"])
+        self.assertIsNotNone(decode["roofline_efficiency"])
+        self.assertEqual((decode["lacking"], decode["missing"]), (["attn"], ["attn", "norm"]))
+        self.assertEqual(decode["why"], "no figure of the pass in the new column without attn")
+        text = self.benchmark("compare", "a40.json", "partial.json").out
+        self.assertRegex(text, r"(?m)^B +- +45 % ")
+        self.assertIn("not counted: norm (A, B)\nno figure of the pass without attn (B)\n", text)
+        table = self.benchmark("compare", "a40.json", "partial.json", "--format", "csv").out
+        self.assertRegex(table, r'(?m)^.*,"?test-7b decode[^"]*"?,incomplete,')
+        self.assertIn("| incomplete |", self.benchmark("compare", "a40.json", "partial.json", "--format", "markdown").out)
+
+    def test_a_backend_that_has_the_whole_pass_stands_for_it(self):
+        """... whatever another one covers besides."""
+        both, other = made.results([H100]), copy.copy(H100)
+        other.backend, other.efficiency = "opencl/other", 0.9
+        second = made.results([other])
+        for summary in second["devices"][0]["summary"]:
+            summary.update(tokens_per_s=None, missing=["attn"], lacking=["attn"], ops=["act", "ffn_down", "norm", "qkv", "rope"])
+        for part in "backends", "ceilings":
+            both["devices"][0][part] += second["devices"][0][part]
+        both["devices"][0]["summary"] = second["devices"][0]["summary"] + both["devices"][0]["summary"]
+        both["results"] += second["results"]
+        self.put("both.json", both)
+        for request in self.compare("a40.json", "both.json")["lines"][0]["requests"]:
+            old, new = request["columns"]
+            self.assertEqual(new["backend"], "opencl/nvidia")
+            self.assertFactor(new["against_first"]["speedup"], new["tokens_per_s"] / old["tokens_per_s"])
+            self.assertIsNotNone(new["against_first"]["speedup"]["ci"], "of its own rows, not of the fastest")
+
+    def test_passes_of_other_rows_are_not_compared(self):
+        """A cache kept hot, another routing, a part of the layers: their operations have the same names."""
+        half = made.results([H100])
+        for summary in half["devices"][0]["summary"]:
+            for use in summary["rows"]:
+                use["count"] /= 2
+            summary["tokens_per_s"] *= 2
+        self.put("half.json", half)
+        for request in self.compare("a40.json", "half.json")["lines"][0]["requests"]:
+            self.assertIsNone(request["columns"][1]["against_first"])
+            self.assertIn("other rows make up the pass", request["columns"][1]["why"])
+
+    def test_intervals_of_ceilings_are_not_of_one_width(self):
+        old, new = made.results([A40]), made.results([H100])
+        value = {}
+        for document, below, above in ((old, 0.98, 1.01), (new, 0.95, 1.001)):
+            device = document["devices"][0]
+            read = next(c for c in device["ceilings"] if c["resource"] == "memory_read")
+            read["ci"] = [read["value"] * below, read["value"] * above]
+            device["ceilings"].append(made.ceiling_json(A40, "wait_latency", None, 30.0 if document is old else 12.0, "us"))
+            value[document is new] = read["value"]
+        self.put("old-ceilings.json", old)
+        self.put("new-ceilings.json", new)
+        found = {c["resource"]: c["columns"][1]["against_first"]
+                 for c in self.compare("old-ceilings.json", "new-ceilings.json")["lines"][0]["ceilings"]}
+        ratio, between = value[True] / value[False], 1.959964 * 0.027
+        low, high = found["memory_read"]["ci"]
+        self.assertAlmostEqual(math.log(ratio / low), math.sqrt(2 * between ** 2 + math.log(0.95) ** 2 + math.log(1.01) ** 2), 5)
+        self.assertAlmostEqual(math.log(high / ratio), math.sqrt(2 * between ** 2 + math.log(1.001) ** 2 + math.log(0.98) ** 2), 5)
+        self.assertFactor(found["wait_latency"], 2.5)
 
     def test_nothing_in_common_is_refused_with_the_difference(self):
         for name, case, says in (("dtype", gemm("qkv", 128, 6144, 4096, dtype="f16"), "--dtype f32 against f16"),
