@@ -125,6 +125,8 @@ class Ratios(CompareTest):
                                     "--map", "packages.json:cpu0=capped.json:cpu0@avx512")
             read = next(c for c in compared["lines"][0]["ceilings"] if c["resource"] == "memory_read")
             shares[packages] = [column["of_datasheet"] for column in read["columns"]]
+            passes = compared["lines"][0]["requests"][0]["columns"][0]
+            self.assertAlmostEqual(passes["tokens_per_joule_at_least"], passes["tokens_per_s"] / 65 / packages)
         self.assertEqual(shares, {1: [1.25] * 3, 2: [0.625] * 3})
 
     def test_a_recalled_datasheet_is_no_denominator(self):
@@ -138,6 +140,22 @@ class Ratios(CompareTest):
         self.assertFactor(ratio["roofline"], 2.5)
         for ceiling in document["lines"][0]["ceilings"]:
             self.assertIsNone(ceiling["columns"][1]["of_datasheet"])
+        machine.sheet = Sheet("nvidia-h100", "2022-03", 66900, 3350, 700, status="derived")
+        self.put("derived.json", made.results([machine]))
+        document = self.compare("a40.json", "derived.json")
+        self.assertIsNotNone(self.row(document, PREFILL)["against_first"]["datasheet"])
+        for ceiling in document["lines"][0]["ceilings"]:
+            self.assertIsNotNone(ceiling["columns"][1]["of_datasheet"])
+        machine.sheet = Sheet("nvidia-h100", "2022-03", 66900, 3350, 700)
+
+    def test_a_ceiling_that_was_not_measured_is_none(self):
+        document = made.results([H100])
+        device = document["devices"][0]
+        copy_rate = made.ceiling_json(H100, "memory_copy", None, 1.0, "GB/s")
+        device["ceilings"].append(copy_rate | {"value": None, "ci": None, "burst": None})
+        self.put("no-copy.json", document)
+        found = [c["resource"] for c in self.compare("a40.json", "no-copy.json")["lines"][0]["ceilings"]]
+        self.assertEqual(found, ["memory_read", "fma"])
 
     def test_a_bound_that_flips_is_told(self):
         """A machine with so much bandwidth that a generation step is bound by arithmetic."""
