@@ -431,6 +431,18 @@ class Rows(CompareTest):
                                  ("tokens", gemm("qkv", 64, 6144, 4096), "--tokens 128 1 against 64")):
             self.put(f"{name}.json", made.results([H100], cases=[case]))
             self.refused("compare", "a40.json", f"{name}.json", says=("a40.json:gpu0", f"{name}.json:gpu0", says))
+        # of many models the one that both have may be the last
+        self.put("one-model.json", made.results([A40], cases=[gemm("qkv", 128, 6144, 4096, model="model-9")]))
+        cases = [gemm("qkv", 64, 6144, 4096, model=f"model-{i}") for i in range(30)]
+        many = made.results([H100], cases=cases[10:] + cases[:10])
+        many["devices"][0]["summary"] = []
+        self.put("many-models.json", many)
+        self.refused("compare", "one-model.json", "many-models.json", says="no work in common: --tokens 128 against 64:")
+        for row in many["results"]:
+            row["key"], row["case"]["model"] = row["key"].replace("/model-", "/other-"), row["case"]["model"].replace("model", "other")
+        self.put("many-models.json", many)
+        self.refused("compare", "one-model.json", "many-models.json", says="--model model-9 against other-10 other-11 other-12")
+        self.refused("compare", "one-model.json", "many-models.json", says=" ...: measure the same with both")
         hot = made.results([H100])
         for row in hot["results"]:
             row["key"] += "/hot"
