@@ -222,6 +222,13 @@ class Ratios(CompareTest):
             self.assertLess(ratio["speedup"]["ci"][1] / ratio["speedup"]["ci"][0], 1.01)
         self.assertNotIn("between runs", self.benchmark("compare", "ab-old.json", "ab-new.json").out)
         self.assertIn("between runs", self.benchmark("compare", "ab-old.json", "cpu.json").out)
+        longer = json.loads((self.folder / "ab-new.json").read_text())
+        for row in longer["results"]:
+            for one in row["rounds"]:
+                one["ns"], one["launches"] = 2 * one["ns"], 2 * one["launches"]
+        self.put("ab-longer.json", longer)
+        again = self.row(self.compare("ab-old.json", "ab-longer.json"), PREFILL)["against_first"]
+        self.assertAlmostEqual(again["speedup"]["value"], 1 / 1.05, 3, "of launches, however many a round has")
         shutil.copy(self.folder / "ab-old.json", self.folder / "ab-again.json")
         self.assertFalse(self.row(self.compare("ab-old.json", "ab-again.json"), PREFILL)["against_first"]["paired"], "one side twice")
 
@@ -394,6 +401,36 @@ class Rows(CompareTest):
             self.assertFactor(new["against_first"]["speedup"], new["tokens_per_s"] / old["tokens_per_s"])
             self.assertIsNotNone(new["against_first"]["speedup"]["ci"], "of its own rows, not of the fastest")
 
+    def test_of_two_backends_that_have_the_pass(self):
+        """... the one that covers more stands for it, and of those the faster."""
+        for more, efficiency, named in ((True, 0.3, "opencl/other"), (False, 0.3, "opencl/nvidia"), (False, 0.9, "opencl/other")):
+            both, other = made.results([H100]), copy.copy(H100)
+            other.backend, other.efficiency = "opencl/other", efficiency
+            second = made.results([other])
+            for summary in second["devices"][0]["summary"]:
+                if more:
+                    summary.update(ops=[*summary["ops"], "norm"], missing=[])
+            for part in "backends", "ceilings", "summary":
+                both["devices"][0][part] += second["devices"][0][part]
+            both["results"] += second["results"]
+            self.put("whole.json", both)
+            requests = self.compare("a40.json", "whole.json")["lines"][0]["requests"]
+            self.assertEqual({request["columns"][1]["backend"] for request in requests}, {named})
+
+    def test_a_shared_measurement_is_one_figure_of_a_sum(self):
+        """Two rows of one measurement err together: the interval of their sum is that of one."""
+        cases = [gemm("qkv", 128, 4096, 4096), gemm("attn_out", 128, 4096, 4096)]
+        widths = []
+        for shared in False, True:
+            for name, machine in ("old", A40), ("new", H100):
+                document = made.results([machine], cases=cases, half_width=0.05)
+                document["results"][1]["measured_as"] = cases[0]["key"] if shared else None
+                self.put(f"shared-{name}.json", document)
+            request, = self.compare("shared-old.json", "shared-new.json")["lines"][0]["requests"]
+            low, high = request["columns"][1]["against_first"]["speedup"]["ci"]
+            widths.append(math.log(high / low))
+        self.assertAlmostEqual(widths[1] / widths[0], math.sqrt(2), 3)
+
     def test_passes_of_other_rows_are_not_compared(self):
         """A cache kept hot, another routing, a part of the layers: their operations have the same names."""
         half = made.results([H100])
@@ -473,7 +510,49 @@ class Rows(CompareTest):
         self.assertEqual(keys("speedup"), suite[::-1])
         self.assertEqual(keys("utilization"), suite[::-1])
         self.assertEqual(keys("time")[0], "gemm/test-7b/prefill/ffn_down/f32/m128n4096k11008")
+        gone = made.unmeasured(json.loads((self.folder / "sorted.json").read_text()), suite[-1], "skipped", "no room")
+        gone["devices"][0]["summary"] = []
+        self.put("sorted.json", gone)
+        self.assertEqual(keys("speedup"), suite[-2::-1] + suite[-1:], "what has no figure comes last")
         self.refused("compare", "a40.json", "sorted.json", "--sort", "colour", says=("--sort", "'colour'", "speedup"))
+
+    def test_rows_of_a_batch_stand_together(self):
+        cases = [gemm(op, 64 * batch, 6144, 4096) | {"batch": batch} for op in ("qkv", "ffn_down") for batch in (1, 2)]
+        self.put("batches.json", made.results([A40], cases=cases) | {})
+        document = self.compare("batches.json", "batches.json")
+        self.assertEqual([row["key"] for row in document["lines"][0]["rows"]], [cases[i]["key"] for i in (0, 2, 1, 3)])
+
+    def test_a_change_in_any_column_counts(self):
+        times = {case["key"]: made.ideal_ns(A40, case) / 0.6 for case in made.CASES}
+        self.put("changed.json", made.results([A40], times=times | {DECODE: times[DECODE] * 1.5}))
+        document = self.compare("a40.json", "changed.json", "a40.json", "--only", "changed")
+        self.assertEqual([row["key"] for row in document["lines"][0]["rows"]], [DECODE])
+
+    def test_requests_differ_by_batch_and_cache(self):
+        document = made.results([H100])
+        summary = document["devices"][0]["summary"]
+        for change in {"batch": 2}, {"kv": "int8"}:
+            other = copy.deepcopy(summary[1]) | change
+            other["tokens_per_s"] *= other["batch"]
+            summary.append(other)
+        self.put("requests.json", document)
+        requests = self.compare("a40.json", "requests.json")["lines"][0]["requests"]
+        self.assertEqual([(r["phase"], r["batch"], r.get("kv"), len(r["columns"])) for r in requests],
+                         [("prefill", 1, None, 2), ("decode", 1, None, 2), ("decode", 2, None, 1), ("decode", 1, "int8", 1)])
+
+    def test_what_every_prompt_and_context_has_is_selected_too(self):
+        cases = [*made.CASES, gemm("lm_head", 1, 32000, 4096)]
+        cases[-1] |= {"key": cases[-1]["key"].replace("/decode/", "/prefill/"), "phase": "prefill"}
+        self.put("head.json", made.results([A40], cases=cases) | {})
+
+        def keys(*words):
+            return [row["key"] for row in self.compare("head.json", "head.json", *words)["lines"][0]["rows"]]
+        self.assertEqual(keys("--phase", "prefill", "--tokens", "64"), [cases[-1]["key"]])
+        self.assertEqual(len(keys("--context", "4096")), len(cases), "no shape of these has a context")
+        document = self.compare("head.json", "head.json", "--workload", "gemm")
+        self.assertEqual(document["lines"][0]["requests"], [], "a sum over some workloads is no whole model")
+        self.refused("compare", "a40.json", "h100.json", "--backend", "open", says="no row of these files matches")
+        self.assertEqual(len(keys("--backend", "opencl")), len(cases))
 
     def test_selectors(self):
         def keys(*words):
