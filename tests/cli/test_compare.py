@@ -206,6 +206,21 @@ class Ratios(CompareTest):
         self.assertIsNone(ratio["speedup"]["ci"])
         self.assertFactor(ratio["utilization"], 0.45 / 0.6)
 
+    def utilization_of_sides(self):
+        """Speed-up / roofline: each brings its interval, unless the efficiencies of paired rounds have their own."""
+        for pairs in False, True:
+            for side in "old", "new":
+                document = json.loads((self.folder / f"ab-{side}.json").read_text())
+                for ceiling in document["devices"][0]["ceilings"]:
+                    ceiling["ci"] = [ceiling["value"] * 0.97, ceiling["value"] * 1.001]
+                self.put(f"use-{side}.json", made.paired(document, 1.0, 0.02) if pairs else document)
+            ratio = self.row(self.compare("use-old.json", "use-new.json"), PREFILL)["against_first"]
+            reach = {name: [abs(math.log(end / ratio[name]["value"])) for end in ratio[name]["ci"]]
+                     for name in ("speedup", "roofline", "utilization")}
+            for side in range(2):
+                expected = 0.02 * math.sqrt(2) if pairs else math.hypot(reach["speedup"][side], reach["roofline"][1 - side])
+                self.assertAlmostEqual(reach["utilization"][side], expected, 5)
+
     def test_sides_of_an_ab_comparison_are_paired(self):
         """Noise that both sides of a round share is in neither ratio nor interval."""
         identity = "7b0c8a52-6d1e-4b7a-9c55-0a1b2c3d4e5f"
@@ -222,6 +237,7 @@ class Ratios(CompareTest):
             self.assertLess(ratio["speedup"]["ci"][1] / ratio["speedup"]["ci"][0], 1.01)
         self.assertNotIn("between runs", self.benchmark("compare", "ab-old.json", "ab-new.json").out)
         self.assertIn("between runs", self.benchmark("compare", "ab-old.json", "cpu.json").out)
+        self.utilization_of_sides()
         longer = json.loads((self.folder / "ab-new.json").read_text())
         for row in longer["results"]:
             for one in row["rounds"]:
@@ -419,14 +435,14 @@ class Rows(CompareTest):
 
     def test_a_shared_measurement_is_one_figure_of_a_sum(self):
         """Two rows of one measurement err together: the interval of their sum is that of one."""
-        cases = [gemm("qkv", 128, 4096, 4096), gemm("attn_out", 128, 4096, 4096)]
+        cases = [gemm("qkv", 1, 4096, 4096), gemm("qkv", 128, 4096, 4096), gemm("attn_out", 128, 4096, 4096)]
         widths = []
         for shared in False, True:
             for name, machine in ("old", A40), ("new", H100):
                 document = made.results([machine], cases=cases, half_width=0.05)
-                document["results"][1]["measured_as"] = cases[0]["key"] if shared else None
+                document["results"][2]["measured_as"] = cases[1]["key"] if shared else None
                 self.put(f"shared-{name}.json", document)
-            request, = self.compare("shared-old.json", "shared-new.json")["lines"][0]["requests"]
+            request = self.compare("shared-old.json", "shared-new.json")["lines"][0]["requests"][0]
             low, high = request["columns"][1]["against_first"]["speedup"]["ci"]
             widths.append(math.log(high / low))
         self.assertAlmostEqual(widths[1] / widths[0], math.sqrt(2), 3)
