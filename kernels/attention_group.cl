@@ -3,7 +3,8 @@
  *
  * Queries [b, tokens, heads, HEAD_DIM], keys [b, kv_heads, context, HEAD_DIM], values [b, kv_heads, context,
  * V_DIM], outputs [b, tokens, heads, V_DIM]; of an int8 cache a scale for each row, [b, kv_heads, context].
- * Query head h reads KV head h / (heads / kv_heads). `scale` holds log2(e): weights are powers of two.
+ * Query head h reads KV head h / (heads / kv_heads). `scale` holds log2(e): weights are powers of two. Sinks
+ * [heads] are logits as they are, to which `sink_shift` is added in base 2.
  * A group of LANES work-items attends with ROWS queries to blocks of KEY_TILE keys. Prefill: the rows are
  * consecutive tokens of one head, masked causally, each seeing the last `window` keys. Decode: the rows are heads that share a KV head, so that K and V are
  * read once; the context is split among groups, which leave (sum, maximum, weight) for `attention_merge`.
@@ -45,6 +46,9 @@
 #ifndef ROW_TILE
 #define ROW_TILE 4
 #endif
+#ifndef SINKS /* query heads, each with a sink; 0: no head has one */
+#define SINKS 0
+#endif
 #ifndef COLUMN_TILE /* output vectors held in registers; divides those that a work-item owns */
 #define COLUMN_TILE 1
 #endif
@@ -54,8 +58,13 @@
 #define V_VECTORS    (V_DIM / VEC)
 #define LANE_ROWS    (ROWS / (LANES / LANES_D))
 #define LANE_VECTORS ((V_VECTORS + LANES_D - 1) / LANES_D)
-#define KEY_STRIDE   (HEAD_DIM + VEC) /* of keys in local memory: neighbours in different banks */
+#define ROW_GROUPS   (ROWS / ROW_TILE) /* tiles of scores, whose rows and keys lie so far apart: */
+#define KEY_GROUPS   (KEY_TILE / KEY_STEP)
+#define STRIDE       (HEAD_DIM + VEC) /* then neighbours in local memory lie in different banks */
+#define SCORE_STRIDE (KEY_TILE + 4)
 #define SYNC()       barrier(CLK_LOCAL_MEM_FENCE)
+/* Of what takes a work-item's sums: called, they would have to lie in memory. */
+#define INLINE       static inline __attribute__((always_inline)) void
 /* Below every score, and still a number: a difference of two of them is no NaN. */
 #define LOWEST -0x1p126f
 
@@ -66,7 +75,6 @@
 #define CONVERT(type, v)   JOIN(convert_, type)(v)
 #define LOAD_HALVES(p)     vload_half(0, p)
 #define STORE_HALVES(v, p) vstore_half(v, 0, p)
-#define VLOAD(p)           (*(p))
 #define VSTORE(v, p)       (*(p) = (v))
 #define AS_FLOATS(v)       as_float(v)
 #else
@@ -74,7 +82,6 @@
 #define CONVERT(type, v)   JOIN(JOIN(convert_, type), VEC)(v)
 #define LOAD_HALVES(p)     JOIN(vloada_half, VEC)(0, p)
 #define STORE_HALVES(v, p) JOIN(vstorea_half, VEC)(v, 0, p)
-#define VLOAD(p)           JOIN(vload, VEC)(0, p)
 #define VSTORE(v, p)       JOIN(vstore, VEC)(v, 0, p)
 #define AS_FLOATS(v)       JOIN(as_float, VEC)(v)
 #endif
@@ -137,6 +144,14 @@ typedef char cached;
     global const cached *restrict values, const ulong values_offset, SCALES(value_scales)
 /* Elements from a token's queries to the next one's, and from the line of a KV head to the next head's. */
 #define PITCHES const ulong query_pitch, const ulong key_pitch, const ulong value_pitch SCALE_PITCHES
+/* A head's sink, a logit of no key, has a part of the softmax alone: it joins the weights of all keys, once. */
+#if SINKS
+#define SINKS_OF , global const float *restrict sinks, const float sink_shift
+#define WITH_SINK(weight, maximum, head) ((weight) + exp2(sinks[head] * M_LOG2E_F + sink_shift - (maximum)))
+#else
+#define SINKS_OF
+#define WITH_SINK(weight, maximum, head) (weight)
+#endif
 
 #pragma OPENCL FP_CONTRACT ON
 
@@ -161,10 +176,10 @@ static float4 sums_of(const floatv a, const floatv b, const floatv c, const floa
 }
 
 struct softmax_state {
-    float query[ROWS * HEAD_DIM]; /* times scale and log2(e): weights are powers of two */
-    float score[ROWS * KEY_TILE];
+    floatv query[ROWS * STRIDE / VEC]; /* times scale and log2(e): weights are powers of two */
+    floatv key[KEY_TILE * STRIDE / VEC];
+    float4 score[ROWS * SCORE_STRIDE / 4];
     float maximum[ROWS], weight[ROWS], factor[ROWS];
-    float key[KEY_TILE * KEY_STRIDE];
 };
 
 /* What a group attends to: rows of one KV head, of which it reads keys [first, end); row r sees those from
@@ -177,16 +192,19 @@ struct cache {
 };
 
 /* Scores of a block of keys; those past the last key repeat it and are masked later. */
-static void score_block(local struct softmax_state *state, const struct cache *cache, const uint first,
-                        const uint lane) {
+INLINE score_block(local struct softmax_state *state, const struct cache *cache, const uint first,
+                   const uint lane) {
     for (uint i = lane; i < KEY_TILE * K_VECTORS; i += LANES) {
         const uint key = i / K_VECTORS, vector = i % K_VECTORS, at = min(first + key, cache->end - 1);
-        VSTORE(LOAD_CACHED(cache->keys + (ulong)at * HEAD_DIM + vector * VEC) * SCALE(cache->key_scales, at),
-               state->key + key * KEY_STRIDE + vector * VEC);
+        state->key[key * (STRIDE / VEC) + vector] =
+            LOAD_CACHED(cache->keys + (ulong)at * HEAD_DIM + vector * VEC) * SCALE(cache->key_scales, at);
     }
     SYNC();
-    for (uint task = lane; task < (KEY_TILE / KEY_STEP) * (ROWS / ROW_TILE); task += LANES) {
-        const uint row = task % (ROWS / ROW_TILE) * ROW_TILE, key = task / (ROWS / ROW_TILE) * KEY_STEP;
+    for (uint task = lane; task < KEY_GROUPS * ROW_GROUPS; task += LANES) {
+        const uint row = task % ROW_GROUPS, key = task / ROW_GROUPS;
+        local const floatv *queries = state->query + row * (STRIDE / VEC);
+        local const floatv *keys = state->key + key * (STRIDE / VEC);
+        local float *score = (local float *)state->score + row * SCORE_STRIDE + key;
         floatv sum[ROW_TILE][KEY_STEP];
 #pragma unroll
         for (uint r = 0; r < ROW_TILE; r++)
@@ -198,10 +216,10 @@ static void score_block(local struct softmax_state *state, const struct cache *c
                 floatv column[KEY_STEP];
 #pragma unroll
                 for (uint j = 0; j < KEY_STEP; j++)
-                    column[j] = VLOAD(state->key + (key + j) * KEY_STRIDE + i * VEC);
+                    column[j] = keys[j * KEY_GROUPS * (STRIDE / VEC) + i];
 #pragma unroll
                 for (uint r = 0; r < ROW_TILE; r++) {
-                    const floatv query = VLOAD(state->query + (row + r) * HEAD_DIM + i * VEC);
+                    const floatv query = queries[r * ROW_GROUPS * (STRIDE / VEC) + i];
 #pragma unroll
                     for (uint j = 0; j < KEY_STEP; j++)
                         sum[r][j] += query * column[j];
@@ -209,33 +227,38 @@ static void score_block(local struct softmax_state *state, const struct cache *c
             }
         }
 #pragma unroll
-        for (uint r = 0; r < ROW_TILE; r++)
-            vstore4(sums_of(sum[r][0], sum[r][1], sum[r][2], sum[r][3]), 0,
-                    state->score + (row + r) * KEY_TILE + key);
+        for (uint r = 0; r < ROW_TILE; r++) {
+            const float4 sums = sums_of(sum[r][0], sum[r][1], sum[r][2], sum[r][3]);
+            local float *to = score + r * ROW_GROUPS * SCORE_STRIDE;
+            to[0] = sums.x;
+            to[KEY_GROUPS] = sums.y;
+            to[2 * KEY_GROUPS] = sums.z;
+            to[3 * KEY_GROUPS] = sums.w;
+        }
     }
     SYNC();
 }
 
 /* Turns scores into weights relative to the largest so far; keys that a row does not see get none. */
-static void weigh_block(local struct softmax_state *state, const struct cache *cache, const uint first,
-                        const uint lane) {
+INLINE weigh_block(local struct softmax_state *state, const struct cache *cache, const uint first,
+                   const uint lane) {
     for (uint row = lane; row < ROWS; row += LANES) {
-        local float *score = state->score + row * KEY_TILE;
+        local float4 *score = state->score + row * (SCORE_STRIDE / 4);
         const int low = cache->low + (int)row * cache->step - (int)first;
         const int high = min(cache->high + (int)row * cache->step, (int)cache->end) - (int)first;
         const float4 nothing = -INFINITY;
         const int4 index = (int4)(0, 1, 2, 3);
         float4 largest = nothing, weight = 0.0f;
         for (int j = 0; j < KEY_TILE; j += 4) {
-            const float4 value = select(nothing, vload4(0, score + j), (index + j >= low) & (index + j < high));
-            vstore4(value, 0, score + j);
+            const float4 value = select(nothing, score[j / 4], (index + j >= low) & (index + j < high));
+            score[j / 4] = value;
             largest = fmax(largest, value);
         }
         const float maximum =
             fmax(state->maximum[row], fmax(fmax(largest.x, largest.y), fmax(largest.z, largest.w)));
         for (int j = 0; j < KEY_TILE; j += 4) {
-            const float4 value = exp2(vload4(0, score + j) - maximum);
-            vstore4(value, 0, score + j);
+            const float4 value = exp2(score[j / 4] - maximum);
+            score[j / 4] = value;
             weight += value;
         }
         const float factor = exp2(state->maximum[row] - maximum);
@@ -247,12 +270,13 @@ static void weigh_block(local struct softmax_state *state, const struct cache *c
 }
 
 /* sum = sum * factor + weights x values, for the rows and vectors that this work-item owns. */
-static void add_block(local struct softmax_state *state, floatv sum[LANE_ROWS][LANE_VECTORS],
-                      const struct cache *cache, const uint first, const uint lane) {
-    global const cached *values = cache->values + (ulong)first * V_DIM;
+INLINE add_block(local struct softmax_state *state, floatv sum[LANE_ROWS][LANE_VECTORS],
+                 const struct cache *cache, const uint first, const uint lane) {
     const uint keys = min((uint)KEY_TILE, cache->end - first);
     const uint own_row = lane / LANES_D * LANE_ROWS, lane_d = lane % LANES_D;
+#pragma unroll
     for (uint v = 0; v < LANE_VECTORS; v += COLUMN_TILE) {
+#pragma unroll
         for (uint r = 0; r < LANE_ROWS; r += ROW_TILE) {
             floatv tile[ROW_TILE][COLUMN_TILE];
 #pragma unroll
@@ -260,20 +284,28 @@ static void add_block(local struct softmax_state *state, floatv sum[LANE_ROWS][L
 #pragma unroll
                 for (uint c = 0; c < COLUMN_TILE; c++)
                     tile[i][c] = sum[r + i][v + c] * state->factor[own_row + r + i];
-            for (uint j = 0; j < keys; j++) {
-                floatv value[COLUMN_TILE];
+            /* Four keys at a time; those past the last one repeat it, with the weight that masked ones have: none. */
+            for (uint j = 0; j < keys; j += 4) {
+                float weight[ROW_TILE][4];
 #pragma unroll
-                for (uint c = 0; c < COLUMN_TILE; c++) {
-                    /* Lanes past the last vector repeat it; they write nothing. */
-                    const uint vector = min((v + c) * LANES_D + lane_d, (uint)(V_VECTORS - 1));
-                    value[c] = LOAD_CACHED(values + j * V_DIM + vector * VEC) * SCALE(cache->value_scales, first + j);
-                }
+                for (uint i = 0; i < ROW_TILE; i++)
+                    vstore4(state->score[(own_row + r + i) * (SCORE_STRIDE / 4) + j / 4], 0, weight[i]);
 #pragma unroll
-                for (uint i = 0; i < ROW_TILE; i++) {
-                    const float weight = state->score[(own_row + r + i) * KEY_TILE + j];
+                for (uint step = 0; step < 4; step++) {
+                    const uint at = min(first + j + step, cache->end - 1);
+                    floatv value[COLUMN_TILE];
 #pragma unroll
-                    for (uint c = 0; c < COLUMN_TILE; c++)
-                        tile[i][c] += weight * value[c];
+                    for (uint c = 0; c < COLUMN_TILE; c++) {
+                        /* Lanes past the last vector repeat it; they write nothing. */
+                        const uint vector = min((v + c) * LANES_D + lane_d, (uint)(V_VECTORS - 1));
+                        value[c] = LOAD_CACHED(cache->values + (ulong)at * V_DIM + vector * VEC) *
+                                   SCALE(cache->value_scales, at);
+                    }
+#pragma unroll
+                    for (uint i = 0; i < ROW_TILE; i++)
+#pragma unroll
+                        for (uint c = 0; c < COLUMN_TILE; c++)
+                            tile[i][c] += weight[i][step] * value[c];
                 }
             }
 #pragma unroll
@@ -287,8 +319,8 @@ static void add_block(local struct softmax_state *state, floatv sum[LANE_ROWS][L
 }
 
 /* Attends with the rows in state->query to the keys of the cache. */
-static void attend(local struct softmax_state *state, floatv sum[LANE_ROWS][LANE_VECTORS],
-                   const struct cache *cache, const uint lane) {
+INLINE attend(local struct softmax_state *state, floatv sum[LANE_ROWS][LANE_VECTORS],
+              const struct cache *cache, const uint lane) {
     for (uint row = lane; row < ROWS; row += LANES) {
         state->maximum[row] = LOWEST;
         state->weight[row] = 0.0f;
@@ -308,13 +340,13 @@ static void attend(local struct softmax_state *state, floatv sum[LANE_ROWS][LANE
 
 static void load_query(local struct softmax_state *state, const uint row, global const stored *query,
                        const uint vector, const float scale) {
-    VSTORE(LOAD_STORED(query + vector * VEC) * scale, state->query + row * HEAD_DIM + vector * VEC);
+    state->query[row * (STRIDE / VEC) + vector] = LOAD_STORED(query + vector * VEC) * scale;
 }
 
 kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void
 attention_prefill(global const stored *restrict queries, CACHE global stored *restrict outputs,
                   const uint heads, const uint kv_heads, const uint tokens, const uint past,
-                  const uint window, const float scale, PITCHES) {
+                  const uint window, const float scale, PITCHES SINKS_OF) {
     local struct softmax_state state;
     floatv sum[LANE_ROWS][LANE_VECTORS];
     const uint lane = get_local_id(0), head = get_group_id(1), batch = get_group_id(2);
@@ -345,7 +377,7 @@ attention_prefill(global const stored *restrict queries, CACHE global stored *re
 #pragma unroll
     for (uint r = 0; r < LANE_ROWS; r++) {
         const uint token = first_row + own_row + r;
-        const float share = 1.0f / state.weight[own_row + r];
+        const float share = 1.0f / WITH_SINK(state.weight[own_row + r], state.maximum[own_row + r], head);
         if (token >= tokens)
             break;
 #pragma unroll
@@ -405,7 +437,7 @@ attention_decode(global const stored *restrict queries, CACHE global float *rest
 }
 
 kernel void attention_merge(global const float *restrict partials, global stored *restrict outputs,
-                            const uint splits) {
+                            const uint splits SINKS_OF) {
     const uint column = get_global_id(0) % V_DIM;
     const ulong head = get_global_id(0) / V_DIM;
     global const float *partial = partials + head * splits * (V_DIM + 2);
@@ -418,5 +450,5 @@ kernel void attention_merge(global const float *restrict partials, global stored
         sum += factor * partial[s * (V_DIM + 2) + column];
         weight += factor * partial[s * (V_DIM + 2) + V_DIM + 1];
     }
-    store_one(sum / weight, outputs + head * V_DIM + column);
+    store_one(sum / WITH_SINK(weight, maximum, head % SINKS), outputs + head * V_DIM + column);
 }

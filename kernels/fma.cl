@@ -233,13 +233,22 @@ static VECTOR(LANE)
 #define AT_ONCE 1
 #endif
 
+/* By index, a GPU's vectors would have to lie in memory. */
+#if GROUP > 1
+#define UNROLL_LANES _Pragma("unroll")
+#else
+#define UNROLL_LANES
+#endif
+
 /* Lanes from `first` that exist; the others start as 1/2 and are not written. */
 static floatv load_seeds(global const float *seeds, const uint first, const uint lanes) {
     floatv seed = 0.5f;
     if (first + VEC <= lanes)
         return VLOAD(seeds + first);
-    for (uint v = 0; first + v < lanes; v++)
-        ((float *)&seed)[v] = seeds[first + v];
+    UNROLL_LANES
+    for (uint v = 0; v < VEC; v++)
+        if (first + v < lanes)
+            ((float *)&seed)[v] = seeds[first + v];
     return seed;
 }
 
@@ -280,7 +289,9 @@ fma_chains(global const float *restrict seeds, global float *restrict results, c
         if (first + VEC <= lanes)
             VSTORE(result, results + first);
         else
-            for (uint v = 0; first + v < lanes; v++)
-                results[first + v] = ((const float *)&result)[v];
+            UNROLL_LANES
+            for (uint v = 0; v < VEC; v++)
+                if (first + v < lanes)
+                    results[first + v] = ((const float *)&result)[v];
     }
 }

@@ -156,8 +156,12 @@ static void store_one(const float value, global activation_t *to) {
 
 static void store_outputs(const floatv value, global activation_t *to, const uint count) {
     if (count < VEC) {
-        for (uint i = 0; i < count; i++)
-            store_one(((const float *)&value)[i], to + i);
+#if GROUPED /* by index, a vector would have to lie in memory */
+#pragma unroll
+#endif
+        for (uint i = 0; i < VEC; i++)
+            if (i < count)
+                store_one(((const float *)&value)[i], to + i);
         return;
     }
 #if ACTIVATION == F32
@@ -170,6 +174,14 @@ static void store_outputs(const floatv value, global activation_t *to, const uin
 #endif
 }
 
+#if WEIGHT == I4
+static floatv from_nibbles(const uintv pair, const uint j) {
+    /* 2^23 + x has the integer x in its mantissa. */
+    return AS_FLOATS((j % 2 ? pair >> 4 : pair & 15) | 0x4b000000) - (0x1p23f + 8);
+}
+#endif
+
+#if !GROUPED
 /* VEC weights of one k as they are stored, of int4 without their scales. `w` is the first of a run that
  * starts at an even k; j counts from there. */
 static floatv load_weights(global const weight_t *w, const uint j, const uint column) {
@@ -182,18 +194,70 @@ static floatv load_weights(global const weight_t *w, const uint j, const uint co
 #elif WEIGHT == I8
     return CONVERT(float, CONVERT(int, *(global const VECTOR(char) *)(w + j * PANEL_N + column)));
 #else
-    const uintv pair = CONVERT(uint, *(global const VECTOR(uchar) *)(w + j / 2 * PANEL_N + column));
-    /* 2^23 + x has the integer x in its mantissa. */
-    return AS_FLOATS((j % 2 ? pair >> 4 : pair & 15) | 0x4b000000) - (0x1p23f + 8);
+    return from_nibbles(CONVERT(uint, *(global const VECTOR(uchar) *)(w + j / 2 * PANEL_N + column)), j);
 #endif
 }
+#endif
 
-#if SCALED_GROUPS || SCALED_COLUMN
+#if SCALED_COLUMN || (SCALED_GROUPS && !GROUPED)
 static floatv load_scales(global const scale_t *p) {
 #if SCALED_GROUPS
     return LOAD_HALVES(p);
 #else
     return *(global const floatv *)p;
+#endif
+}
+#endif
+
+#if GROUPED
+/* Loads in two steps: converted at once, weights would have to have come before anything else is done. Between
+ * the steps they are whole words, so that narrow formats take few registers. Zero bits, with a scale of zero bits,
+ * are a weight of 0. */
+#if VEC == 1
+typedef uchar bytes_v;
+typedef ushort shorts_v;
+#elif VEC == 2
+typedef ushort bytes_v;
+typedef uint shorts_v;
+#elif VEC == 4
+typedef uint bytes_v;
+typedef uint2 shorts_v;
+#elif VEC == 8
+typedef uint2 bytes_v;
+typedef uint4 shorts_v;
+#else
+typedef uint4 bytes_v;
+typedef uint8 shorts_v;
+#endif
+#if VEC == 1
+#define AS_VECTOR(type, v) JOIN(as_, type)(v)
+#else
+#define AS_VECTOR(type, v) JOIN(JOIN(as_, type), VEC)(v)
+#endif
+#if WEIGHT == F32
+typedef floatv raw_weights;
+#elif WEIGHT == F16 || WEIGHT == BF16
+typedef shorts_v raw_weights;
+#else
+typedef bytes_v raw_weights;
+#endif
+
+static raw_weights load_raw(global const weight_t *w, const uint j, const uint column) {
+    return *(global const raw_weights *)(w + (WEIGHT == I4 ? j / 2 : j) * PANEL_N + column);
+}
+
+static floatv from_raw(const raw_weights raw, const shorts_v scales, const uint j) {
+    (void)scales, (void)j;
+#if WEIGHT == F32
+    return raw;
+#elif WEIGHT == F16
+    return LOAD_HALVES((const half *)&raw); /* from registers */
+#elif WEIGHT == BF16
+    return AS_FLOATS(CONVERT(uint, AS_VECTOR(ushort, raw)) << 16);
+#elif WEIGHT == I8
+    return CONVERT(float, CONVERT(int, AS_VECTOR(char, raw)));
+#else
+    return from_nibbles(CONVERT(uint, AS_VECTOR(uchar, raw)), j) * LOAD_HALVES((const half *)&scales);
 #endif
 }
 #endif
@@ -282,11 +346,14 @@ pack_activations(global const activation_t *restrict activations, ROUTING ROW_SC
         return;
 #endif
     global float *to = packed + ((ulong)k0 * tiles + (ulong)tile * columns) * PACK_M;
+#if GROUPED /* neighbours write side by side; what they read of a row's cache line serves the next columns */
+    for (uint at = get_local_id(0); at < columns * PACK_M; at += PACK_LANES) {
+        const uint i = at % PACK_M, j = at / PACK_M;
+#else
     for (uint j = get_local_id(0); j < columns; j += PACK_LANES)
-#if !GROUPED
 #pragma unroll
-#endif
         for (uint i = 0; i < PACK_M; i++) {
+#endif
             const uint row = tile * PACK_M + i;
             float value = LOAD_ACTIVATION(activations + SOURCE_ROW(row) * pitch + k0 + j);
 #if QUANTISE
@@ -473,7 +540,9 @@ gemm(global const weight_t *restrict weights, const ulong weights_offset,
 #else
     global const scale_t *s = 0;
 #endif
-    floatv sum[TILE_M][TILE_N / VEC], a_next[A_LOADS], b_next[B_LOADS];
+    floatv sum[TILE_M][TILE_N / VEC], a_next[A_LOADS];
+    raw_weights b_next[B_LOADS];
+    shorts_v scales_next[B_LOADS]; /* of groups */
 #if QUANTISE
     TOTAL total[TILE_M][TILE_N / VEC];
 #endif
@@ -495,26 +564,26 @@ gemm(global const weight_t *restrict weights, const ulong weights_offset,
 #pragma unroll
             for (uint i = 0; i < A_LOADS; i++) {
                 const uint at = item + i * ITEMS;
-                a_next[i] = at / (BLOCK_M / VEC) < columns ? VLOAD(a + at * VEC) : (floatv)0.0f;
+                a_next[i] = at / (BLOCK_M / VEC) < columns ? *(global const floatv *)(a + at * VEC) : (floatv)0.0f;
             }
 #pragma unroll
             for (uint i = 0; i < B_LOADS; i++) {
                 const uint at = item + i * ITEMS, j = at / (PANEL_N / VEC),
                            column = at % (PANEL_N / VEC) * VEC;
-                floatv weight = 0.0f;
+                b_next[i] = 0;
+                scales_next[i] = 0;
                 if (j < columns) {
-                    weight = load_weights(w + ROWS_STORED(k0), j, column);
+                    b_next[i] = load_raw(w + ROWS_STORED(k0), j, column);
 #if SCALED_GROUPS
-                    weight *= load_scales(s + (k0 + j) / GROUP_K * PANEL_N + column);
+                    scales_next[i] = *(global const shorts_v *)(s + (k0 + j) / GROUP_K * PANEL_N + column);
 #endif
                 }
-                b_next[i] = weight;
             }
         }
         if (k0 > 0) {
             local const float *a = (local const float *)a_tile[side ^ 1];
             local const floatv *b = b_tile[side ^ 1];
-#pragma unroll
+#pragma unroll 8 /* more would only take registers */
             for (uint j = 0; j < BLOCK_K; j++) {
                 float activation[TILE_M];
                 floatv weight[TILE_N / VEC];
@@ -549,7 +618,8 @@ gemm(global const weight_t *restrict weights, const ulong weights_offset,
                 a_tile[side][item + i * ITEMS] = a_next[i];
 #pragma unroll
             for (uint i = 0; i < B_LOADS; i++)
-                b_tile[side][item + i * ITEMS] = b_next[i];
+                b_tile[side][item + i * ITEMS] =
+                    from_raw(b_next[i], scales_next[i], (item + i * ITEMS) / (PANEL_N / VEC));
         }
         barrier(CLK_LOCAL_MEM_FENCE);
     }

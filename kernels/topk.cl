@@ -131,8 +131,6 @@ static struct best find_best(SHARED const floatv *values, SHARED struct best *fo
 
 /* Leaves the choices of the groups that are used, and -infinity in the others. */
 static void choose_groups(SHARED float *choice, SHARED float *group_score, const uint lane) {
-    bool used[GROUPS];
-
     for (uint g = lane; g < GROUPS; g += LANES) {
         float first = -INFINITY, second = -INFINITY;
         for (uint e = g * GROUP_SIZE; e < (g + 1) * GROUP_SIZE; e++) {
@@ -142,18 +140,14 @@ static void choose_groups(SHARED float *choice, SHARED float *group_score, const
         group_score[g] = first + second;
     }
     SYNC();
-    for (uint g = 0; g < GROUPS; g++)
-        used[g] = false;
-    for (uint u = 0; u < GROUPS_USED; u++) {
-        uint best = GROUPS;
-        for (uint g = 0; g < GROUPS; g++)
-            if (!used[g] && (best == GROUPS || group_score[g] > group_score[best]))
-                best = g;
-        used[best] = true;
-    }
-    for (uint g = 0; g < GROUPS; g++)
-        for (uint e = lane; !used[g] && e < GROUP_SIZE; e += LANES)
+    /* Used are those that fewer than GROUPS_USED are ahead of; of equals the first is. */
+    for (uint g = 0; g < GROUPS; g++) {
+        uint ahead = 0;
+        for (uint h = 0; h < GROUPS; h++)
+            ahead += group_score[h] > group_score[g] || (group_score[h] == group_score[g] && h < g);
+        for (uint e = lane; ahead >= GROUPS_USED && e < GROUP_SIZE; e += LANES)
             choice[g * GROUP_SIZE + e] = -INFINITY;
+    }
     SYNC();
 }
 #endif
@@ -167,10 +161,11 @@ topk(global float *restrict outputs, global const stored *restrict logits, const
 ) {
     SHARED floatv choice[EXPERTS / VEC], score[EXPERTS / VEC];
     SHARED struct best found[LANES];
+    SHARED float kept[CHOSEN];
     const uint lane = get_local_id(0);
     global const stored *from = logits + logits_offset + get_group_id(0) * EXPERTS;
     global float *weights = outputs + get_group_id(0) * (2 * CHOSEN);
-    float kept[CHOSEN], total = 0.0f;
+    float total = 0.0f;
 
     for (uint i = lane; i < EXPERTS / VEC; i += LANES) {
         const floatv x = load(from + i * VEC);
@@ -189,8 +184,8 @@ topk(global float *restrict outputs, global const stored *restrict logits, const
 #endif
     for (uint c = 0; c < CHOSEN; c++) {
         const struct best best = find_best(choice, found, lane);
-        kept[c] = ((SHARED const float *)score)[best.index];
         if (lane == 0) {
+            kept[c] = ((SHARED const float *)score)[best.index];
             ((SHARED float *)choice)[best.index] = -INFINITY;
             weights[CHOSEN + c] = best.index;
         }

@@ -160,7 +160,7 @@ struct bm_results_row {
         uint32_t heads, kv_heads, head_dim, v_dim, groups, groups_used;
         const char *kv;  /* borrowed; "int8"; NULL: as the dtype says, or no part of the case */
         uint32_t window; /* 0: none */
-        bool hot;
+        bool sinks, hot;
     } the_case;
     struct {
         const char *kind; /* "uniform", "zipf"; borrowed; NULL: nothing is routed, the object is left out */

@@ -34,6 +34,9 @@ void bm_tuned_list_fini(struct bm_tuned_list *list);
 /* The entry for a case: of the lowest rank and there the finest that holds shape_class. NULL: none. */
 const struct bm_tuned_entry *bm_tuned_find(const struct bm_tuned_list *list, const char *workload,
                                            const char *dtype, const char *shape_class);
+/* The one for the same case of the next rank, where `entry` does not suit it. NULL: none. */
+const struct bm_tuned_entry *bm_tuned_next(const struct bm_tuned_list *list, const char *shape_class,
+                                           const struct bm_tuned_entry *entry);
 
 /* bench/tuned for a device: files whose "match" fits its name (rank 0), then that of its kind (rank 1).
  * BM_INVALID: a broken file among them, named; *list then holds nothing. */

@@ -99,19 +99,29 @@ static bool holds(const char *entry_class, const char *shape_class) {
                            (shape_class[length] == '\0' || shape_class[length] == '/'));
 }
 
-const struct bm_tuned_entry *bm_tuned_find(const struct bm_tuned_list *list, const char *workload,
-                                           const char *dtype, const char *shape_class) {
+static const struct bm_tuned_entry *find(const struct bm_tuned_list *list, const char *workload,
+                                         const char *dtype, const char *shape_class, unsigned least_rank) {
     const struct bm_tuned_entry *best = NULL;
     for (size_t i = 0; i < list->count; i++) {
         const struct bm_tuned_entry *entry = &list->items[i];
-        if (strcmp(entry->workload, workload) != 0 || strcmp(entry->dtype, dtype) != 0 ||
-            !holds(entry->shape_class, shape_class))
+        if (entry->rank < least_rank || strcmp(entry->workload, workload) != 0 ||
+            strcmp(entry->dtype, dtype) != 0 || !holds(entry->shape_class, shape_class))
             continue;
         if (best == NULL || entry->rank < best->rank ||
             (entry->rank == best->rank && strlen(entry->shape_class) > strlen(best->shape_class)))
             best = entry;
     }
     return best;
+}
+
+const struct bm_tuned_entry *bm_tuned_find(const struct bm_tuned_list *list, const char *workload,
+                                           const char *dtype, const char *shape_class) {
+    return find(list, workload, dtype, shape_class, 0);
+}
+
+const struct bm_tuned_entry *bm_tuned_next(const struct bm_tuned_list *list, const char *shape_class,
+                                           const struct bm_tuned_entry *entry) {
+    return find(list, entry->workload, entry->dtype, shape_class, entry->rank + 1);
 }
 
 /* ---- files of bench/tuned ---- */

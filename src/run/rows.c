@@ -27,6 +27,7 @@ static void describe_case(const struct bm_case *the_case, struct bm_results_row 
     row->the_case.groups_used = the_case->groups_used;
     row->the_case.kv = the_case->kv != BM_KV_DTYPE ? bm_kv_name(bm_case_kv(the_case)) : NULL;
     row->the_case.window = the_case->window;
+    row->the_case.sinks = the_case->sinks;
     row->the_case.hot = the_case->hot;
 }
 

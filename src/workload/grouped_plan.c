@@ -107,6 +107,8 @@ enum bm_status bm_grouped_plan(const struct bm_case *c, const struct bm_target *
     bm_gemm_safe_parameters(c, target, &safe);
     status = bm_tunables_resolve("grouped_gemm", bm_gemm_tunables, BM_GEMM_TUNABLE_COUNT, &safe, given,
                                  &parameters, error);
+    if (!status && bm_gemm_on_matrix_unit(&parameters)) /* tiles for it are far too large for this kernel */
+        status = bm_fail(error, BM_INVALID, "grouped_gemm: MATRIX_UNIT is for gemm alone");
     if (!status)
         status = bm_gemm_tiling(&parameters, target, &t, error);
     if (!status)

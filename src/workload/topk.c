@@ -68,7 +68,8 @@ static enum bm_status plan_topk(const struct bm_case *c, const struct bm_target 
     uint64_t lanes;
     enum bm_status status = bm_rows_resolve(c, target, given, &parameters, &lanes, error);
     if (!status && lanes > 1) /* two rows of scores, and of a lane its best and its sum */
-        status = bm_tunables_check_local("topk", 8 * c->n + 12 * lanes + 4 * c->groups, target, error);
+        status =
+            bm_tunables_check_local("topk", 8 * c->n + 12 * lanes + 4 * c->k + 4 * c->groups, target, error);
     if (status)
         return status;
 

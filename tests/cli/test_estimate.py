@@ -278,6 +278,18 @@ class Missing(EstimateTest):
         self.assertLessEqual({work(item["key"]) for item in point["missing"]}, found)
         self.assertEqual(self.the_point(path, self.results("rest.json", self.plan(*words)))["missing"], [])
 
+    def test_attention_with_sinks_is_other_work(self):
+        """All else of another model of these shapes serves."""
+        self.write("sinks.json", {**MODEL, "id": "sinks", "attention_sinks": True})
+        asked = ("--model", "./sinks.json", *ASKED[2:])
+        plain = self.results("plain.json", self.prefill() + self.decode())
+        point = self.the_point(plain, asked=asked, code=4)
+        self.assertEqual({item["op"] for item in point["missing"]}, {"attn"})
+        self.assertTrue(all(item["key"].endswith("/sinks") for item in point["missing"]), point["missing"])
+        of_sinks = ("--model", "./sinks.json", "--workload", "attention")
+        more = self.results("more.json", self.prefill(*of_sinks) + self.decode(*of_sinks))
+        self.assertEqual(self.the_point(plain, more, asked=asked)["missing"], [])
+
     def test_times_are_of_what_was_measured_whole(self):
         """An op of which a chunk is missing has no time, and a share of what is not known is none."""
         prefill = [case for case in self.prefill() if case["op"] != "attn" or "t16c16" in case["key"]]

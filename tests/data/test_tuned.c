@@ -85,6 +85,11 @@ Test(tuned_shipped, a_devices_own_file_goes_before_that_of_its_kind) {
     cr_expect_eq(tile("gemm", "f32", "m2-8"), 5, "however coarse");
     cr_expect_eq(tile("gemm", "f16", "m2-8"), 6);
     cr_expect_eq(tile("gemm", "f16", "m9-32"), 4, "what it leaves out is the kind's");
+    const struct bm_tuned_entry *entry = bm_tuned_find(&list, "gemm", "f32", "m2-8");
+    entry = bm_tuned_next(&list, "m2-8", entry);
+    cr_assert_not_null(entry, "the kind's, where its own does not suit");
+    cr_expect_eq(bm_parameters_get(&entry->parameters, "TILE", -1), 3);
+    cr_expect_null(bm_tuned_next(&list, "m2-8", entry));
     struct bm_tuned_device other = h100;
     other.name = "NVIDIA A40";
     ship(&other);

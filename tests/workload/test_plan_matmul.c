@@ -122,6 +122,29 @@ Test(plan, gemm_takes_a_matrix_unit_by_parameter) {
     cr_expect_not_null(strstr(error.message, "int4af16"), "%s", error.message);
 }
 
+/* The experts' kernel has no such unit: tiles for one would not fit a work-item's registers. */
+Test(plan, experts_do_not_take_parameters_of_the_matrix_unit) {
+    struct bm_target mma = gpu;
+    struct bm_parameters parameters;
+    struct bm_plan plan;
+    struct bm_error error = {0};
+    struct bm_case c = {.workload = bm_workload_find("grouped_gemm"),
+                        .phase = BM_PHASE_PREFILL,
+                        .dtype = bm_dtype_find("f16"),
+                        .m = 64,
+                        .n = 256,
+                        .k = 128,
+                        .experts = 8,
+                        .top_k = 2};
+    mma.has_nvidia_mma = true;
+    c.workload->safe_parameters(&c, &mma, &parameters);
+    cr_expect_eq(c.workload->plan(&c, &mma, &parameters, &plan, &error), BM_OK, "%s", error.message);
+    bm_parameters_set(&parameters, "MATRIX_UNIT", 2);
+    cr_expect_eq(c.workload->plan(&c, &mma, &parameters, &plan, &error), BM_INVALID);
+    cr_expect_not_null(strstr(error.message, "MATRIX_UNIT is for gemm alone"), "%s", error.message);
+    cr_expect_eq(plan.launch_count, 0, "outputs are cleared");
+}
+
 /* bench/tuned/nvidia-mma.json: every set makes a plan on the unit, for names of such devices alone. */
 Test(plan, shipped_parameters_of_the_matrix_unit_suit_it) {
     static const struct {

@@ -89,26 +89,30 @@ static void close_session(struct bm_session *session) {
     free(session);
 }
 
-/* Parameters found before may no longer suit the kernel: then the next best ones do. *done: no others would
- * do better. */
+/* Parameters found before may no longer suit the kernel, those for one vendor's matrix unit not another's
+ * driver: then the next best ones do. Those of a workload that is alike are only an offer. *done: no others
+ * would do better. */
 static enum bm_status plan_known(const struct bm_session *session, const struct bm_case *the_case,
                                  const struct bm_tuned_list *list, const char *what, struct bm_plan *plan,
                                  bool *done, struct bm_error *error) {
+    const struct bm_workload *workload = the_case->workload;
     const char *dtype = the_case->dtype != NULL ? the_case->dtype->name : "-";
     char shape_class[BM_CLASS_SIZE];
     struct bm_error misfit = {0};
+    enum bm_status status = BM_NOT_FOUND;
     bm_case_class(the_case, shape_class);
-    const struct bm_tuned_entry *entry = bm_tuned_find(list, the_case->workload->name, dtype, shape_class);
-    if (entry == NULL && the_case->workload->like != NULL)
-        entry = bm_tuned_find(list, the_case->workload->like, dtype, shape_class);
+    const struct bm_tuned_entry *entry = bm_tuned_find(list, workload->name, dtype, shape_class);
+    const bool own = entry != NULL;
+    if (entry == NULL && workload->like != NULL)
+        entry = bm_tuned_find(list, workload->like, dtype, shape_class);
     *done = false;
-    if (entry == NULL)
-        return BM_NOT_FOUND;
-    enum bm_status status =
-        the_case->workload->plan(the_case, &session->target, &entry->parameters, plan, &misfit);
-    *done = status == BM_OK || status == BM_UNSUPPORTED;
-    if (!*done)
-        bm_log(BM_LOG_WARNING, "%s on %s: the %s parameters are not used: %s", the_case->workload->name,
+    for (; entry != NULL && !*done; entry = bm_tuned_next(list, shape_class, entry)) {
+        misfit = (struct bm_error){0};
+        status = workload->plan(the_case, &session->target, &entry->parameters, plan, &misfit);
+        *done = status == BM_OK || status == BM_UNSUPPORTED;
+    }
+    if (own && !*done)
+        bm_log(BM_LOG_WARNING, "%s on %s: the %s parameters are not used: %s", workload->name,
                session->endpoint->id, what, misfit.message);
     return status == BM_OK || !*done ? status : bm_fail(error, status, "%s", misfit.message);
 }
