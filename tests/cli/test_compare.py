@@ -125,6 +125,8 @@ class Ratios(CompareTest):
                                     "--map", "packages.json:cpu0=capped.json:cpu0@avx512")
             read = next(c for c in compared["lines"][0]["ceilings"] if c["resource"] == "memory_read")
             shares[packages] = [column["of_datasheet"] for column in read["columns"]]
+            passes = compared["lines"][0]["requests"][0]["columns"][0]
+            self.assertAlmostEqual(passes["tokens_per_joule_at_least"], passes["tokens_per_s"] / 65 / packages)
         self.assertEqual(shares, {1: [1.25] * 3, 2: [0.625] * 3})
 
     def test_a_recalled_datasheet_is_no_denominator(self):
@@ -138,6 +140,22 @@ class Ratios(CompareTest):
         self.assertFactor(ratio["roofline"], 2.5)
         for ceiling in document["lines"][0]["ceilings"]:
             self.assertIsNone(ceiling["columns"][1]["of_datasheet"])
+        machine.sheet = Sheet("nvidia-h100", "2022-03", 66900, 3350, 700, status="derived")
+        self.put("derived.json", made.results([machine]))
+        document = self.compare("a40.json", "derived.json")
+        self.assertIsNotNone(self.row(document, PREFILL)["against_first"]["datasheet"])
+        for ceiling in document["lines"][0]["ceilings"]:
+            self.assertIsNotNone(ceiling["columns"][1]["of_datasheet"])
+        machine.sheet = Sheet("nvidia-h100", "2022-03", 66900, 3350, 700)
+
+    def test_a_ceiling_that_was_not_measured_is_none(self):
+        document = made.results([H100])
+        device = document["devices"][0]
+        copy_rate = made.ceiling_json(H100, "memory_copy", None, 1.0, "GB/s")
+        device["ceilings"].append(copy_rate | {"value": None, "ci": None, "burst": None})
+        self.put("no-copy.json", document)
+        found = [c["resource"] for c in self.compare("a40.json", "no-copy.json")["lines"][0]["ceilings"]]
+        self.assertEqual(found, ["memory_read", "fma"])
 
     def test_a_bound_that_flips_is_told(self):
         """A machine with so much bandwidth that a generation step is bound by arithmetic."""
@@ -188,6 +206,21 @@ class Ratios(CompareTest):
         self.assertIsNone(ratio["speedup"]["ci"])
         self.assertFactor(ratio["utilization"], 0.45 / 0.6)
 
+    def utilization_of_sides(self):
+        """Speed-up / roofline: each brings its interval, unless the efficiencies of paired rounds have their own."""
+        for pairs in False, True:
+            for side in "old", "new":
+                document = json.loads((self.folder / f"ab-{side}.json").read_text())
+                for ceiling in document["devices"][0]["ceilings"]:
+                    ceiling["ci"] = [ceiling["value"] * 0.97, ceiling["value"] * 1.001]
+                self.put(f"use-{side}.json", made.paired(document, 1.0, 0.02) if pairs else document)
+            ratio = self.row(self.compare("use-old.json", "use-new.json"), PREFILL)["against_first"]
+            reach = {name: [abs(math.log(end / ratio[name]["value"])) for end in ratio[name]["ci"]]
+                     for name in ("speedup", "roofline", "utilization")}
+            for side in range(2):
+                expected = 0.02 * math.sqrt(2) if pairs else math.hypot(reach["speedup"][side], reach["roofline"][1 - side])
+                self.assertAlmostEqual(reach["utilization"][side], expected, 5)
+
     def test_sides_of_an_ab_comparison_are_paired(self):
         """Noise that both sides of a round share is in neither ratio nor interval."""
         identity = "7b0c8a52-6d1e-4b7a-9c55-0a1b2c3d4e5f"
@@ -204,6 +237,14 @@ class Ratios(CompareTest):
             self.assertLess(ratio["speedup"]["ci"][1] / ratio["speedup"]["ci"][0], 1.01)
         self.assertNotIn("between runs", self.benchmark("compare", "ab-old.json", "ab-new.json").out)
         self.assertIn("between runs", self.benchmark("compare", "ab-old.json", "cpu.json").out)
+        self.utilization_of_sides()
+        longer = json.loads((self.folder / "ab-new.json").read_text())
+        for row in longer["results"]:
+            for one in row["rounds"]:
+                one["ns"], one["launches"] = 2 * one["ns"], 2 * one["launches"]
+        self.put("ab-longer.json", longer)
+        again = self.row(self.compare("ab-old.json", "ab-longer.json"), PREFILL)["against_first"]
+        self.assertAlmostEqual(again["speedup"]["value"], 1 / 1.05, 3, "of launches, however many a round has")
         shutil.copy(self.folder / "ab-old.json", self.folder / "ab-again.json")
         self.assertFalse(self.row(self.compare("ab-old.json", "ab-again.json"), PREFILL)["against_first"]["paired"], "one side twice")
 
@@ -376,6 +417,36 @@ class Rows(CompareTest):
             self.assertFactor(new["against_first"]["speedup"], new["tokens_per_s"] / old["tokens_per_s"])
             self.assertIsNotNone(new["against_first"]["speedup"]["ci"], "of its own rows, not of the fastest")
 
+    def test_of_two_backends_that_have_the_pass(self):
+        """... the one that covers more stands for it, and of those the faster."""
+        for more, efficiency, named in ((True, 0.3, "opencl/other"), (False, 0.3, "opencl/nvidia"), (False, 0.9, "opencl/other")):
+            both, other = made.results([H100]), copy.copy(H100)
+            other.backend, other.efficiency = "opencl/other", efficiency
+            second = made.results([other])
+            for summary in second["devices"][0]["summary"]:
+                if more:
+                    summary.update(ops=[*summary["ops"], "norm"], missing=[])
+            for part in "backends", "ceilings", "summary":
+                both["devices"][0][part] += second["devices"][0][part]
+            both["results"] += second["results"]
+            self.put("whole.json", both)
+            requests = self.compare("a40.json", "whole.json")["lines"][0]["requests"]
+            self.assertEqual({request["columns"][1]["backend"] for request in requests}, {named})
+
+    def test_a_shared_measurement_is_one_figure_of_a_sum(self):
+        """Two rows of one measurement err together: the interval of their sum is that of one."""
+        cases = [gemm("qkv", 1, 4096, 4096), gemm("qkv", 128, 4096, 4096), gemm("attn_out", 128, 4096, 4096)]
+        widths = []
+        for shared in False, True:
+            for name, machine in ("old", A40), ("new", H100):
+                document = made.results([machine], cases=cases, half_width=0.05)
+                document["results"][2]["measured_as"] = cases[1]["key"] if shared else None
+                self.put(f"shared-{name}.json", document)
+            request = self.compare("shared-old.json", "shared-new.json")["lines"][0]["requests"][0]
+            low, high = request["columns"][1]["against_first"]["speedup"]["ci"]
+            widths.append(math.log(high / low))
+        self.assertAlmostEqual(widths[1] / widths[0], math.sqrt(2), 3)
+
     def test_passes_of_other_rows_are_not_compared(self):
         """A cache kept hot, another routing, a part of the layers: their operations have the same names."""
         half = made.results([H100])
@@ -413,6 +484,18 @@ class Rows(CompareTest):
                                  ("tokens", gemm("qkv", 64, 6144, 4096), "--tokens 128 1 against 64")):
             self.put(f"{name}.json", made.results([H100], cases=[case]))
             self.refused("compare", "a40.json", f"{name}.json", says=("a40.json:gpu0", f"{name}.json:gpu0", says))
+        # of many models the one that both have may be the last
+        self.put("one-model.json", made.results([A40], cases=[gemm("qkv", 128, 6144, 4096, model="model-9")]))
+        cases = [gemm("qkv", 64, 6144, 4096, model=f"model-{i}") for i in range(30)]
+        many = made.results([H100], cases=cases[10:] + cases[:10])
+        many["devices"][0]["summary"] = []
+        self.put("many-models.json", many)
+        self.refused("compare", "one-model.json", "many-models.json", says="no work in common: --tokens 128 against 64:")
+        for row in many["results"]:
+            row["key"], row["case"]["model"] = row["key"].replace("/model-", "/other-"), row["case"]["model"].replace("model", "other")
+        self.put("many-models.json", many)
+        self.refused("compare", "one-model.json", "many-models.json", says="--model model-9 against other-10 other-11 other-12")
+        self.refused("compare", "one-model.json", "many-models.json", says=" ...: measure the same with both")
         hot = made.results([H100])
         for row in hot["results"]:
             row["key"] += "/hot"
@@ -443,7 +526,49 @@ class Rows(CompareTest):
         self.assertEqual(keys("speedup"), suite[::-1])
         self.assertEqual(keys("utilization"), suite[::-1])
         self.assertEqual(keys("time")[0], "gemm/test-7b/prefill/ffn_down/f32/m128n4096k11008")
+        gone = made.unmeasured(json.loads((self.folder / "sorted.json").read_text()), suite[-1], "skipped", "no room")
+        gone["devices"][0]["summary"] = []
+        self.put("sorted.json", gone)
+        self.assertEqual(keys("speedup"), suite[-2::-1] + suite[-1:], "what has no figure comes last")
         self.refused("compare", "a40.json", "sorted.json", "--sort", "colour", says=("--sort", "'colour'", "speedup"))
+
+    def test_rows_of_a_batch_stand_together(self):
+        cases = [gemm(op, 64 * batch, 6144, 4096) | {"batch": batch} for op in ("qkv", "ffn_down") for batch in (1, 2)]
+        self.put("batches.json", made.results([A40], cases=cases) | {})
+        document = self.compare("batches.json", "batches.json")
+        self.assertEqual([row["key"] for row in document["lines"][0]["rows"]], [cases[i]["key"] for i in (0, 2, 1, 3)])
+
+    def test_a_change_in_any_column_counts(self):
+        times = {case["key"]: made.ideal_ns(A40, case) / 0.6 for case in made.CASES}
+        self.put("changed.json", made.results([A40], times=times | {DECODE: times[DECODE] * 1.5}))
+        document = self.compare("a40.json", "changed.json", "a40.json", "--only", "changed")
+        self.assertEqual([row["key"] for row in document["lines"][0]["rows"]], [DECODE])
+
+    def test_requests_differ_by_batch_and_cache(self):
+        document = made.results([H100])
+        summary = document["devices"][0]["summary"]
+        for change in {"batch": 2}, {"kv": "int8"}:
+            other = copy.deepcopy(summary[1]) | change
+            other["tokens_per_s"] *= other["batch"]
+            summary.append(other)
+        self.put("requests.json", document)
+        requests = self.compare("a40.json", "requests.json")["lines"][0]["requests"]
+        self.assertEqual([(r["phase"], r["batch"], r.get("kv"), len(r["columns"])) for r in requests],
+                         [("prefill", 1, None, 2), ("decode", 1, None, 2), ("decode", 2, None, 1), ("decode", 1, "int8", 1)])
+
+    def test_what_every_prompt_and_context_has_is_selected_too(self):
+        cases = [*made.CASES, gemm("lm_head", 1, 32000, 4096)]
+        cases[-1] |= {"key": cases[-1]["key"].replace("/decode/", "/prefill/"), "phase": "prefill"}
+        self.put("head.json", made.results([A40], cases=cases) | {})
+
+        def keys(*words):
+            return [row["key"] for row in self.compare("head.json", "head.json", *words)["lines"][0]["rows"]]
+        self.assertEqual(keys("--phase", "prefill", "--tokens", "64"), [cases[-1]["key"]])
+        self.assertEqual(len(keys("--context", "4096")), len(cases), "no shape of these has a context")
+        document = self.compare("head.json", "head.json", "--workload", "gemm")
+        self.assertEqual(document["lines"][0]["requests"], [], "a sum over some workloads is no whole model")
+        self.refused("compare", "a40.json", "h100.json", "--backend", "open", says="no row of these files matches")
+        self.assertEqual(len(keys("--backend", "opencl")), len(cases))
 
     def test_selectors(self):
         def keys(*words):
