@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bm/saved.h"
 #include "commands.h"
 
 /* results/<hostname>-<UTC time>.json below the current folder. */
@@ -73,6 +74,18 @@ static enum exit_code execute(const struct bm_inventory *inventory, const struct
     return code;
 }
 
+/* A plan that could not be gone on with would be found out only by the run. */
+static enum bm_status read_resumed(struct bm_error *error) {
+    const struct bm_saved_options options = {.flag_name = NULL};
+    struct bm_saved saved;
+    if (settings.run.resume == NULL)
+        return BM_OK;
+    enum bm_status status = bm_saved_load(settings.run.resume, &options, &saved, error);
+    if (status == BM_OK)
+        bm_saved_fini(&saved);
+    return status;
+}
+
 static enum exit_code run_or_verify(void) {
     struct bm_error error = {0};
     struct bm_inventory inventory = {0};
@@ -97,6 +110,8 @@ static enum exit_code run_or_verify(void) {
         status = bm_inventory_open(&options, &inventory, &error);
     if (status == BM_OK)
         status = bm_run_plan_create(&settings.run, &inventory, &plan, &error);
+    if (status == BM_OK && settings.dry_run)
+        status = read_resumed(&error);
     if (status == BM_OK && settings.dry_run)
         status = print_plan(&plan, &inventory, json, &error);
     if (status == BM_OK && !settings.dry_run)

@@ -351,6 +351,7 @@ class Resume(ProgramTest):
         self.run_tiny(output="first.json")
         self.refused("run", *TINY, "--resume", "absent.json", says=("absent.json", "No such file"))
         self.refused("run", *TINY, "--resume", "./tiny.json", says="./tiny.json")
+        self.refused("run", *TINY, "--resume", "absent.json", "--dry-run", says=("absent.json", "No such file"))
         self.refused("run", *TINY, "--resume", "first.json", "--cache", "hot", "--output", "x.json", env=layer(),
                      says=("first.json", "$.settings.cache", "--cache cold"))
         self.refused("run", *TINY, "--resume", "first.json", "--output", "x.json", env=layer(two_platforms=1),
