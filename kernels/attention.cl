@@ -3,7 +3,8 @@
  *
  * Queries [b, tokens, heads, HEAD_DIM], keys [b, kv_heads, context, HEAD_DIM], values [b, kv_heads, context,
  * V_DIM], outputs [b, tokens, heads, V_DIM]; of an int8 cache a scale for each row, [b, kv_heads, context].
- * Query head h reads KV head h / (heads / kv_heads). `scale` holds log2(e): weights are powers of two.
+ * Query head h reads KV head h / (heads / kv_heads). `scale` holds log2(e): weights are powers of two. Sinks
+ * [heads] are logits as they are, to which `sink_shift` is added in base 2.
  *
  * Prefill: the rows of a KV head are the queries of all its heads, token by token; a work-item attends with
  * ROWS of them, KEY_TILE keys at a time, and never with keys that none of a tile's rows sees. Both products
@@ -48,6 +49,9 @@
 #endif
 #ifndef V_TILE /* vectors of values in registers; divides V_DIM / VEC */
 #define V_TILE 2
+#endif
+#ifndef SINKS /* query heads, each with a sink; 0: no head has one */
+#define SINKS 0
 #endif
 #ifndef PREFETCH /* decode: bytes ahead of keys and values that are called for; 0: nothing */
 #define PREFETCH 0
@@ -178,6 +182,14 @@ typedef char cached;
     global const cached *restrict values, const ulong values_offset, SCALES(value_scales)
 /* Elements from a token's queries to the next one's, and from the line of a KV head to the next head's. */
 #define PITCHES const ulong query_pitch, const ulong key_pitch, const ulong value_pitch SCALE_PITCHES
+/* A head's sink, a logit of no key, has a part of the softmax alone: it joins the weights of all keys, once. */
+#if SINKS
+#define SINKS_OF , global const float *restrict sinks, const float sink_shift
+#define WITH_SINK(weight, maximum, head) ((weight) + exp2(sinks[head] * M_LOG2E_F + sink_shift - (maximum)))
+#else
+#define SINKS_OF
+#define WITH_SINK(weight, maximum, head) (weight)
+#endif
 
 /* 2^x for x <= 0, exactly 1 for 0 and 0 below 2^-125, so that no product is denormal. Within 4 units in the
  * last place: x is split into an integer, by adding a number whose last bit counts ones, and a fraction of at
@@ -386,7 +398,7 @@ INLINE void multiply(floatv *sum, const uint columns, const float *a, const uint
 kernel WIDE_VECTORS __attribute__((reqd_work_group_size(1, 1, 1))) void
 attention_prefill(global const stored *restrict queries, CACHE global stored *restrict outputs,
                   const uint heads, const uint kv_heads, const uint tokens, const uint past,
-                  const uint window, const float scale, PITCHES) {
+                  const uint window, const float scale, PITCHES SINKS_OF) {
     floatv query[ROWS * K_VECTORS], score[ROWS * KEY_VECTORS], sum[ROWS * V_VECTORS];
     floatv panel[KEY_PANEL > VALUE_PANEL ? KEY_PANEL : VALUE_PANEL];
     float maximum[ROWS], weight[ROWS], factor[ROWS];
@@ -468,7 +480,7 @@ attention_prefill(global const stored *restrict queries, CACHE global stored *re
     for (uint r = 0; r < ROWS && first_row + r < rows; r++) {
         const uint row = first_row + r;
         const ulong head = ((ulong)batch * tokens + row / group) * heads + kv_head * group + row % group;
-        const float share = 1.0f / weight[r];
+        const float share = 1.0f / WITH_SINK(weight[r], maximum[r], kv_head * group + row % group);
         for (uint v = 0; v < V_VECTORS; v++)
             store(sum[r * V_VECTORS + v] * share, outputs + head * V_DIM + v * VEC);
     }
@@ -618,7 +630,8 @@ attention_decode(global const stored *restrict queries, CACHE global float *rest
 }
 
 kernel WIDE_VECTORS __attribute__((reqd_work_group_size(1, 1, 1))) void
-attention_merge(global const float *restrict partials, global stored *restrict outputs, const uint splits) {
+attention_merge(global const float *restrict partials, global stored *restrict outputs,
+                const uint splits SINKS_OF) {
     const ulong head = get_group_id(0);
     floatv sum[V_VECTORS];
     float maximum = LOWEST, weight = 0.0f;
@@ -636,5 +649,5 @@ attention_merge(global const float *restrict partials, global stored *restrict o
         weight += factor * partial[V_DIM + 1];
     }
     for (uint v = 0; v < V_VECTORS; v++)
-        store(sum[v] * (1.0f / weight), outputs + head * V_DIM + v * VEC);
+        store(sum[v] * (1.0f / WITH_SINK(weight, maximum, head % SINKS)), outputs + head * V_DIM + v * VEC);
 }

@@ -3,7 +3,8 @@
  *
  * Queries [b, tokens, heads, HEAD_DIM], keys [b, kv_heads, context, HEAD_DIM], values [b, kv_heads, context,
  * V_DIM], outputs [b, tokens, heads, V_DIM]; of an int8 cache a scale for each row, [b, kv_heads, context].
- * Query head h reads KV head h / (heads / kv_heads). `scale` holds log2(e): weights are powers of two.
+ * Query head h reads KV head h / (heads / kv_heads). `scale` holds log2(e): weights are powers of two. Sinks
+ * [heads] are logits as they are, to which `sink_shift` is added in base 2.
  * A group of LANES work-items attends with ROWS queries to blocks of KEY_TILE keys. Prefill: the rows are
  * consecutive tokens of one head, masked causally, each seeing the last `window` keys. Decode: the rows are heads that share a KV head, so that K and V are
  * read once; the context is split among groups, which leave (sum, maximum, weight) for `attention_merge`.
@@ -44,6 +45,9 @@
 #endif
 #ifndef ROW_TILE
 #define ROW_TILE 4
+#endif
+#ifndef SINKS /* query heads, each with a sink; 0: no head has one */
+#define SINKS 0
 #endif
 #ifndef COLUMN_TILE /* output vectors held in registers; divides those that a work-item owns */
 #define COLUMN_TILE 1
@@ -148,6 +152,14 @@ typedef char cached;
     global const cached *restrict values, const ulong values_offset, SCALES(value_scales)
 /* Elements from a token's queries to the next one's, and from the line of a KV head to the next head's. */
 #define PITCHES const ulong query_pitch, const ulong key_pitch, const ulong value_pitch SCALE_PITCHES
+/* A head's sink, a logit of no key, has a part of the softmax alone: it joins the weights of all keys, once. */
+#if SINKS
+#define SINKS_OF , global const float *restrict sinks, const float sink_shift
+#define WITH_SINK(weight, maximum, head) ((weight) + exp2(sinks[head] * M_LOG2E_F + sink_shift - (maximum)))
+#else
+#define SINKS_OF
+#define WITH_SINK(weight, maximum, head) (weight)
+#endif
 
 #pragma OPENCL FP_CONTRACT ON
 
@@ -342,7 +354,7 @@ static void load_query(local struct softmax_state *state, const uint row, global
 kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void
 attention_prefill(global const stored *restrict queries, CACHE global stored *restrict outputs,
                   const uint heads, const uint kv_heads, const uint tokens, const uint past,
-                  const uint window, const float scale, PITCHES) {
+                  const uint window, const float scale, PITCHES SINKS_OF) {
     local struct softmax_state state;
     floatv sum[LANE_ROWS][LANE_VECTORS];
     const uint lane = get_local_id(0), head = get_group_id(1), batch = get_group_id(2);
@@ -373,7 +385,7 @@ attention_prefill(global const stored *restrict queries, CACHE global stored *re
 #pragma unroll
     for (uint r = 0; r < LANE_ROWS; r++) {
         const uint token = first_row + own_row + r;
-        const float share = 1.0f / state.weight[own_row + r];
+        const float share = 1.0f / WITH_SINK(state.weight[own_row + r], state.maximum[own_row + r], head);
         if (token >= tokens)
             break;
 #pragma unroll
@@ -433,7 +445,7 @@ attention_decode(global const stored *restrict queries, CACHE global float *rest
 }
 
 kernel void attention_merge(global const float *restrict partials, global stored *restrict outputs,
-                            const uint splits) {
+                            const uint splits SINKS_OF) {
     const uint column = get_global_id(0) % V_DIM;
     const ulong head = get_global_id(0) / V_DIM;
     global const float *partial = partials + head * splits * (V_DIM + 2);
@@ -446,5 +458,5 @@ kernel void attention_merge(global const float *restrict partials, global stored
         sum += factor * partial[s * (V_DIM + 2) + column];
         weight += factor * partial[s * (V_DIM + 2) + V_DIM + 1];
     }
-    store_one(sum / weight, outputs + head * V_DIM + column);
+    store_one(sum / WITH_SINK(weight, maximum, head % SINKS), outputs + head * V_DIM + column);
 }

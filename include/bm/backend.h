@@ -144,6 +144,9 @@ struct bm_backend {
 
 /* The backends compiled into this program, listed once. NULL past the end. */
 const struct bm_backend *bm_backend_get(size_t index);
+/* Whether BENCHMARK_BACKENDS, "native,onednn", lets a backend list; unset: all. A driver that crashes when it
+ * is asked can be left out so. */
+bool bm_backend_admitted(const char *name);
 /* Every endpoint of every backend: of CPUs once for each cap, or uncapped where there are none. A backend
  * that fails to list is logged and passed over. */
 enum bm_status bm_endpoints_list(const struct bm_places *places, const enum bm_isa *caps, size_t cap_count,

@@ -25,6 +25,7 @@ enum bm_status {
     BM_UNSUPPORTED, /* valid, but this device or build cannot do it */
     BM_DEVICE,      /* an OpenCL call failed; native is the cl_int */
     BM_INTERRUPTED, /* a signal asked us to stop */
+    BM_TIMED_OUT,   /* the time that was given for it ended */
     BM_INTERNAL,    /* a bug */
 };
 

@@ -98,13 +98,16 @@ struct bm_compare_use {
     size_t row;
     double count;
 };
-/* A whole-model request in one column: that of the backend which covers most, and is the fastest. */
+/* A whole-model request in one column: that of the backend which has figures of the whole pass, covers most,
+ * and is the fastest. */
 struct bm_compare_summary {
     size_t request; /* index into comparison->requests */
     char backend[48];
-    double tokens_per_s, mfu, mbu, roofline_efficiency;
-    char *ops, *missing;         /* owned, names with blanks between, sorted */
-    struct bm_compare_use *uses; /* owned; none: the file does not tell */
+    double tokens_per_s, mfu, mbu; /* NaN where anything is lacking */
+    double roofline_efficiency;    /* of what is covered */
+    char *ops, *missing;           /* owned, names with blanks between, sorted */
+    char *lacking;                 /* likewise, those of missing without which there is no figure of a pass */
+    struct bm_compare_use *uses;   /* owned; none: the file does not tell */
     size_t use_count;
 };
 

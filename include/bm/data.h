@@ -36,6 +36,7 @@ struct bm_model {
     uint32_t mamba_state, mamba_heads, mamba_head_dim, mamba_groups, mamba_chunk, mamba_conv;
     uint32_t kv_shared_layers; /* cross-layer attention: this many layers share one KV cache; 0 and 1: none */
     uint32_t sliding_window;   /* tokens, in every second layer; 0: none */
+    bool attention_sinks;      /* a learned logit for each query head of each layer (gpt-oss) */
     enum bm_qk_norm qk_norm;
     char biases[48];                      /* of which projections: "", "all", "qkv", "qkvo+experts+router" */
     bool shapes_verified;                 /* every shape field was read in a named source */
@@ -44,8 +45,8 @@ struct bm_model {
 };
 
 /* name: an id or alias of bench/models, or a path to a file (it contains '/' or ends in ".json"): one of
- * ours, or the config.json of a Llama, Qwen, Mixtral, DeepSeek or Hunyuan model as Hugging Face has it, whose
- * id is then the name of its folder. */
+ * ours, or the config.json of a Llama, Qwen, Mixtral, DeepSeek, gpt-oss or Hunyuan model as Hugging Face has
+ * it, whose id is then the name of its folder. */
 enum bm_status bm_model_load(const char *name, struct bm_model *model,
                              struct bm_error *error) BM_CHECK_RESULT;
 /* All of bench/models, sorted by id. Caller frees *models. */

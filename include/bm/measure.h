@@ -34,8 +34,12 @@ enum bm_flag {
      * leaves a tenth of them, and four at least, on either side is above 3 %, and as wide as each side (its
      * 10th to 90th percentiles) */
     BM_FLAG_BIMODAL = 1 << 8,
+    /* round: the machine was not on the level of its ceilings of memory on which it was mostly
+     * (bm_levels_find). Such rounds enter no figure, and any of them flags the device. Series: too few others
+     * are left for that (8, and half of all), so that all enter */
+    BM_FLAG_MOVED = 1 << 9,
 };
-#define BM_FLAG_LAST BM_FLAG_BIMODAL
+#define BM_FLAG_LAST BM_FLAG_MOVED
 /* Name of one flag bit for reports, NULL for an unknown bit. */
 const char *bm_flag_name(unsigned bit);
 
@@ -86,8 +90,12 @@ struct bm_series {
 void bm_series_fini(struct bm_series *series);
 /* Of figures above 0 in order of time: ns, or any other unit. */
 void bm_estimate_of(const double *times, size_t n, struct bm_estimate *estimate);
+/* What a series' figures leave out: BM_FLAG_MOVED, or 0. */
+unsigned bm_series_left_out(const struct bm_series *series);
 /* Rounds that carry a flag of `without` are left out: 0 for all, BM_FLAG_CONTAMINATED for the clean ones. */
 void bm_series_estimate(const struct bm_series *series, unsigned without, struct bm_estimate *estimate);
+/* When a round was: half of it. */
+uint64_t bm_round_middle(const struct bm_round *round);
 /* The round of a series that lies nearest in time to one of another series (middle to middle; the earlier of
  * two that are as near), so that what a machine did to both at that time cancels in their ratio. NULL: round
  * lies before or behind the series by more than twice the longest pause between two of its rounds, which is
@@ -96,8 +104,29 @@ void bm_series_estimate(const struct bm_series *series, unsigned without, struct
 const struct bm_round *bm_series_nearest(const struct bm_series *series, const struct bm_round *round);
 /* The flags of a series whose rounds are complete, by the rules of enum bm_flag: those set so far (not_steady
  * only while the rounds bear it out), those of its rounds, and those of its shape, judged without
- * contaminated rounds where 8 or more are left. */
+ * contaminated rounds where 8 or more are left, and without what is left out. */
 unsigned bm_series_flags(const struct bm_series *series);
+
+/* ---- levels of a machine ---- */
+
+/* A host may move a virtual machine to other processors in the middle of a run, to where memory is half as
+ * fast; a clock may fall back. Figures of both levels together are of no machine. */
+struct bm_levels {
+    struct bm_level_mark *marks; /* owned; when a reference saw which level, in order of time */
+    size_t count;                /* 0: there is one level */
+    bool main_is_slow;
+    double main_share; /* of the marks, on the level that most of them saw */
+};
+/* From ceilings of memory, which are measured throughout a run. Two levels: times of a reference lie in two
+ * parts of 4 at least whose medians are 20 % apart, a tenth at most between them, and it does not go to and
+ * fro from round to round. Free with bm_levels_fini. */
+void bm_levels_find(const struct bm_series *const *references, size_t count, struct bm_levels *levels);
+void bm_levels_fini(struct bm_levels *levels);
+/* Share from which on a level is the machine's: on less, rounds of both are kept. */
+#define BM_LEVELS_MAIN_SHARE (2 / 3.0)
+/* Tags a series' rounds anew with BM_FLAG_MOVED, and finds its flags anew. target_half_width: of
+ * bm_sampler_options. */
+void bm_levels_tag(const struct bm_levels *levels, double target_half_width, struct bm_series *series);
 
 /* ---- what is injected ---- */
 

@@ -107,7 +107,10 @@ struct bm_results_summary {
     uint32_t batch, tokens, context;
     double tokens_per_s, mfu, mbu, roofline_efficiency;
     char ops[BM_RESULTS_MAX_OPS][32], missing[BM_RESULTS_MAX_OPS][32];
-    unsigned op_count, missing_count;
+    /* Those of missing without which there is no figure of a pass: tokens_per_s, mfu and mbu are unknown
+     * then, the efficiency is of what is covered. */
+    char lacking[BM_RESULTS_MAX_OPS][32];
+    unsigned op_count, missing_count, lacking_count;
     struct {
         size_t row;             /* index into results.rows */
         double count;           /* executions in one forward pass */
@@ -157,7 +160,7 @@ struct bm_results_row {
         uint32_t heads, kv_heads, head_dim, v_dim, groups, groups_used;
         const char *kv;  /* borrowed; "int8"; NULL: as the dtype says, or no part of the case */
         uint32_t window; /* 0: none */
-        bool hot;
+        bool sinks, hot;
     } the_case;
     struct {
         const char *kind; /* "uniform", "zipf"; borrowed; NULL: nothing is routed, the object is left out */

@@ -53,6 +53,7 @@ struct bm_run_request {
     size_t first_use, use_count; /* its part of plan->uses */
     char missing[BM_MAX_OPS][32];
     unsigned missing_count;
+    bool is_lacking[BM_MAX_OPS]; /* of each missing one: no figure of a pass without it */
 };
 struct bm_run_use {
     size_t item;

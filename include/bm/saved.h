@@ -42,7 +42,8 @@ struct bm_saved_summary {
     uint32_t batch, tokens, context;
     double tokens_per_s, mfu, mbu, roofline_efficiency;
     struct bm_saved_name *ops, *missing;
-    size_t op_count, op_capacity, missing_count, missing_capacity;
+    struct bm_saved_name *lacking; /* those of missing without which there is no figure of the pass */
+    size_t op_count, op_capacity, missing_count, missing_capacity, lacking_count, lacking_capacity;
     struct bm_saved_use *uses; /* none in files of versions before they were written */
     size_t use_count, use_capacity;
 };
@@ -144,6 +145,10 @@ enum bm_status bm_saved_parse(const char *name, const char *text, size_t size,
                               const struct bm_saved_options *options, struct bm_saved *saved,
                               struct bm_error *error) BM_CHECK_RESULT;
 void bm_saved_fini(struct bm_saved *saved);
+
+/* The packages whose figures a device's sum up, while a datasheet tells of one: those of the host where this
+ * is its only CPU, under whatever caps, else 1. */
+double bm_saved_packages(const struct bm_saved *saved, const struct bm_saved_device *device);
 
 const char *bm_saved_status_name(enum bm_saved_status status);
 

@@ -93,6 +93,8 @@ struct bm_case {
     enum bm_kv kv;                             /* of attention and kv_write */
     uint32_t window; /* attention in prefill: keys that a token sees, its own included; 0: all before it. In
                         decode the context says it */
+    bool sinks; /* attention: each query head has a sink, a learned logit that is in the softmax's denominator
+                   beside those of the keys, and has no value (gpt-oss: see src/workload/attention.c) */
     /* grouped_gemm and combine: each of m tokens goes to top_k of the experts; of those in groups_used of the
      * groups where that is not 0. */
     uint32_t experts, top_k;
@@ -244,6 +246,8 @@ struct bm_workload {
     const char *name, *summary;
     const char *like; /* the workload whose known parameters serve where it has none of its own, or NULL */
     bool is_ceiling;
+    bool is_essential; /* a matrix product, attention or a scan: without it there is no figure of a whole pass
+                        */
     bool
         is_sequence; /* made of other cases, prepared by themselves: it has no plan, and its work is theirs */
     const char *reference; /* how it is checked, for the report: "float64" */

@@ -317,6 +317,7 @@ static enum bm_status prepare(struct comparison *comparison, struct bm_error *er
 enum bm_status bm_ab_run(const struct bm_ab_options *options, const struct bm_ab_observer *observer,
                          struct bm_gate **gate, struct bm_error *error) {
     struct comparison comparison = {.options = options, .observer = observer};
+    const bool is_new_folder = access(options->folder, F_OK) != 0;
     *gate = NULL;
     enum bm_status status = prepare(&comparison, error);
     if (status == BM_OK)
@@ -336,6 +337,8 @@ enum bm_status bm_ab_run(const struct bm_ab_options *options, const struct bm_ab
             unlink(comparison.sides[side].output);
         ab_side_fini(&comparison.sides[side]);
     }
+    if (is_new_folder && comparison.rows.rounds == 0)
+        rmdir(options->folder); /* nothing came of it */
     ab_rows_fini(&comparison.rows);
     forget(comparison.last);
     return status;

@@ -10,9 +10,7 @@ const struct bm_backend *bm_backend_get(size_t index) {
     return index < BM_COUNT_OF(backends) ? backends[index] : NULL;
 }
 
-/* BENCHMARK_BACKENDS: those that may list, "native,onednn"; unset: all. A driver that crashes when it is
- * asked can be left out so. */
-static bool is_admitted(const char *name) {
+bool bm_backend_admitted(const char *name) {
     const char *list = getenv("BENCHMARK_BACKENDS");
     const size_t length = strlen(name);
     if (list == NULL || list[0] == '\0')
@@ -25,12 +23,26 @@ static bool is_admitted(const char *name) {
     }
 }
 
+/* A misspelt word admits nothing, and nobody would know why. */
+static void warn_of_unknown_backends(void) {
+    const char *list = getenv("BENCHMARK_BACKENDS");
+    for (size_t length; list != NULL && list[0] != '\0'; list += length + (list[length] == ',')) {
+        bool known = false;
+        length = strcspn(list, ",");
+        for (size_t i = 0; i < BM_COUNT_OF(backends); i++)
+            known |= strncmp(list, backends[i]->name, length) == 0 && backends[i]->name[length] == '\0';
+        if (!known)
+            bm_log(BM_LOG_WARNING, "BENCHMARK_BACKENDS: '%.*s' is no backend: use opencl, native or onednn",
+                   (int)(length < 40 ? length : 40), list);
+    }
+}
+
 /* What one backend cannot list the others may. */
 static enum bm_status list_all(const struct bm_backend_options *options, struct bm_endpoint **endpoints,
                                size_t *count, size_t *capacity, struct bm_error *error) {
     for (size_t i = 0; i < BM_COUNT_OF(backends); i++) {
         struct bm_error failure = {0};
-        if (!is_admitted(backends[i]->name))
+        if (!bm_backend_admitted(backends[i]->name))
             continue;
         if (backends[i]->list(options, endpoints, count, capacity, &failure) == BM_OK)
             continue;
@@ -47,6 +59,7 @@ enum bm_status bm_endpoints_list(const struct bm_places *places, const enum bm_i
     size_t capacity = 0;
     *endpoints = NULL;
     *count = 0;
+    warn_of_unknown_backends();
     enum bm_status status = list_all(&options, endpoints, count, &capacity, error);
     options = (struct bm_backend_options){.cpus = true, .places = places};
     for (size_t i = 0; status == BM_OK && i < cap_count; i++) {

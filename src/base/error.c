@@ -46,6 +46,7 @@ const char *bm_status_name(enum bm_status status) {
         [BM_UNSUPPORTED] = "unsupported",
         [BM_DEVICE] = "device",
         [BM_INTERRUPTED] = "interrupted",
+        [BM_TIMED_OUT] = "timed_out",
         [BM_INTERNAL] = "internal",
     };
     return (size_t)status < BM_COUNT_OF(names) ? names[status] : "unknown";

@@ -25,16 +25,11 @@ static enum bm_status add_file(struct collection *collection, const char *path, 
     return BM_OK;
 }
 
-/* The new results may lie in the folder of baselines: they are none. */
-static bool is_new_file(const char *path) {
-    struct stat own, other;
-    if (stat(path, &own) != 0)
-        return false;
-    for (size_t i = 0; i < settings.files.count; i++)
-        if (stat(settings.files.items[i], &other) == 0 && own.st_dev == other.st_dev &&
-            own.st_ino == other.st_ino)
-            return true;
-    return false;
+/* A baseline: neither the new results, which may lie in the folder too, nor a pipe, which would be waited
+ * for. What cannot be looked at is told when it is read. */
+static bool is_baseline(const char *path) {
+    struct stat info;
+    return !command_names_file(&settings.files, path) && (stat(path, &info) != 0 || S_ISREG(info.st_mode));
 }
 
 static enum bm_status add_folder(struct collection *collection, const char *folder, struct bm_error *error) {
@@ -44,7 +39,7 @@ static enum bm_status add_folder(struct collection *collection, const char *fold
         char path[PATH_MAX];
         if (snprintf(path, sizeof path, "%s/%s", folder, names.items[i]) >= (int)sizeof path)
             status = bm_fail(error, BM_INVALID, "%s: the path is too long", names.items[i]);
-        else if (!is_new_file(path))
+        else if (is_baseline(path))
             status = add_file(collection, path, true, error);
     }
     bm_names_fini(&names);
@@ -99,6 +94,8 @@ enum exit_code command_check(void) {
     enum bm_status status = command_format(FORMAT_OF_GATE, &format, &error);
     if (status == BM_OK)
         status = command_gate_options(&options, &error);
+    if (status == BM_OK)
+        status = command_spare_inputs(&error);
     if (status == BM_OK)
         status = bm_gate_create(&options, &collection.gate, &error);
     if (status == BM_OK)

@@ -103,7 +103,8 @@ static const struct option listing_options[] = {
 static const struct option compare_options[] = {
     {"map", "OLD=NEW", "which device is compared with which, each [FILE:]DEVICE", OPTION_WORDS,
      &settings.maps},
-    {"price", "DEVICE=USD", "a device's price, for tokens a second per USD", OPTION_WORDS, &settings.prices},
+    {"price", "DEVICE=USD", "a price, for tokens a second per USD, of every device that [FILE:]DEVICE fits",
+     OPTION_WORDS, &settings.prices},
     {"sort", "KEY", "suite (default), key, speedup, roofline, utilization or time", OPTION_TEXT,
      &settings.sort},
     {"only", "changed", "only rows whose interval excludes no change", OPTION_TEXT, &settings.only},

@@ -27,6 +27,10 @@ enum format_of { FORMAT_OF_COMPARISON, FORMAT_OF_GATE, FORMAT_OF_ESTIMATE };
 /* The format of --format, or text; BM_INVALID names those that have such a report. */
 enum bm_status command_format(enum format_of of, const struct bm_export_format **format,
                               struct bm_error *error) BM_CHECK_RESULT;
+/* Whether path is one of these files, under whatever name. */
+bool command_names_file(const struct bm_names *names, const char *path);
+/* BM_INVALID where --output is a file that the command reads: writing it would destroy that. */
+enum bm_status command_spare_inputs(struct bm_error *error) BM_CHECK_RESULT;
 /* Adds each file of the command line to a report. Broken files are told and left out, and *left_out counts
  * them; any other error ends the command. */
 enum bm_status command_add_files(enum bm_status (*add)(void *report, const char *path,

@@ -74,6 +74,8 @@ enum exit_code command_compare(void) {
         status =
             bm_fail(&error, BM_INVALID, "compare: name results files: benchmark compare OLD.json NEW.json");
     if (status == BM_OK)
+        status = command_spare_inputs(&error);
+    if (status == BM_OK)
         status = command_filter(&options.filter, &error);
     if (status == BM_OK)
         status = bm_comparison_create(&options, &comparison, &error);
@@ -85,6 +87,10 @@ enum exit_code command_compare(void) {
     }
     if (status == BM_OK)
         status = bm_comparison_finish(comparison, &error);
+    if (status == BM_INVALID && left_out > 0 && settings.files.count - left_out < 2) {
+        bm_comparison_destroy(comparison); /* the broken file is why: it was told */
+        return EXIT_USAGE;
+    }
     if (status == BM_OK)
         status = write_report(comparison, format, &error);
     bm_comparison_destroy(comparison);

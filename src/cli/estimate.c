@@ -114,6 +114,8 @@ enum exit_code command_estimate(void) {
     if (status == BM_OK)
         status = read_options(&options, &error);
     if (status == BM_OK)
+        status = command_spare_inputs(&error);
+    if (status == BM_OK)
         status = bm_serving_report_create(&options, &report, &error);
     if (status == BM_OK)
         status = command_add_files(add_file, report, &left_out, &error);

@@ -20,20 +20,42 @@ static void print_text(const char *left, int column, const char *right) {
     printf("\n");
 }
 
-static void print_exit_codes(void) {
-    static const char *const codes[][2] = {
-        {"  0", "done"},
-        {"  1", "a verification or a device failed; check, ab: a row regressed"},
-        {"  2", "usage or input error, told in one line"},
-        {"  3", "check, ab --fail-on-inconclusive: no change shown, nor its absence"},
-        {"  4", "check, ab, estimate: rows are missing, unverified or incomparable"},
-        {"  5", "no usable device"},
-        {"  70", "internal error"},
-        {"  130", "interrupted (SIGINT), 143 terminated (SIGTERM): partial results on disk"},
+/* Whether a list of words, "check ab", has this one. */
+static bool has_word(const char *words, const char *word) {
+    const size_t length = strlen(word);
+    for (const char *at = words; (at = strstr(at, word)) != NULL; at += length)
+        if ((at == words || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0'))
+            return true;
+    return false;
+}
+
+/* Those that the command can end with; command NULL: all. */
+static void print_exit_codes(const struct command *command) {
+    static const struct {
+        const char *code, *commands, *text; /* commands NULL: every one */
+    } codes[] = {
+        {"  0", NULL, "done"},
+        {"  1", "run verify tune", "a verification or a device failed"},
+        {"  1", "check ab", "a row regressed"},
+        {"  2", NULL, "usage or input error, told in one line"},
+        {"  3", "check ab", "with --fail-on-inconclusive: no change shown, nor its absence"},
+        {"  4", "check ab", "rows are missing, unverified or incomparable"},
+        {"  4", "estimate", "rows are missing"},
+        {"  5", "run verify tune", "no usable device"},
+        {"  70", NULL, "internal error"},
+        {"  130", "run verify tune ab",
+         "interrupted (SIGINT), 143 terminated (SIGTERM): partial results are kept"},
     };
     printf("\nExit codes:\n");
-    for (size_t i = 0; i < BM_COUNT_OF(codes); i++)
-        print_text(codes[i][0], CODE_COLUMN, codes[i][1]);
+    for (size_t i = 0; i < BM_COUNT_OF(codes); i++) {
+        char line[160];
+        if (command != NULL && codes[i].commands != NULL && !has_word(codes[i].commands, command->name))
+            continue;
+        const bool of_some = command == NULL && codes[i].commands != NULL;
+        snprintf(line, sizeof line, "%s%s%s", of_some ? codes[i].commands : "", of_some ? ": " : "",
+                 codes[i].text);
+        print_text(codes[i].code, CODE_COLUMN, line);
+    }
 }
 
 void help_print_program(void) {
@@ -48,7 +70,7 @@ void help_print_program(void) {
     printf("\nOptions:\n");
     print_text("  --version", COMMAND_COLUMN, "version, commit and build");
     print_text("  --help", COMMAND_COLUMN, "this text");
-    print_exit_codes();
+    print_exit_codes(NULL);
 }
 
 void help_print_command(const struct command *command) {
@@ -65,5 +87,5 @@ void help_print_command(const struct command *command) {
             print_text(left, OPTION_COLUMN, option->help);
         }
     }
-    print_exit_codes();
+    print_exit_codes(command);
 }

@@ -76,7 +76,8 @@ int main(int argc, char **argv) {
     if (strcmp(argv[1], "--version") == 0)
         return argc > 2 ? fail_word("--version", argv[2]) : print_version();
     if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-        return argc > 3 ? fail_word("help", argv[3]) : print_help(argc > 2 ? argv[2] : NULL);
+        return argc > 3 ? fail_word("help", argv[3])
+                        : print_help(argc > 2 && strcmp(argv[2], "help") != 0 ? argv[2] : NULL);
     const struct command *command = command_find(argv[1]);
     if (command == NULL)
         return fail_command(argv[1]);

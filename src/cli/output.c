@@ -57,6 +57,7 @@ enum exit_code exit_code_of(enum bm_status status) {
         return signals_exit_code();
     case BM_NO_MEMORY:
     case BM_DEVICE:
+    case BM_TIMED_OUT: /* of a case, which has a row for it */
     case BM_INTERNAL:
         break;
     }

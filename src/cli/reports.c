@@ -1,7 +1,9 @@
 /* What the commands that read results files share. */
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "commands.h"
 
@@ -32,6 +34,41 @@ enum bm_status command_format(enum format_of of, const struct bm_export_format *
     bm_text_fini(&known);
     *format = NULL;
     return status;
+}
+
+bool command_names_file(const struct bm_names *names, const char *path) {
+    struct stat own, other;
+    if (stat(path, &own) != 0)
+        return false;
+    for (size_t i = 0; i < names->count; i++)
+        if (stat(names->items[i], &other) == 0 && own.st_dev == other.st_dev && own.st_ino == other.st_ino)
+            return true;
+    return false;
+}
+
+/* One of the results in a folder of --baseline. */
+static bool is_in_baselines(const char *path) {
+    char folder[PATH_MAX];
+    struct stat info;
+    const char *slash = strrchr(path, '/');
+    bm_string_set(folder, sizeof folder, slash == path ? "/" : slash != NULL ? path : ".");
+    if (slash != NULL && slash != path && (size_t)(slash - path) < sizeof folder)
+        folder[slash - path] = '\0';
+    return stat(path, &info) == 0 && strlen(path) > 5 && strcmp(path + strlen(path) - 5, ".json") == 0 &&
+           command_names_file(&settings.baselines, folder);
+}
+
+enum bm_status command_spare_inputs(struct bm_error *error) {
+    const char *output = settings.run.output;
+    char *suites[] = {(char *)settings.run.suite};
+    const struct bm_names suite = {.items = suites, .count = settings.run.suite != NULL};
+    if (output != NULL &&
+        (command_names_file(&settings.files, output) || command_names_file(&settings.baselines, output) ||
+         command_names_file(&settings.run.models, output) || command_names_file(&suite, output) ||
+         is_in_baselines(output)))
+        return bm_fail(error, BM_INVALID, "--output: %.200s is read and would be lost: name another file",
+                       output);
+    return BM_OK;
 }
 
 static bool to_standard_output(void) {

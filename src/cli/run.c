@@ -90,6 +90,8 @@ static enum exit_code run_or_verify(void) {
     }
     struct bm_inventory_options options;
     if (status == BM_OK)
+        status = command_spare_inputs(&error);
+    if (status == BM_OK)
         status = cpu_options_read(&options, &error);
     if (status == BM_OK)
         status = bm_inventory_open(&options, &inventory, &error);

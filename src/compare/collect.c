@@ -12,15 +12,6 @@ static bool is_trusted(const char *fact_status) {
     return strcmp(fact_status, "verified") == 0 || strcmp(fact_status, "derived") == 0;
 }
 
-/* The packages that a CPU's figures sum up, while a datasheet tells of one. */
-static double packages_of(const struct bm_saved *saved, const struct bm_saved_device *device) {
-    unsigned cpus = 0;
-    for (size_t i = 0; i < saved->device_count; i++)
-        cpus += strcmp(saved->devices[i].kind, "cpu") == 0;
-    bool whole_machine = strcmp(device->kind, "cpu") == 0 && cpus == 1 && saved->host.packages > 0;
-    return whole_machine ? (double)saved->host.packages : 1;
-}
-
 /* ---- ceilings ---- */
 
 static double datasheet_figure(const struct bm_saved_device *device, const struct bm_saved_ceiling *ceiling) {
@@ -50,7 +41,8 @@ static enum bm_status take_ceilings(const struct bm_saved *saved, const struct b
         bm_string_set(ceiling->unit, sizeof ceiling->unit, from->unit);
         ceiling->value = from->value;
         ceiling->spread = bm_spread_of(from->value, from->interval, BM_COMPARE_CONFIDENCE);
-        ceiling->of_datasheet = from->value / (datasheet_figure(device, from) * packages_of(saved, device));
+        ceiling->of_datasheet =
+            from->value / (datasheet_figure(device, from) * bm_saved_packages(saved, device));
     }
     return BM_OK;
 }
@@ -76,7 +68,7 @@ static enum bm_status take_device(struct bm_comparison *comparison, struct bm_sa
     if (status != BM_OK)
         return status;
     struct bm_compare_column *column = &comparison->columns[comparison->column_count++];
-    const double packages = packages_of(saved, device);
+    const double packages = bm_saved_packages(saved, device);
     *column = (struct bm_compare_column){.file = comparison->file_count - 1,
                                          .tdp_watts = device->datasheet.tdp_watts * packages,
                                          .price_usd = unknown};

@@ -1,4 +1,5 @@
 /* The whole-model requests of a column. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +51,7 @@ static enum bm_status intern_request(struct bm_comparison *comparison, const str
 void bm_summary_fini(struct bm_compare_summary *summary) {
     free(summary->ops);
     free(summary->missing);
+    free(summary->lacking);
     free(summary->uses);
 }
 
@@ -72,6 +74,16 @@ static int compare_summaries(const void *a, const void *b) {
     return x->request < y->request ? -1 : x->request > y->request;
 }
 
+/* Of two backends: the one that has figures of the pass, then the one that covers more, then the faster. */
+static bool is_better(const struct bm_saved_summary *saved, const struct bm_compare_summary *kept,
+                      size_t covered) {
+    const bool has_rate = isfinite(saved->tokens_per_s), had_rate = isfinite(kept->tokens_per_s);
+    if (has_rate != had_rate)
+        return has_rate;
+    return saved->op_count > covered ||
+           (saved->op_count == covered && saved->tokens_per_s > kept->tokens_per_s);
+}
+
 static enum bm_status take_summary(struct bm_comparison *comparison, struct bm_saved_summary *saved,
                                    struct bm_compare_column *column, size_t *covered,
                                    struct bm_error *error) {
@@ -82,10 +94,8 @@ static enum bm_status take_summary(struct bm_comparison *comparison, struct bm_s
     while (at < column->summary_count && column->summaries[at].request != request)
         at++;
     struct bm_compare_summary *summary = &column->summaries[at];
-    if (at < column->summary_count) { /* of another backend: the one that covers more, then the faster */
-        bool better = saved->op_count > covered[at] ||
-                      (saved->op_count == covered[at] && saved->tokens_per_s > summary->tokens_per_s);
-        if (!better)
+    if (at < column->summary_count) {
+        if (!is_better(saved, summary, covered[at]))
             return BM_OK;
         bm_summary_fini(summary);
     } else {
@@ -97,11 +107,12 @@ static enum bm_status take_summary(struct bm_comparison *comparison, struct bm_s
                                            .mbu = saved->mbu,
                                            .roofline_efficiency = saved->roofline_efficiency,
                                            .ops = join(saved->ops, saved->op_count),
-                                           .missing = join(saved->missing, saved->missing_count)};
+                                           .missing = join(saved->missing, saved->missing_count),
+                                           .lacking = join(saved->lacking, saved->lacking_count)};
     covered[at] = saved->op_count;
     bm_string_set(summary->backend, sizeof summary->backend, saved->backend);
     take_uses(comparison, saved, summary);
-    if (summary->ops == NULL || summary->missing == NULL || summary->uses == NULL)
+    if (summary->ops == NULL || summary->missing == NULL || summary->lacking == NULL || summary->uses == NULL)
         return bm_fail(error, BM_NO_MEMORY, "out of memory for a summary");
     return BM_OK;
 }
@@ -115,7 +126,7 @@ enum bm_status bm_column_take_summaries(struct bm_comparison *comparison, struct
         status = bm_fail(error, BM_NO_MEMORY, "out of memory for %zu summaries", device->summary_count);
     for (size_t i = 0; status == BM_OK && i < device->summary_count; i++)
         if (bm_filter_has_summary(&comparison->options.filter, &device->summaries[i]) &&
-            device->summaries[i].tokens_per_s > 0)
+            device->summaries[i].op_count > 0)
             status = take_summary(comparison, &device->summaries[i], column, covered, error);
     free(covered);
     if (status == BM_OK && column->summary_count > 0)

@@ -45,6 +45,10 @@ enum bm_status bm_gate_add(struct bm_gate *gate, const char *path, bool is_basel
     enum bm_status status = bm_saved_load(path, &options, &saved, error);
     if (status != BM_OK)
         return status;
+    if (!is_baseline && saved.row_count == 0) {
+        bm_saved_fini(&saved);
+        return bm_fail(error, BM_INVALID, "%s: has no rows to judge: measure with `benchmark run`", path);
+    }
     status = bm_grow(&gate->files, &gate->file_capacity, gate->file_count + 1, sizeof *gate->files, error);
     char *copy = status == BM_OK ? strdup(path) : NULL;
     if (status == BM_OK && copy == NULL)
@@ -66,31 +70,28 @@ enum bm_status bm_gate_add(struct bm_gate *gate, const char *path, bool is_basel
 
 /* ---- from all files to rows ---- */
 
-static bool is_before(const struct bm_gate *gate, size_t a, size_t b) {
-    int order = strcmp(gate->files[a].created, gate->files[b].created);
-    return order < 0 || (order == 0 && a < b);
-}
-
 static void sort_by_time(const struct bm_gate *gate, struct bm_gate_sample *samples, size_t count) {
     for (size_t i = 1; i < count; i++) { /* mostly in order already: names begin with dates */
         struct bm_gate_sample moved = samples[i];
         size_t at = i;
-        for (; at > 0 && is_before(gate, moved.file, samples[at - 1].file); at--)
+        for (; at > 0 && bm_gate_is_before(gate, moved.file, samples[at - 1].file); at--)
             samples[at] = samples[at - 1];
         samples[at] = moved;
     }
 }
 
-/* The latest baseline that shares a device with the new files, or the latest of all. SIZE_MAX: there is none.
- */
+/* The latest baseline that shares a row with the new files, or the latest of all. SIZE_MAX: there is none. */
 static size_t latest_baseline(const struct bm_gate *gate) {
     size_t latest = SIZE_MAX;
     for (size_t i = 0; i < gate->store->entry_count; i++) {
         const struct bm_gate_entry *entry = &gate->store->entries[i];
-        if (entry->is_new && entry->last_old_file != SIZE_MAX &&
-            (latest == SIZE_MAX || is_before(gate, latest, entry->last_old_file)))
+        if (entry->new_files > 0 && entry->last_old_file != SIZE_MAX &&
+            (latest == SIZE_MAX || bm_gate_is_before(gate, latest, entry->last_old_file)))
             latest = entry->last_old_file;
     }
+    for (size_t i = 0, none = latest; none == SIZE_MAX && i < gate->file_count; i++)
+        if (gate->files[i].is_baseline && (latest == SIZE_MAX || bm_gate_is_before(gate, latest, i)))
+            latest = i;
     return latest;
 }
 
@@ -101,10 +102,21 @@ static bool was_in(const struct bm_gate_entry *entry, size_t file) {
     return false;
 }
 
+/* Whether the new files have the row on another system, driver or number of threads: that is told there. */
+static bool is_elsewhere(const struct bm_gate *gate, const struct bm_gate_entry *gone) {
+    for (size_t i = 0; i < gate->store->entry_count; i++) {
+        const struct bm_gate_entry *entry = &gate->store->entries[i];
+        if (entry->new_files > 0 && strcmp(entry->key, gone->key) == 0 &&
+            strcmp(entry->backend, gone->backend) == 0 && strcmp(entry->device, gone->device) == 0)
+            return true;
+    }
+    return false;
+}
+
 static size_t newest_file(const struct bm_gate *gate) {
     size_t newest = SIZE_MAX;
     for (size_t i = 0; i < gate->file_count; i++)
-        if (!gate->files[i].is_baseline && (newest == SIZE_MAX || is_before(gate, newest, i)))
+        if (!gate->files[i].is_baseline && (newest == SIZE_MAX || bm_gate_is_before(gate, newest, i)))
             newest = i;
     return newest;
 }
@@ -113,8 +125,8 @@ static enum bm_status take_entry(struct bm_gate *gate, struct bm_gate_entry *ent
                                  struct bm_gate_candidates *candidates, struct bm_error *error) {
     sort_by_time(gate, entry->old, entry->old_count);
     sort_by_time(gate, entry->again, entry->again_count);
-    if (!entry->is_new) {
-        bool gone = latest != SIZE_MAX && was_in(entry, latest);
+    if (entry->new_files == 0) {
+        const bool gone = latest != SIZE_MAX && was_in(entry, latest) && !is_elsewhere(gate, entry);
         return !gone || bm_gate_row_begin(gate, entry, BM_VERDICT_MISSING, "") != NULL
                    ? BM_OK
                    : bm_fail(error, BM_NO_MEMORY, "out of memory");

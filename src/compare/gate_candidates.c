@@ -8,6 +8,7 @@
 
 #include "bm/measure.h"
 #include "bm/stats.h"
+#include "internal.h"
 
 static const double unknown = (double)NAN;
 
@@ -66,11 +67,12 @@ void bm_gate_candidates_fini(struct bm_gate_candidates *candidates) {
 }
 
 static bool equal_work(const struct bm_gate_entry *entry) {
-    return entry->is_ceiling || (fabs(entry->old_flops - entry->new_flops) <= 1e-6 * entry->old_flops &&
-                                 fabs(entry->old_bytes - entry->new_bytes) <= 1e-6 * entry->old_bytes);
+    return entry->is_ceiling || (bm_equal_amounts(entry->old_flops, entry->new_flops) &&
+                                 bm_equal_amounts(entry->old_bytes, entry->new_bytes));
 }
 
-/* The same row on the same backend under another fingerprint, of the latest baseline. */
+/* The same row on the same backend under another fingerprint or with other threads, of the latest baseline.
+ */
 static const struct bm_gate_entry *find_elsewhere(const struct bm_gate *gate,
                                                   const struct bm_gate_entry *like) {
     const struct bm_gate_entry *found = NULL;
@@ -78,7 +80,7 @@ static const struct bm_gate_entry *find_elsewhere(const struct bm_gate *gate,
         const struct bm_gate_entry *entry = &gate->store->entries[i];
         if (entry->old_count > 0 && entry != like && strcmp(entry->key, like->key) == 0 &&
             strcmp(entry->backend, like->backend) == 0 && strcmp(entry->device, like->device) == 0 &&
-            (found == NULL || entry->last_old_file > found->last_old_file))
+            (found == NULL || bm_gate_is_before(gate, found->last_old_file, entry->last_old_file)))
             found = entry;
     }
     return found;
@@ -121,10 +123,13 @@ static enum bm_verdict sort_out(const struct bm_gate *gate, const struct bm_gate
                                 bool *skip) {
     *skip = false;
     why[0] = '\0';
-    if (entry->again_count == 0) {
-        snprintf(why, 240, "%s: %s", bm_saved_status_name(entry->new_status), entry->new_reason);
+    if (entry->again_count == 0 || entry->new_failed > 0) {
+        char where[64] = "";
+        if (entry->new_failed > 0 && entry->new_files > 1)
+            snprintf(where, sizeof where, " in %zu of %zu new files", entry->new_failed, entry->new_files);
+        snprintf(why, 240, "%s%s: %s", bm_saved_status_name(entry->new_status), where, entry->new_reason);
         /* what no baseline could measure either is no change, unless it is wrong */
-        *skip = entry->old_count == 0 && entry->new_status != BM_SAVED_FAILED;
+        *skip = entry->old_count == 0 && entry->new_failed == 0;
         return BM_VERDICT_UNVERIFIED;
     }
     if (entry->fingerprint[0] == '\0') {

@@ -16,23 +16,25 @@ struct bm_gate_sample {
     struct bm_gate_figure share; /* ln(1 / roofline efficiency), NaN: unknown */
     uint32_t flags;
 };
-/* A row as the gate matches it: fingerprint, backend, threads, key. */
+/* A row as the gate matches it: device (by its fingerprint; of twins by id), backend, threads, key. */
 struct bm_gate_entry {
+    size_t of; /* index into the store's devices */
     char fingerprint[65], backend[48], key[160], device[32];
     uint32_t threads;
     bool is_ceiling;
     struct bm_gate_sample *old, *again; /* owned; again: of the new files */
     size_t old_count, old_capacity, again_count, again_capacity;
-    double old_flops, old_bytes, new_flops, new_bytes; /* of the last file, NaN: none */
-    char old_kernel[320], new_kernel[320];             /* variant and parameters, of the last file */
-    size_t last_old_file;                              /* SIZE_MAX: in no baseline */
-    bool is_new, new_failed; /* in a new file; there it has no figure and was wrong */
-    char new_reason[160];    /* why it has no figure, "" where it has */
+    double old_flops, old_bytes, new_flops, new_bytes; /* of the latest file that measured it, NaN: none */
+    char old_kernel[320], new_kernel[320];             /* variant and parameters, likewise */
+    size_t old_measured, new_measured;                 /* the latest file that measured it, SIZE_MAX: none */
+    size_t last_old_file;                              /* the latest that has it, SIZE_MAX: no baseline */
+    size_t new_files, new_failed;                      /* new ones that have it; in which it was wrong */
+    char new_reason[160]; /* why it has no figure: of one that was wrong, where there is any */
     enum bm_saved_status new_status;
 };
-/* What a fingerprint stands for, as far as a file tells. */
+/* A device by what its fingerprint stands for, as far as a file tells. */
 struct bm_gate_device {
-    char fingerprint[65], name[128], kernel[160], drivers[200];
+    char fingerprint[65], id[32], name[128], kernel[160], drivers[200];
     uint32_t compute_units;
     uint64_t memory_bytes;
 };
@@ -48,8 +50,10 @@ struct bm_gate_store {
 };
 
 void bm_gate_store_destroy(struct bm_gate_store *store);
-/* The entry of a row, added where it is new. NULL: no memory. */
-struct bm_gate_entry *bm_gate_entry_get(struct bm_gate_store *store, const char *fingerprint,
+/* Whether a file of the gate is older than another; of equal age the one that was named first. */
+bool bm_gate_is_before(const struct bm_gate *gate, size_t a, size_t b);
+/* The entry of a row of store->devices[of], added where it is new. NULL: no memory. */
+struct bm_gate_entry *bm_gate_entry_get(struct bm_gate_store *store, size_t of,
                                         const struct bm_saved_row *row);
 /* Everything of a file's rows. */
 enum bm_status bm_gate_take(struct bm_gate *gate, const struct bm_saved *saved, size_t file, bool is_baseline,

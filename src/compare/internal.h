@@ -49,6 +49,11 @@ double *bm_joint_normals(void);
 /* Fills all factors of ratio. false: out of memory, nothing is filled. */
 bool bm_joint_evaluate(const struct bm_joint *joint, const double *normals, struct bm_compare_ratio *ratio);
 
+/* ---- ratio.c ---- */
+
+/* Of work, as far as its rounding goes; what neither knows is equal. */
+bool bm_equal_amounts(double a, double b);
+
 /* ---- rows.c: rows by key ---- */
 
 enum bm_status bm_compare_index_create(struct bm_compare_index **index, struct bm_error *error);

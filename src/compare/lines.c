@@ -42,14 +42,15 @@ bool bm_column_matches(const struct bm_comparison *comparison, const struct bm_c
     return bm_selector_matches(selector, column->device, column->kind, column->name);
 }
 
-/* "a.json:gpu0 (NVIDIA A40), b.json:gpu1 (...)" of the columns for which `is` holds; cut where it gets long.
+/* "a.json:gpu0 (NVIDIA A40), b.json:gpu1 (...)" of the columns for which `is` holds, NULL: of all; cut where
+ * it gets long.
  */
 static void list_columns(const struct bm_comparison *comparison, const bool *is, char *text, size_t size) {
     size_t used = 0, left = 0;
     text[0] = '\0';
     for (size_t i = 0; i < comparison->column_count; i++) {
         char name[256], one[420];
-        if (!is[i])
+        if (is != NULL && !is[i])
             continue;
         bm_column_name(comparison, &comparison->columns[i], name);
         snprintf(one, sizeof one, "%s%s (%s)", used > 0 ? ", " : "", name, comparison->columns[i].name);
@@ -84,10 +85,8 @@ static enum bm_status resolve(const struct bm_comparison *comparison, const char
     if (count > 1)
         status = bm_fail(error, BM_INVALID, "--map %.60s: '%.60s' may be %s: say FILE:DEVICE", map, selector,
                          candidates);
-    for (size_t i = 0; count == 0 && i < comparison->column_count; i++)
-        is[i] = true;
     if (count == 0) {
-        list_columns(comparison, is, candidates, sizeof candidates);
+        list_columns(comparison, NULL, candidates, sizeof candidates);
         status = bm_fail(error, BM_INVALID, "--map %.60s: no device is '%.60s': there are %s", map, selector,
                          candidates);
     }
@@ -132,8 +131,12 @@ static enum bm_status apply_prices(struct bm_comparison *comparison, struct bm_e
                 comparison->columns[i].price_usd = usd;
                 any = true;
             }
-        if (!any)
-            return bm_fail(error, BM_INVALID, "--price %.60s: no device is '%.60s'", price, selector);
+        if (!any) {
+            char candidates[320];
+            list_columns(comparison, NULL, candidates, sizeof candidates);
+            return bm_fail(error, BM_INVALID, "--price %.60s: no device is '%.60s': there are %s", price,
+                           selector, candidates);
+        }
     }
     return BM_OK;
 }
@@ -325,7 +328,9 @@ enum bm_status bm_comparison_finish(struct bm_comparison *comparison, struct bm_
     if (comparison->column_count == 1) {
         char name[256];
         bm_column_name(comparison, &comparison->columns[0], name);
-        return bm_fail(error, BM_INVALID, "nothing to compare %s with: name a second file", name);
+        return bm_fail(error, BM_INVALID, "nothing to compare %s with: %s", name,
+                       comparison->file_count < 2 ? "name a second file"
+                                                  : "the other files have no row that was selected");
     }
     size_t *group = bm_alloc(comparison->column_count, sizeof *group);
     bool *mapped = bm_alloc(comparison->column_count, sizeof *mapped);

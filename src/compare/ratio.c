@@ -35,7 +35,7 @@ static bool are_sides(const struct bm_comparison *comparison, const struct bm_co
     return a->ab_id[0] != '\0' && strcmp(a->ab_id, b->ab_id) == 0 && strcmp(a->ab_side, b->ab_side) != 0;
 }
 
-static bool equal_amounts(double a, double b) {
+bool bm_equal_amounts(double a, double b) {
     return (isnan(a) && isnan(b)) || fabs(a - b) <= 1e-6 * fmax(fabs(a), fabs(b));
 }
 
@@ -121,7 +121,8 @@ static bool find_cells(const struct pair *pair, size_t row, const char *backends
             return false;
         }
     }
-    if (equal_amounts(cells[0]->flops, cells[1]->flops) && equal_amounts(cells[0]->bytes, cells[1]->bytes))
+    if (bm_equal_amounts(cells[0]->flops, cells[1]->flops) &&
+        bm_equal_amounts(cells[0]->bytes, cells[1]->bytes))
         return true;
     snprintf(why, 160, "other work: %.4g FLOP and %.4g bytes against %.4g and %.4g", cells[0]->flops,
              cells[0]->bytes, cells[1]->flops, cells[1]->bytes);
@@ -232,6 +233,7 @@ static void use_totals(const struct bm_compare_summary *old, const struct bm_com
     ratio->roofline = (struct bm_factor){ratio->speedup.value / ratio->utilization.value, unknown, unknown};
 }
 
+/* false as well where either does not tell. */
 static bool same_uses(const struct bm_compare_summary *a, const struct bm_compare_summary *b) {
     if (a->use_count != b->use_count || a->use_count == 0)
         return false;
@@ -253,9 +255,20 @@ void bm_compare_request_ratio(const struct bm_comparison *comparison, const stru
             snprintf(ratio->why, sizeof ratio->why, "not there in the %s column", side == 0 ? "old" : "new");
             return;
         }
+    for (int side = 0; side < 2; side++)
+        if (sides[side]->lacking[0] != '\0') {
+            snprintf(ratio->why, sizeof ratio->why, "no figure of the pass in the %s column without %.100s",
+                     side == 0 ? "old" : "new", sides[side]->lacking);
+            return;
+        }
     if (strcmp(sides[0]->ops, sides[1]->ops) != 0) {
         snprintf(ratio->why, sizeof ratio->why, "other operations are covered: %.60s against %.60s",
                  sides[0]->ops, sides[1]->ops);
+        return;
+    }
+    if (!same_uses(sides[0], sides[1]) && sides[0]->use_count > 0 && sides[1]->use_count > 0) {
+        snprintf(ratio->why, sizeof ratio->why,
+                 "other rows make up the pass: routing, cache or shapes differ");
         return;
     }
     if (same_uses(sides[0], sides[1])) {

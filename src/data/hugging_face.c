@@ -280,6 +280,44 @@ static void read_hunyuan(struct config *config) {
         model->experts = 0;
 }
 
+/* A window in every second layer from the first, or in none, is what our models can have. */
+static void read_layer_types(struct config *config, const char *key) {
+    struct bm_model *model = &config->model;
+    const struct bm_json list = bm_json_member(config->root, key);
+    uint32_t windowed = 0, alternating = 0;
+    if (config->status != BM_OK || list.value == NULL || json_is_null(list.value))
+        return;
+    config->status = bm_json_want(&list, JSON_ARRAY, config->error);
+    for (uint32_t i = 0; config->status == BM_OK && i < model->layers; i++) {
+        const char *type = json_string_value(json_array_get(list.value, i));
+        const bool has_window = type != NULL && strcmp(type, "sliding_attention") == 0;
+        if (!has_window && (type == NULL || strcmp(type, "full_attention") != 0))
+            refuse(config, key, "must have \"sliding_attention\" or \"full_attention\" for every layer");
+        windowed += has_window;
+        alternating += has_window == (i % 2 == 0);
+    }
+    if (windowed == 0)
+        model->sliding_window = 0;
+    else if (alternating != model->layers)
+        refuse(config, key, "must alternate, beginning with \"sliding_attention\", or have no window");
+}
+
+/* OpenAI's gpt-oss. What the file does not say is as its class has it; YaRN changes angles alone. */
+static void read_gpt_oss(struct config *config) {
+    struct bm_model *model = &config->model;
+    read_heads(config);
+    model->head_dim = number(config, "head_dim", MAX_DIM, 64);
+    read_experts(config, "num_local_experts");
+    model->expert_intermediate = model->intermediate;
+    bm_string_set(model->biases, sizeof model->biases,
+                  flag(config, "attention_bias", true) ? "qkvo+experts+router" : "experts+router");
+    model->attention_sinks = true;
+    model->sliding_window = number(config, "sliding_window", MAX_CONTEXT, 128);
+    read_layer_types(config, "layer_types");
+    if (model->sliding_window >= model->max_context) /* holds everything */
+        model->sliding_window = 0;
+}
+
 static const struct family {
     const char *architecture, *type;
     void (*read)(struct config *config);
@@ -293,6 +331,7 @@ static const struct family {
     {"DeepseekForCausalLM", "deepseek", read_deepseek},
     {"DeepseekV2ForCausalLM", "deepseek_v2", read_deepseek_mla},
     {"DeepseekV3ForCausalLM", "deepseek_v3", read_deepseek_mla},
+    {"GptOssForCausalLM", "gpt_oss", read_gpt_oss},
     {"HunYuanForCausalLM", "hunyuan", read_hunyuan},
     {"HunYuanDenseV1ForCausalLM", "hunyuan_v1_dense", read_hunyuan},
     {"HunYuanMoEV1ForCausalLM", "hunyuan_v1_moe", read_hunyuan},

@@ -106,6 +106,7 @@ static const struct bm_json_field model_fields[] = {
     COUNT_FIELD("learned_positions", false, model.learned_positions, 1, MAX_CONTEXT),
     COUNT_FIELD("kv_shared_layers", false, model.kv_shared_layers, 2, MAX_LAYERS),
     COUNT_FIELD("sliding_window", false, model.sliding_window, 1, MAX_CONTEXT),
+    {.key = "attention_sinks", .kind = BM_JSON_BOOL, .offset = AT(model.attention_sinks)},
     {.key = "qk_norm", .kind = BM_JSON_WORD, .offset = AT(model.qk_norm), .words = qk_norm_words},
     TEXT_FIELD("biases", false, model.biases),
     TEXT_FIELD("weights_dtype", false, weights_dtype),
@@ -185,6 +186,7 @@ static bool shapes_are_verified(const json_t *root, const json_t *status) {
         "mamba.conv",
         "kv_shared_layers",
         "sliding_window",
+        "attention_sinks",
     };
     for (size_t i = 0; i < BM_COUNT_OF(shapes); i++)
         if (find_named(root, shapes[i]) != NULL && !lists(json_object_get(status, "verified"), shapes[i]) &&
@@ -254,6 +256,10 @@ static enum bm_status check_attention(const struct bm_json *root, const struct b
     if (m->sliding_window > m->max_context)
         return fail_at(root, NULL, "sliding_window", error, "must not exceed $.max_context",
                        m->sliding_window, m->max_context);
+    if (m->attention_sinks && m->attention == BM_ATTENTION_MLA) {
+        const struct bm_json at = bm_json_member(root, "attention_sinks");
+        return bm_json_fail(&at, error, "is not for $.attention \"mla\"; remove it");
+    }
     return BM_OK;
 }
 

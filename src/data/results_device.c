@@ -107,6 +107,7 @@ static json_t *summaries_json(struct bm_json_writer *writer, const struct bm_res
         bm_json_put_real(writer, object, "tokens_per_s", summary->tokens_per_s);
         bm_json_put(writer, object, "ops", names_json(writer, summary->ops, summary->op_count));
         bm_json_put(writer, object, "missing", names_json(writer, summary->missing, summary->missing_count));
+        bm_json_put(writer, object, "lacking", names_json(writer, summary->lacking, summary->lacking_count));
         bm_json_put(writer, object, "rows", uses_json(writer, results, summary));
         bm_json_put_real(writer, object, "mfu", summary->mfu);
         bm_json_put_real(writer, object, "mbu", summary->mbu);

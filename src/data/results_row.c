@@ -38,6 +38,8 @@ static json_t *case_json(struct bm_json_writer *writer, const struct bm_results_
     bm_json_put_count(writer, object, "groups_used", row->the_case.groups_used);
     bm_json_put_text(writer, object, "kv", row->the_case.kv);
     bm_json_put_count(writer, object, "window", row->the_case.window);
+    if (row->the_case.sinks)
+        bm_json_put_bool(writer, object, "sinks", true);
     bm_json_put_bool(writer, object, "hot", row->the_case.hot);
     return object;
 }

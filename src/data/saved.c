@@ -248,6 +248,7 @@ static void free_device(struct bm_saved_device *device) {
     for (size_t i = 0; i < device->summary_count; i++) {
         free(device->summaries[i].ops);
         free(device->summaries[i].missing);
+        free(device->summaries[i].lacking);
         free(device->summaries[i].uses);
     }
     free(device->summaries);
@@ -264,4 +265,17 @@ void bm_saved_fini(struct bm_saved *saved) {
     free(saved->devices);
     free(saved->rows);
     *saved = (struct bm_saved){0};
+}
+
+/* An entry under a cap is the same hardware. */
+static const char *hardware_of(const struct bm_saved_device *device) {
+    return device->hardware[0] != '\0' ? device->hardware : device->id;
+}
+
+double bm_saved_packages(const struct bm_saved *saved, const struct bm_saved_device *device) {
+    bool is_only = strcmp(device->kind, "cpu") == 0;
+    for (size_t i = 0; is_only && i < saved->device_count; i++)
+        is_only = strcmp(saved->devices[i].kind, "cpu") != 0 ||
+                  strcmp(hardware_of(&saved->devices[i]), hardware_of(device)) == 0;
+    return is_only && saved->host.packages > 0 ? (double)saved->host.packages : 1;
 }

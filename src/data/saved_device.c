@@ -37,6 +37,7 @@ static const struct bm_stream_field summary_fields[] = {
     FIELD(NUMBER, struct bm_saved_summary, "roofline_efficiency", roofline_efficiency),
     LIST(struct bm_saved_summary, "ops", ops, op, &name_item, 4096),
     LIST(struct bm_saved_summary, "missing", missing, missing, &name_item, 4096),
+    LIST(struct bm_saved_summary, "lacking", lacking, lacking, &name_item, 4096),
     LIST(struct bm_saved_summary, "rows", uses, use, &use_item, 4096),
 };
 static const struct bm_stream_field summary_item = OBJECT("", summary_fields);

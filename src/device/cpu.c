@@ -114,6 +114,14 @@ static void attach(struct bm_join *join, const struct bm_endpoint *endpoint) {
         bm_device_attach(device, endpoint);
 }
 
+/* A library of matrix products alone leaves attention to a driver that is not there. */
+static bool runs_every_row(const struct bm_device *device) {
+    for (unsigned i = 0; i < device->endpoint_count; i++)
+        if (!device->endpoints[i]->only_ceilings && !device->endpoints[i]->only_products)
+            return true;
+    return false;
+}
+
 /* What the operating system does not tell, the drivers may. */
 static void complete(const struct bm_join *join, struct bm_device *device) {
     for (unsigned i = 0; i < device->endpoint_count; i++) {
@@ -133,10 +141,10 @@ static void complete(const struct bm_join *join, struct bm_device *device) {
     }
     if (device->name[0] == '\0')
         bm_string_set(device->name, sizeof device->name, "unknown CPU");
-    if (!bm_device_runs_rows(device))
+    if (device->isa == BM_ISA_ANY && !runs_every_row(device))
         bm_string_set(device->missing, sizeof device->missing,
-                      bm_device_runs_rows(&join->devices[0]) ? "OpenCL shows all packages as one device, cpu0"
-                                                             : "apt-get install pocl-opencl-icd");
+                      runs_every_row(&join->devices[0]) ? "OpenCL shows all packages as one device, cpu0"
+                                                        : BM_CPU_PACKAGE);
     /* A datasheet tells of a whole package: of a virtual machine's share of one it tells nothing. */
     const struct bm_datasheet_query query = {
         .is_cpu = true, .name = device->name, .compute_units = device->compute_units / device->package_count};

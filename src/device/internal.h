@@ -4,6 +4,9 @@
 
 #include "bm/device.h"
 
+/* What serves a CPU that no driver serves. */
+#define BM_CPU_PACKAGE "apt-get install pocl-opencl-icd"
+
 struct bm_join {
     const struct bm_machine *machine;
     const struct bm_endpoint *endpoints;

@@ -1,7 +1,9 @@
 /* This machine's devices. */
 #include "internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A tier above what the CPU has would silently be another one. */
 static enum bm_status check_caps(const struct bm_inventory_options *options, struct bm_error *error) {
@@ -23,6 +25,19 @@ static enum bm_status choose_places(const struct bm_inventory_options *options,
         return BM_OK;
     return bm_topology_places(inventory->topology, options->cores, options->threads, &inventory->places,
                               error);
+}
+
+/* A package that a variable hides need not be installed again. */
+static void explain_missing(struct bm_device *device) {
+    const char *backends = getenv("BENCHMARK_BACKENDS"), *vendors = getenv("OCL_ICD_VENDORS");
+    if (strcmp(device->missing, BM_CPU_PACKAGE) != 0)
+        return;
+    if (!bm_backend_admitted("opencl"))
+        snprintf(device->missing, sizeof device->missing,
+                 "BENCHMARK_BACKENDS=%.60s leaves out opencl; with it: " BM_CPU_PACKAGE, backends);
+    else if (vendors != NULL)
+        snprintf(device->missing, sizeof device->missing,
+                 "OCL_ICD_VENDORS=%.60s names no driver of it; without that: " BM_CPU_PACKAGE, vendors);
 }
 
 enum bm_status bm_inventory_open(const struct bm_inventory_options *options, struct bm_inventory *inventory,
@@ -49,6 +64,8 @@ enum bm_status bm_inventory_open(const struct bm_inventory_options *options, str
     }
     inventory->count = bm_device_join(machine, inventory->endpoints, inventory->endpoint_count,
                                       inventory->datasheets, inventory->devices, capacity);
+    for (size_t i = 0; i < inventory->count; i++)
+        explain_missing(&inventory->devices[i]);
 out:
     if (status != BM_OK)
         bm_inventory_close(inventory);

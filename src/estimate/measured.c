@@ -32,18 +32,9 @@ static bool is_trusted(const char *fact_status) {
     return strcmp(fact_status, "verified") == 0 || strcmp(fact_status, "derived") == 0;
 }
 
-/* The packages that a CPU's figures sum up, while a datasheet tells of one. */
-static double packages_of(const struct bm_saved *saved, const struct bm_saved_device *device) {
-    unsigned cpus = 0;
-    for (size_t i = 0; i < saved->device_count; i++)
-        cpus += strcmp(saved->devices[i].kind, "cpu") == 0;
-    const bool whole_machine = strcmp(device->kind, "cpu") == 0 && cpus == 1 && saved->host.packages > 0;
-    return whole_machine ? (double)saved->host.packages : 1;
-}
-
 static void describe(const struct bm_saved *saved, const struct bm_saved_device *from,
                      struct bm_measured_device *device) {
-    const double packages = packages_of(saved, from);
+    const double packages = bm_saved_packages(saved, from);
     bm_string_set(device->fingerprint, sizeof device->fingerprint, from->fingerprint);
     bm_string_set(device->id, sizeof device->id, from->id);
     bm_string_set(device->kind, sizeof device->kind, from->kind);
@@ -109,14 +100,15 @@ static enum bm_status take_set(struct bm_serving_store *store, size_t device, co
     return BM_OK;
 }
 
-/* Standard deviations of a logarithm from an interval; an unknown interval leaves them unknown. */
+/* Standard deviations of a logarithm from an interval; an unknown interval leaves them unknown. Of two rounds
+ * it is their range, at 50 %; of one it is no interval. */
 static void set_spread(struct bm_measured *row, const double interval[2], double confidence) {
-    const double z =
-        bm_stats_normal_quantile((1 + (confidence > 0 && confidence < 1 ? confidence : 0.95)) / 2);
+    row->below = row->above = (double)NAN;
+    if (!(interval[0] > 0 && interval[1] > 0 && confidence >= 0.5 && confidence < 1))
+        return;
+    const double z = bm_stats_normal_quantile((1 + confidence) / 2);
     row->below = fmax(log(row->ns / interval[0]), 0) / z;
     row->above = fmax(log(interval[1] / row->ns), 0) / z;
-    if (!(interval[0] > 0) || !(interval[1] > 0))
-        row->below = row->above = (double)NAN;
 }
 
 static enum bm_status take_row(struct bm_measured_set *set, const struct bm_saved_row *from, size_t file,
@@ -140,8 +132,12 @@ static bool is_measured(const struct bm_saved_row *row) {
            row->the_case.dtype[0] != '\0' && !row->the_case.hot;
 }
 
-static void take_latency(const struct bm_saved_ceiling *from, struct bm_measured *latency, size_t file) {
-    if (!(from->value > 0))
+/* Of several files that of the newest; of equal age the one that was named last. */
+static void take_latency(const struct bm_serving_store *store, const struct bm_saved_ceiling *from,
+                         struct bm_measured *latency, size_t file) {
+    const bool is_known = latency->ns > 0;
+    if (!(from->value > 0) ||
+        (is_known && strcmp(store->files[file].created, store->files[latency->file].created) < 0))
         return;
     const double interval[2] = {1000 * from->interval[0], 1000 * from->interval[1]};
     *latency = (struct bm_measured){.ns = 1000 * from->value, .file = file};
@@ -168,7 +164,7 @@ static enum bm_status take_rows(struct bm_serving_store *store, const struct bm_
             continue;
         status = take_set(store, device, ceiling->backend, &set, error);
         if (status == BM_OK)
-            take_latency(ceiling, issue ? &set->issue : &set->wait, file);
+            take_latency(store, ceiling, issue ? &set->issue : &set->wait, file);
     }
     return status;
 }

@@ -35,6 +35,8 @@ struct squares {
 };
 
 static void add_square(struct squares *squares, double weight, const struct bm_measured *row) {
+    if (weight == 0) /* what is unknown of it is none of the sum's */
+        return;
     squares->below += pow(weight * row->ns * row->below, 2);
     squares->above += pow(weight * row->ns * row->above, 2);
 }

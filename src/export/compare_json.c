@@ -169,6 +169,7 @@ static void put_request(const struct emission *emission, size_t request) {
         bm_emit_real(emitter, "tokens_per_s_per_usd", bm_tokens_per_usd(column, summary));
         put_names(emitter, "ops", summary->ops);
         put_names(emitter, "missing", summary->missing);
+        put_names(emitter, "lacking", summary->lacking);
         struct bm_compare_ratio ratio;
         if (i > 0) {
             bm_compare_request_ratio(emission->comparison, column_at(emission, 0), column, request, &ratio);

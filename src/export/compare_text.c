@@ -109,6 +109,30 @@ static bool any_price(const struct report *report) {
     return false;
 }
 
+static bool has_word(const char *words, const char *word, size_t length) {
+    for (size_t own; *words != '\0'; words += own + (words[own] != '\0')) {
+        own = strcspn(words, " ");
+        if (own == length && strncmp(words, word, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The names, words with blanks between, but those among others. */
+static void note_missing(struct bm_notes *notes, const char *label, const char *title, const char *names,
+                         const char *others) {
+    struct bm_text text = {0};
+    for (size_t length; *names != '\0'; names += length + (names[length] != '\0')) {
+        length = strcspn(names, " ");
+        if (!has_word(others, names, length))
+            bm_text_append(&text, "%s%.*s", text.length > 0 ? " " : title, (int)length, names);
+    }
+    if (text.length > 0)
+        bm_notes_add(notes, label, text.data);
+    notes->failed |= text.failed;
+    bm_text_fini(&text);
+}
+
 static enum bm_status append_request(const struct report *report, size_t request) {
     static const struct bm_column columns[] = {{"#", BM_ALIGN_LEFT},
                                                {"TOKENS/s", BM_ALIGN_RIGHT},
@@ -129,7 +153,6 @@ static enum bm_status append_request(const struct report *report, size_t request
         const struct bm_compare_summary *summary = bm_compare_summary_find(column, request);
         char label[8], rate[BM_QUANTITY_SIZE], efficiency[BM_QUANTITY_SIZE], mfu[BM_QUANTITY_SIZE],
             mbu[BM_QUANTITY_SIZE], watt[BM_QUANTITY_SIZE], usd[BM_QUANTITY_SIZE];
-        struct bm_text missing = {0};
         bm_column_label(i, label);
         if (summary == NULL)
             continue;
@@ -141,10 +164,8 @@ static enum bm_status append_request(const struct report *report, size_t request
         bm_quantity_number(usd, 1000 * bm_tokens_per_usd(column, summary));
         const char *cells[] = {label, rate, efficiency, mfu, mbu, watt, usd};
         bm_table_add(table, cells);
-        bm_text_append(&missing, "not counted: %s", summary->missing);
-        if (summary->missing[0] != '\0' && missing.data != NULL)
-            bm_notes_add(&notes, label, missing.data);
-        bm_text_fini(&missing);
+        note_missing(&notes, label, "no figure of the pass without ", summary->lacking, "");
+        note_missing(&notes, label, "not counted: ", summary->missing, summary->lacking);
     }
     notes.rows = report->line->column_count;
     if (status == BM_OK)

@@ -62,8 +62,9 @@ enum bm_status bm_export_gate_csv(const struct bm_gate *gate, const struct bm_ex
         append_text(text, row->device_name);
         append_text(text, row->backend);
         append_real(text, row->threads > 0 ? (double)row->threads : (double)NAN);
-        append_real(text, row->old_ns);
-        append_real(text, row->new_ns);
+        /* of a ceiling they are for a unit of work: no time */
+        append_real(text, row->is_ceiling ? (double)NAN : row->old_ns);
+        append_real(text, row->is_ceiling ? (double)NAN : row->new_ns);
         append_real(text, exp(row->change));
         append_real(text, exp(row->low));
         append_real(text, exp(row->high));
@@ -146,7 +147,7 @@ static void append_request(struct bm_text *text, const struct bm_comparison *com
                                   .kind = "model",
                                   .name = name,
                                   .backend = summary->backend,
-                                  .state = "measured",
+                                  .state = summary->lacking[0] != '\0' ? "incomplete" : "measured",
                                   .bound = "",
                                   .median_ns = (double)NAN,
                                   .tokens_per_s = summary->tokens_per_s,

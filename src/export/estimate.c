@@ -5,7 +5,8 @@
 #include <string.h>
 
 void bm_serving_title(const struct bm_serving_options *request, struct bm_text *line) {
-    bm_text_append(line, "%s: a prompt of %u tokens", request->model.id, request->prompt);
+    bm_text_append(line, "%s: a prompt of %u token%s", request->model.id, request->prompt,
+                   request->prompt == 1 ? "" : "s");
     if (request->prompt > request->chunk)
         bm_text_append(line, " in chunks of %u", request->chunk);
     bm_text_append(line, ", %u generated", request->generate);

@@ -201,7 +201,8 @@ static void append_requests(struct bm_text *text, const struct bm_comparison *co
             bm_quantity_percent(efficiency, summary->roofline_efficiency);
             bm_quantity_number(watt, bm_tokens_per_watt(column, summary));
             bm_quantity_number(usd, 1000 * bm_tokens_per_usd(column, summary));
-            const char *cells[] = {label, name, rate, efficiency, watt, usd};
+            const bool whole = summary->lacking[0] == '\0';
+            const char *cells[] = {label, name, whole ? rate : "incomplete", efficiency, watt, usd};
             append_cells(text, cells, BM_COUNT_OF(cells));
         }
 }

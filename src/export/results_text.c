@@ -200,21 +200,31 @@ static enum bm_status append_rows(const struct bm_results *results, const struct
     return status;
 }
 
-static void add_missing(const struct bm_results_summary *summary, struct bm_notes *notes) {
+static bool is_lacking(const struct bm_results_summary *summary, const char *name) {
+    for (unsigned i = 0; i < summary->lacking_count; i++)
+        if (strcmp(summary->lacking[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* Missing operations: those without which there is no figure of the pass, or the others. */
+static void add_missing(const struct bm_results_summary *summary, bool lacking, const char *title,
+                        struct bm_notes *notes) {
     char about[128];
-    struct bm_text missing = {0};
+    struct bm_text names = {0};
     for (unsigned i = 0; i < summary->missing_count; i++)
-        bm_text_append(&missing, "%s%s", i > 0 ? " " : "not counted: ", summary->missing[i]);
+        if (is_lacking(summary, summary->missing[i]) == lacking)
+            bm_text_append(&names, "%s %s", names.length > 0 ? "" : title, summary->missing[i]);
     snprintf(about, sizeof about, "%s %s %s", summary->model, summary->phase, summary->dtype);
-    if (missing.length > 0)
-        bm_notes_add(notes, about, missing.data);
-    notes->failed |= missing.failed;
-    bm_text_fini(&missing);
+    if (names.length > 0)
+        bm_notes_add(notes, about, names.data);
+    notes->failed |= names.failed;
+    bm_text_fini(&names);
 }
 
 /* Of a pass none of whose operations was measured there is nothing to tell. */
 static bool is_known(const struct bm_results_summary *summary) {
-    return isfinite(summary->tokens_per_s);
+    return summary->op_count > 0;
 }
 
 static void add_summary(const struct bm_results_summary *summary, struct bm_table *table,
@@ -231,7 +241,8 @@ static void add_summary(const struct bm_results_summary *summary, struct bm_tabl
     const char *cells[] = {summary->model, summary->phase, dtype, batch, length, rate, efficiency, mfu, mbu};
     bm_table_add(table, cells);
     notes->rows++;
-    add_missing(summary, notes);
+    add_missing(summary, true, "no figure of the pass without", notes);
+    add_missing(summary, false, "not counted:", notes);
 }
 
 /* MFU and MBU need a datasheet. */

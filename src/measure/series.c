@@ -4,9 +4,10 @@
 #include "bm/measure.h"
 
 const char *bm_flag_name(unsigned bit) {
-    static const char *const names[] = {"not_converged",   "not_steady",   "resolution_limited",
-                                        "timer_disagrees", "contaminated", "throttled",
-                                        "unstable",        "drift",        "bimodal"};
+    static const char *const names[] = {
+        "not_converged", "not_steady", "resolution_limited", "timer_disagrees",
+        "contaminated",  "throttled",  "unstable",           "drift",
+        "bimodal",       "moved"};
     for (unsigned i = 0; i < BM_COUNT_OF(names); i++)
         if (bit == 1u << i)
             return names[i];
@@ -118,11 +119,20 @@ void bm_series_estimate(const struct bm_series *series, unsigned without, struct
 /* Fewer rounds than the first look wants are no estimate. */
 enum { LEAST_CLEAN = 8 };
 
+unsigned bm_series_left_out(const struct bm_series *series) {
+    size_t moved = 0;
+    for (size_t i = 0; i < series->count; i++)
+        moved += (series->rounds[i].flags & BM_FLAG_MOVED) != 0;
+    const bool enough = series->count - moved >= LEAST_CLEAN && 2 * moved <= series->count;
+    return moved > 0 && enough ? BM_FLAG_MOVED : 0;
+}
+
 unsigned bm_series_flags(const struct bm_series *series) {
     struct bm_estimate all, clean;
+    const unsigned without = bm_series_left_out(series);
     unsigned flags = series->flags;
-    bm_series_estimate(series, 0, &all);
-    bm_series_estimate(series, BM_FLAG_CONTAMINATED, &clean);
+    bm_series_estimate(series, without, &all);
+    bm_series_estimate(series, without | BM_FLAG_CONTAMINATED, &clean);
     /* What foreign work did to single rounds has its own flag: the shape is that of the others. */
     const bool enough = clean.rounds >= LEAST_CLEAN;
     const unsigned shape = enough ? clean.flags : all.flags;
@@ -130,7 +140,8 @@ unsigned bm_series_flags(const struct bm_series *series) {
         size_t with = 0;
         for (size_t i = 0; i < series->count; i++)
             with += (series->rounds[i].flags & bit) != 0;
-        flags |= 4 * with > series->count ? bit : 0;
+        const bool says_so = bit == BM_FLAG_MOVED ? with > 0 && without == 0 : 4 * with > series->count;
+        flags |= says_so ? bit : 0;
     }
     /* Where two in three rounds are tagged, a neighbour never leaves: it was beside the others, too, unseen.
      */

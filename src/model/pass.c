@@ -246,6 +246,7 @@ void bm_pass_attention(struct bm_pass *pass, const char *name, uint64_t count,
     op->the_case.head_dim = heads->head_dim;
     op->the_case.v_dim = heads->v_dim;
     op->the_case.window = window;
+    op->the_case.sinks = pass->model->attention_sinks;
     op->the_case.kv = decode ? pass->request->kv : BM_KV_DTYPE;
     finish_case(pass, op);
 }

@@ -72,6 +72,8 @@ static void add_attention(const struct bm_model *model, struct parts *parts) {
         add(parts, VECTOR, model->hidden, 1, layers.all);
     if (model->qk_norm != BM_QK_NORM_NONE)
         add(parts, VECTOR, 2.0 * model->head_dim, 1, layers.all);
+    if (model->attention_sinks)
+        add(parts, VECTOR, model->heads, 1, layers.all);
 }
 
 /* Mamba-2 (arXiv 2405.21060): the convolution over x, B and C with its bias; a decay, a skip and a bias of

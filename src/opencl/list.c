@@ -65,7 +65,14 @@ static enum bm_status append_platform(struct list *list, const struct bm_cl_devi
     cl_uint count = 0;
     cl_int code = clGetDeviceIDs(platform->platform, CL_DEVICE_TYPE_ALL, 0, NULL, &count);
     if (code == CL_DEVICE_NOT_FOUND || (code == CL_SUCCESS && count == 0)) {
-        bm_log(BM_LOG_DEBUG, "%s: no device", platform->backend);
+        /* PoCL always has the CPU, unless it finds no place for its cache: in a container without a home */
+        if (strncmp(platform->backend, "opencl/pocl", strlen("opencl/pocl")) == 0)
+            bm_log(BM_LOG_WARNING,
+                   "%s lists no device: let POCL_CACHE_DIR name a folder that can be written, or see what "
+                   "POCL_DEBUG=err says",
+                   platform->backend);
+        else
+            bm_log(BM_LOG_DEBUG, "%s: no device", platform->backend);
         return BM_OK;
     }
     cl_device_id ids[MAX_DEVICES];

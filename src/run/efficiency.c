@@ -7,8 +7,8 @@
 
 /* What is wrong with rounds is so with their pairs; their shape may be another one. */
 enum {
-    OF_ROUNDS =
-        BM_FLAG_CONTAMINATED | BM_FLAG_THROTTLED | BM_FLAG_RESOLUTION_LIMITED | BM_FLAG_TIMER_DISAGREES,
+    OF_ROUNDS = BM_FLAG_CONTAMINATED | BM_FLAG_THROTTLED | BM_FLAG_RESOLUTION_LIMITED |
+                BM_FLAG_TIMER_DISAGREES | BM_FLAG_MOVED,
     OF_SHAPE = BM_FLAG_UNSTABLE | BM_FLAG_DRIFT | BM_FLAG_BIMODAL
 };
 
@@ -41,15 +41,19 @@ bool bm_run_pair_rounds(const struct bm_run *run, size_t item, const struct bm_r
     const struct bm_series *series = bm_run_series_of(run, item);
     const struct bm_results_row *row = &run->results.rows[item];
     double *shares = series != NULL ? bm_alloc(series->count, sizeof *shares) : NULL;
-    size_t pairs = 0;
+    const unsigned without = series != NULL ? bm_series_left_out(series) : 0;
+    size_t pairs = 0, rounds = 0;
     for (size_t i = 0; shares != NULL && i < series->count; i++) {
         const struct bm_round *round = &series->rounds[i];
+        if ((round->flags & without) != 0)
+            continue;
+        rounds++;
         double ns = roofline_beside(run, row, compute, memory, round);
         if (ns > 0)
             shares[pairs++] = ns * (double)round->launches / (double)round->ns;
     }
     /* A part of the rounds that is not the most of them says little of the whole. */
-    const bool enough = pairs >= LEAST_PAIRS && 2 * pairs > series->count;
+    const bool enough = pairs >= LEAST_PAIRS && 2 * pairs > rounds;
     if (enough) {
         bm_estimate_of(shares, pairs, efficiency);
         efficiency->flags = (efficiency->flags & OF_SHAPE) | (row->flags & OF_ROUNDS);

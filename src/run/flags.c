@@ -4,7 +4,7 @@
 #include "run.h"
 
 /* One round or a row of them says little of a device; more than a quarter of all, rows and ceilings alike,
- * do. */
+ * do. That it was moved any round tells. */
 static unsigned flags_of(const struct bm_run *run, const char *id) {
     unsigned flags = 0;
     for (unsigned bit = 1; bit <= BM_FLAG_LAST; bit <<= 1) {
@@ -17,7 +17,8 @@ static unsigned flags_of(const struct bm_run *run, const char *id) {
             for (size_t i = 0; i < series->count; i++)
                 with += (series->rounds[i].flags & bit) != 0;
         }
-        flags |= 4 * with > count ? bit : 0;
+        const bool says_so = bit == BM_FLAG_MOVED ? with > 0 : 4 * with > count;
+        flags |= says_so ? bit : 0;
     }
     return flags;
 }

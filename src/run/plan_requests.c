@@ -90,6 +90,7 @@ static enum bm_status add_request(struct bm_planner *planner, const struct bm_mo
         left += leave;
         plan->left_count += leave;
         if (!selected || leave) {
+            entry->is_lacking[entry->missing_count] = !ops[i].has_case || the_case.workload->is_essential;
             bm_string_set(entry->missing[entry->missing_count++], sizeof entry->missing[0], ops[i].name);
             continue;
         }

@@ -23,6 +23,33 @@ static enum bm_status check_same(const struct bm_run *run, const struct bm_saved
     return BM_OK;
 }
 
+static bool is_planned(const struct bm_run *run, const struct bm_saved_row *row) {
+    for (size_t i = 0; i < run->plan->item_count; i++) {
+        const struct bm_run_item *item = &run->plan->items[i];
+        char key[BM_KEY_SIZE];
+        bm_case_key(&item->the_case, key);
+        if (strcmp(row->key, key) == 0 && strcmp(row->backend, bm_run_endpoint(run, item)->id) == 0 &&
+            strcmp(row->device, run->inventory->devices[item->device].id) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What is not planned again would be gone when the file is rewritten. Ceilings follow from the rows. */
+static enum bm_status check_rows(const struct bm_run *run, const struct bm_saved *saved,
+                                 struct bm_error *error) {
+    for (size_t i = 0; i < saved->row_count; i++) {
+        const struct bm_saved_row *row = &saved->rows[i];
+        const bool is_ceiling = row->the_case.dtype[0] == '\0';
+        if (row->round_count > 0 && row->measured_as[0] == '\0' && !is_ceiling && !is_planned(run, row))
+            return bm_fail(error, BM_INVALID,
+                           "%s: $.results[%zu]: %s (%s, %s) is not in this run and would be lost: give all "
+                           "options of the interrupted run again",
+                           run->options->resume, i, row->key, row->device, row->backend);
+    }
+    return BM_OK;
+}
+
 static enum bm_status take_rounds(const struct bm_saved_row *row, struct bm_series *series,
                                   uint64_t *elapsed_ns, struct bm_error *error) {
     enum bm_status status =
@@ -44,7 +71,9 @@ static enum bm_status take_rounds(const struct bm_saved_row *row, struct bm_seri
 enum bm_status bm_run_resume_open(struct bm_run *run, struct bm_error *error) {
     const struct bm_saved_options options = {.flag_name = bm_flag_name, .rounds = true};
     enum bm_status status = bm_saved_load(run->options->resume, &options, &run->saved, error);
-    return status == BM_OK ? check_same(run, &run->saved, error) : status;
+    if (status == BM_OK)
+        status = check_same(run, &run->saved, error);
+    return status == BM_OK ? check_rows(run, &run->saved, error) : status;
 }
 
 enum bm_status bm_run_resume_rounds(struct bm_run *run, uint64_t *elapsed_ns, struct bm_error *error) {

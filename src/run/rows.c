@@ -27,6 +27,7 @@ static void describe_case(const struct bm_case *the_case, struct bm_results_row 
     row->the_case.groups_used = the_case->groups_used;
     row->the_case.kv = the_case->kv != BM_KV_DTYPE ? bm_kv_name(bm_case_kv(the_case)) : NULL;
     row->the_case.window = the_case->window;
+    row->the_case.sinks = the_case->sinks;
     row->the_case.hot = the_case->hot;
 }
 
@@ -91,10 +92,11 @@ static void describe_times(const struct bm_series *series, const struct bm_case 
     bool contaminated = false;
     for (size_t i = 0; i < series->count; i++)
         contaminated |= (series->rounds[i].flags & BM_FLAG_CONTAMINATED) != 0;
+    const unsigned without = bm_series_left_out(series);
     row->flags = series->flags;
-    row->time = time_of(series, 0);
+    row->time = time_of(series, without);
     if (contaminated)
-        row->time_uncontaminated = time_of(series, BM_FLAG_CONTAMINATED);
+        row->time_uncontaminated = time_of(series, without | BM_FLAG_CONTAMINATED);
     row->gflops = row->flops / row->time.median; /* FLOP per ns = GFLOP/s */
     row->gbytes_per_s = row->bytes / row->time.median;
     if (the_case->phase != BM_PHASE_NONE)
@@ -140,7 +142,7 @@ static enum bm_status fill_row(struct bm_run *run, size_t i, struct bm_error *er
     }
     enum bm_status status = copy_rounds(run, i, series, row, error);
     if (series->failed) {
-        row->status = series->error.status == BM_INTERRUPTED ? BM_ROW_SKIPPED : BM_ROW_FAILED;
+        row->status = series->error.status == BM_TIMED_OUT ? BM_ROW_SKIPPED : BM_ROW_FAILED;
         row->flags = series->flags;
         bm_string_set(row->reason, sizeof row->reason, series->error.message);
         bm_run_hide_paths(run, row->reason, sizeof row->reason);

@@ -92,6 +92,11 @@ enum bm_status bm_run_fill_rows(struct bm_run *run, struct bm_error *error) BM_C
 /* Fills the devices' ceilings from the rows, then the rows' utilization, then the summaries. */
 enum bm_status bm_run_fill_ceilings(struct bm_run *run, struct bm_error *error) BM_CHECK_RESULT;
 void bm_run_fill_utilization(struct bm_run *run);
+/* Tags rounds in which a device was not on the level of memory that it mostly was on, and finds flags anew.
+ */
+void bm_run_tag_levels(struct bm_run *run);
+/* Warns of devices with two. */
+void bm_run_tell_levels(const struct bm_run *run);
 /* By the rule of enum bm_flag. */
 void bm_run_flag_devices(struct bm_run *run);
 /* What memory allows a row: so many of its bytes at the rate of each of these ceilings, all at `together`'s.
@@ -127,7 +132,7 @@ double bm_run_seconds_since(uint64_t start_ns);
  * below 10 s, which is asked for to see everything run: each case is measured once then, whatever it takes.
  */
 bool bm_run_is_late(const struct bm_run *run, double share);
-/* The error of a case that is left out; its status, BM_INTERRUPTED, is no other case's. */
+/* BM_TIMED_OUT: the error of a case that is left out. */
 enum bm_status bm_run_leave_out(const struct bm_run *run, const char *before, struct bm_error *error);
 /* Warns of how many there were. */
 void bm_run_tell_left_out(const struct bm_run *run);

@@ -33,6 +33,16 @@ static void add_row(const struct bm_results_row *row, double count, struct bm_re
     sums->bytes += count * row->bytes;
 }
 
+static bool is_essential(const struct bm_results_row *row) {
+    return bm_workload_find(row->the_case.workload)->is_essential;
+}
+
+static void add_missing(struct bm_results_summary *summary, const char *op, bool is_lacking) {
+    add_name(summary->missing, &summary->missing_count, op);
+    if (is_lacking)
+        add_name(summary->lacking, &summary->lacking_count, op);
+}
+
 /* An operation of several shapes is covered when all of them were measured, else it is missing. */
 static void add_rows(const struct bm_run *run, const struct bm_run_request *request,
                      struct bm_results_summary *summary, struct sums *sums) {
@@ -40,10 +50,10 @@ static void add_rows(const struct bm_run *run, const struct bm_run_request *requ
     for (size_t u = 0; u < request->use_count; u++) {
         const struct bm_results_row *row = &run->results.rows[uses[u].item];
         if (!is_measured(row))
-            add_name(summary->missing, &summary->missing_count, row->the_case.op);
+            add_missing(summary, row->the_case.op, is_essential(row));
     }
     for (unsigned i = 0; i < request->missing_count; i++)
-        add_name(summary->missing, &summary->missing_count, request->missing[i]);
+        add_missing(summary, request->missing[i], request->is_lacking[i]);
     for (size_t u = 0; u < request->use_count; u++) {
         const struct bm_results_row *row = &run->results.rows[uses[u].item];
         if (is_named(summary->missing, summary->missing_count, row->the_case.op))
@@ -71,12 +81,12 @@ static void summarize(const struct bm_run *run, const struct bm_run_request *req
     bm_string_set(summary->phase, sizeof summary->phase, bm_phase_name(request->request.phase));
     bm_string_set(summary->dtype, sizeof summary->dtype, dtype->name);
     add_rows(run, request, summary, &sums);
-    bool measured = sums.ns > 0;
-    double unknown = (double)NAN, tokens = (double)summary->batch * summary->tokens;
-    summary->tokens_per_s = measured ? tokens / sums.ns * 1e9 : unknown;
+    const bool measured = sums.ns > 0, whole = measured && summary->lacking_count == 0;
+    const double unknown = (double)NAN, tokens = (double)summary->batch * summary->tokens;
+    summary->tokens_per_s = whole ? tokens / sums.ns * 1e9 : unknown;
     summary->roofline_efficiency = measured ? sums.roofline_ns / sums.ns : unknown;
-    summary->mfu = measured ? sums.flops / sums.ns / bm_run_datasheet_gflops(device, dtype) : unknown;
-    summary->mbu = measured ? sums.bytes / sums.ns / bm_run_datasheet_gbs(device) : unknown;
+    summary->mfu = whole ? sums.flops / sums.ns / bm_run_datasheet_gflops(device, dtype) : unknown;
+    summary->mbu = whole ? sums.bytes / sums.ns / bm_run_datasheet_gbs(device) : unknown;
 }
 
 enum bm_status bm_run_fill_summaries(struct bm_run *run, struct bm_error *error) {

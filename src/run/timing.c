@@ -70,6 +70,7 @@ static enum bm_status sample(struct bm_run *run, double budget_s, uint64_t elaps
     bm_run_mark_references(run);
     enum bm_status status = bm_sampler_run(&options, &bm_clock_monotonic, &work, &monitor, &observer,
                                            run->series, run->timed_count, error);
+    bm_run_tag_levels(run);
     if (run->write_error.status != BM_OK && error != NULL)
         *error = run->write_error; /* the observer stopped the sampler because of it */
     return run->write_error.status != BM_OK ? run->write_error.status : status;
@@ -115,5 +116,6 @@ enum bm_status bm_run_time(struct bm_run *run, struct bm_error *error) {
             sample(run, run->plan->budget_s / 12, elapsed_ns, error); /* within a tenth over the budget */
     }
     bm_run_tell_left_out(run);
+    bm_run_tell_levels(run);
     return status == BM_OK ? bm_run_hold(run, &bm_clock_monotonic, error) : status;
 }

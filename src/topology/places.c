@@ -122,8 +122,8 @@ enum bm_status bm_topology_places(const struct bm_topology *topology, enum bm_co
     places->chosen =
         by_number || kind != BM_CORES_ALL || (status == BM_OK && threads < count_cores(topology, usable));
     if (status == BM_OK && (found < 0 || threads > (unsigned)found))
-        status = bm_fail(error, BM_INVALID, "%u threads, but there are %d hardware threads to run them on",
-                         threads, found);
+        status = bm_fail(error, BM_INVALID, "%u threads, but there %s %d hardware thread%s to run them on",
+                         threads, found == 1 ? "is" : "are", found, found == 1 ? "" : "s");
     if (status == BM_OK && (places->items = bm_alloc(threads, sizeof *places->items)) == NULL)
         status = bm_fail(error, BM_NO_MEMORY, "no memory for %u places", threads);
     for (unsigned sibling = 0; status == BM_OK && places->count < threads; sibling++)

@@ -8,8 +8,15 @@
  * + b H (d_qk + d_v) e. An int8 cache has two f32 scales for each of its tokens and KV heads more. The
  * softmax is not counted. Case fields: T tokens, P context (prefill) or S context (decode).
  *
+ * With sinks a head's weights are those of softmax over [its scores, sink], of which the last is dropped: the
+ * sink s takes its share of the denominator, sum_j exp(score_j) + exp(s), and adds nothing to the output. One
+ * logit for each query head, the same for all tokens, not divided by sqrt(d_qk): "sdpa" in
+ * gpt_oss/torch/model.py of github.com/openai/gpt-oss (its model card: arXiv 2508.10925). B has 4 H bytes
+ * more.
+ *
  * Layouts: queries [b, T, H, d_qk] and outputs [b, T, H, d_v] hot, keys [b, H_kv, P + T or S, d_qk] and
- * values [b, H_kv, P + T or S, d_v] cold, scales of each [b, H_kv, P + T or S] cold. */
+ * values [b, H_kv, P + T or S, d_v] cold, scales of each [b, H_kv, P + T or S] cold; sinks [H], f32, hot, as
+ * they are few bytes. */
 #include <math.h>
 
 #include "internal.h"
@@ -44,7 +51,7 @@ static enum bm_status validate(const struct bm_case *c, struct bm_error *error) 
 
 /* A window that holds everything is none. */
 static bool is_windowed(const struct bm_case *c) {
-    return c->window > 0 && c->window < bm_attention_context(c);
+    return bm_attention_seen(c) < bm_attention_context(c);
 }
 
 static void shape(const struct bm_case *c, struct bm_text *text) {
@@ -60,6 +67,8 @@ static void shape(const struct bm_case *c, struct bm_text *text) {
     /* A prefill reads what it is about to store, unless that is another format. */
     if (c->dtype && (c->phase == BM_PHASE_DECODE || bm_case_kv(c) != c->dtype->kv))
         bm_text_append(text, "/kv%s", bm_kv_name(bm_case_kv(c)));
+    if (c->sinks)
+        bm_text_append(text, "/sinks");
 }
 
 static double pairs(const struct bm_case *c) {
@@ -86,7 +95,9 @@ static double bytes(const struct bm_case *c) {
         is_windowed(c) && c->context >= c->window ? (double)c->window - 1 : (double)c->context;
     const double keys = c->phase == BM_PHASE_DECODE ? (double)c->context : past + (double)c->tokens;
     const double scales = bm_case_kv(c) == BM_ELEMENT_I8 ? 2 * bm_element_bytes_each(BM_ELEMENT_F32) : 0;
-    return b * (io + keys * (double)c->kv_heads * (dims * bm_element_bytes_each(bm_case_kv(c)) + scales));
+    const double sinks = c->sinks ? (double)c->heads * bm_element_bytes_each(BM_ELEMENT_F32) : 0;
+    return b * (io + keys * (double)c->kv_heads * (dims * bm_element_bytes_each(bm_case_kv(c)) + scales)) +
+           sinks;
 }
 
 /* Scores are dot products of d_qk unit normals over sqrt(d_qk): as for gemm they err by 0.41 u sqrt(d_qk),
@@ -94,7 +105,8 @@ static double bytes(const struct bm_case *c) {
  * a few u. Errors of different keys are independent, so the output errs by that much of its own scale
  * sqrt(sum of squared weights). Adding S weighted values errs by 0.41 u sqrt(S) of it. The factor 8 as for
  * gemm; an output of fewer bits adds half a unit in its last place. The normal scales of an int8 cache make
- * the scores of some keys four times as large, and those are the ones that weigh. */
+ * the scores of some keys four times as large, and those are the ones that weigh. A sink is a few units of
+ * which no more is lost than one u each. */
 static double tolerance(const struct bm_case *c) {
     const double spread = bm_case_kv(c) == BM_ELEMENT_I8 ? 4 : 1;
     return 8 * BM_F32_ROUNDOFF *
@@ -102,9 +114,14 @@ static double tolerance(const struct bm_case *c) {
            bm_output_roundoff(c->dtype->output);
 }
 
+double bm_attention_sink_shift(const struct bm_case *c) {
+    return log((double)bm_attention_seen(c)) / 2;
+}
+
 const struct bm_workload bm_workload_attention = {
     .name = "attention",
-    .summary = "softmax(Q K^T) V: causal prefill, decode over a KV cache",
+    .is_essential = true,
+    .summary = "softmax(Q K^T) V: causal prefill, decode over a KV cache; windows, sinks",
     .reference = "float64",
     .validate = validate,
     .shape = shape,

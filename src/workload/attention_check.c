@@ -53,6 +53,15 @@ static double scale_of(const struct bm_case *c, const struct bm_operands *operan
                : 1;
 }
 
+/* The logit of a query's head that no key has; none: a logit that weighs nothing. */
+static double sink_of(const struct bm_case *c, const struct bm_operands *operands, uint64_t query) {
+    const unsigned sinks = bm_attention_sinks(c);
+    return c->sinks ? (double)operands->values[sinks]
+                              ->values[bm_values_position(operands, sinks, query % c->heads)] +
+                          bm_attention_sink_shift(c)
+                    : -(double)INFINITY;
+}
+
 /* expected[0..v_dim) for a query against the keys [first, end) of one KV head. weights: room for those. */
 static void attend(const struct bm_case *c, const struct bm_operands *operands, uint64_t query, uint64_t kv,
                    uint64_t first, uint64_t end, double *weights, struct bm_check *check) {
@@ -60,7 +69,8 @@ static void attend(const struct bm_case *c, const struct bm_operands *operands, 
     const bool is_int8 = bm_case_kv(c) == BM_ELEMENT_I8;
     const double divisor = sqrt((double)c->head_dim) * (is_int8 ? BM_ATTENTION_I8_UNIT : 1);
     const struct bm_values *values = operands->values[BM_ATTENTION_V];
-    double row[BM_HEAD_DIM_MAX], maximum = -(double)INFINITY, sum = 0, squares = 0;
+    const double sink = sink_of(c, operands, query);
+    double row[BM_HEAD_DIM_MAX], maximum = sink, squares = 0;
 
     bm_values_gather(operands->values[BM_ATTENTION_Q], operands->start[BM_ATTENTION_Q] + query * c->head_dim,
                      1, c->head_dim, row);
@@ -71,6 +81,7 @@ static void attend(const struct bm_case *c, const struct bm_operands *operands, 
         weights[j - first] = score;
         maximum = fmax(maximum, score);
     }
+    double sum = exp(sink - maximum);
     for (uint64_t j = first; j < end; j++) {
         weights[j - first] = exp(weights[j - first] - maximum);
         sum += weights[j - first];
@@ -93,8 +104,11 @@ static void attend(const struct bm_case *c, const struct bm_operands *operands, 
         position = (position + c->v_dim) % values->period;
     }
     check->count = c->v_dim;
-    /* The standard deviation of such a mean of normal values. */
+    /* The standard deviation of such a mean of normal values. Where a sink leaves nearly nothing to the keys,
+     * no less than the smallest number that the output has all its bits for. */
     check->scale = sqrt(squares) * (is_int8 ? BM_ATTENTION_I8_UNIT : 1);
+    if (c->sinks)
+        check->scale = fmax(check->scale, c->dtype->output == BM_ELEMENT_F16 ? 0x1p-14 : 0x1p-126);
 }
 
 enum bm_status bm_attention_check(const struct bm_case *c, const struct bm_plan *plan,

@@ -209,6 +209,8 @@ static void set_defines(const struct bm_case *c, const struct layout *l, const s
     *defines = (struct bm_parameters){0};
     for (size_t i = 0; i < BM_COUNT_OF(all); i++)
         bm_parameters_set(defines, all[i].name, (int64_t)all[i].value);
+    if (c->sinks)
+        bm_parameters_set(defines, "SINKS", c->heads);
     if (l->lanes > 1) {
         bm_parameters_set(defines, "LANES", (int64_t)l->lanes);
         bm_parameters_set(defines, "LANES_D", (int64_t)l->lanes_d);
@@ -263,15 +265,25 @@ static void give_pitches(const struct bm_case *c, struct bm_launch *launch) {
     }
 }
 
+#define LOG2E 1.4426950408889634
+
 /* What scores are multiplied with, so that weights are powers of two. */
 static float scale_of(const struct bm_case *c) {
     const double unit = bm_case_kv(c) == BM_ELEMENT_I8 ? BM_ATTENTION_I8_UNIT : 1;
-    return (float)(1.4426950408889634 / sqrt((double)c->head_dim) / unit);
+    return (float)(LOG2E / sqrt((double)c->head_dim) / unit);
+}
+
+/* The last arguments of the kernel that divides by all weights. */
+static void give_sinks(const struct bm_case *c, struct bm_launch *launch, const struct bm_plan *plan) {
+    if (!c->sinks)
+        return;
+    bm_launch_tensor(launch, plan, bm_attention_sinks(c));
+    bm_launch_float(launch, (float)(LOG2E * bm_attention_sink_shift(c)));
 }
 
 static void launch_prefill(const struct bm_case *c, const struct layout *l, struct bm_plan *plan) {
     struct bm_launch *launch = bm_plan_launch(plan, "attention_prefill", 3);
-    const uint64_t context = bm_attention_context(c), group_heads = c->heads / c->kv_heads;
+    const uint64_t group_heads = c->heads / c->kv_heads;
 
     launch->local[0] = l->lanes;
     launch->global[0] = l->lanes > 1 ? bm_ceil_div(c->tokens, l->rows) * l->lanes
@@ -284,9 +296,10 @@ static void launch_prefill(const struct bm_case *c, const struct layout *l, stru
     bm_launch_uint(launch, c->kv_heads);
     bm_launch_uint(launch, c->tokens);
     bm_launch_uint(launch, c->context);
-    bm_launch_uint(launch, c->window && c->window < context ? c->window : context);
+    bm_launch_uint(launch, bm_attention_seen(c));
     bm_launch_float(launch, scale_of(c));
     give_pitches(c, launch);
+    give_sinks(c, launch, plan);
 }
 
 static void launch_decode(const struct bm_case *c, const struct bm_target *target, const struct layout *l,
@@ -321,6 +334,7 @@ static void launch_decode(const struct bm_case *c, const struct bm_target *targe
     bm_launch_tensor(launch, plan, partials);
     bm_launch_tensor(launch, plan, BM_ATTENTION_OUT);
     bm_launch_uint(launch, splits);
+    give_sinks(c, launch, plan);
 }
 
 static void add_tensors(const struct bm_case *c, struct bm_plan *plan) {
@@ -335,6 +349,8 @@ static void add_tensors(const struct bm_case *c, struct bm_plan *plan) {
         bm_plan_tensor(plan, "key scales", BM_ELEMENT_F32, BM_ROLE_COLD, keys);
         bm_plan_tensor(plan, "value scales", BM_ELEMENT_F32, BM_ROLE_COLD, keys);
     }
+    if (c->sinks)
+        bm_plan_tensor(plan, "sinks", BM_ELEMENT_F32, BM_ROLE_HOT, c->heads);
 }
 
 enum bm_status bm_attention_plan(const struct bm_case *c, const struct bm_target *target,

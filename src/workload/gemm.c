@@ -55,6 +55,7 @@ static enum bm_status check_gemm(const struct bm_case *c, const struct bm_plan *
 
 const struct bm_workload bm_workload_gemm = {
     .name = "gemm",
+    .is_essential = true,
     .summary = "matrix times matrix, as in prefill (m >= 2)",
     .reference = "float64",
     .validate = validate,

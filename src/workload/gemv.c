@@ -220,6 +220,7 @@ static enum bm_status check_gemv(const struct bm_case *c, const struct bm_plan *
 
 const struct bm_workload bm_workload_gemv = {
     .name = "gemv",
+    .is_essential = true,
     .summary = "matrix times vector, as in decode of one sequence (m = 1)",
     .reference = "float64",
     .validate = validate,

@@ -49,6 +49,7 @@ static double bytes(const struct bm_case *c) {
 
 const struct bm_workload bm_workload_grouped = {
     .name = "grouped_gemm",
+    .is_essential = true,
     .summary = "rows times the matrices of their experts, as in mixtures of experts",
     .like = "gemm",
     .reference = "float64",

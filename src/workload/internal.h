@@ -181,8 +181,21 @@ enum {
     BM_ATTENTION_K_SCALES, /* of an int8 cache */
     BM_ATTENTION_V_SCALES
 };
+/* Number of the tensor of sinks, of a case that has them: after the other inputs. */
+static inline unsigned bm_attention_sinks(const struct bm_case *c) {
+    return bm_case_kv(c) == BM_ELEMENT_I8 ? BM_ATTENTION_V_SCALES + 1 : BM_ATTENTION_OUT + 1;
+}
+/* What is added to a seeded sink, a unit normal. Among S keys with scores as these it would weigh 1 / S, too
+ * little to show in a format of few bits. With ln(S) / 2 more it weighs 1 / sqrt(S), and a prefill's first
+ * token, whose sink then weighs most, has outputs that are still normal numbers of f16. */
+double bm_attention_sink_shift(const struct bm_case *c);
 static inline uint64_t bm_attention_context(const struct bm_case *c) {
     return c->phase == BM_PHASE_DECODE ? c->context : (uint64_t)c->context + c->tokens;
+}
+/* Keys that the last token sees. */
+static inline uint64_t bm_attention_seen(const struct bm_case *c) {
+    const uint64_t context = bm_attention_context(c);
+    return c->window && c->window < context ? c->window : context;
 }
 static inline uint64_t bm_attention_tokens(const struct bm_case *c) {
     return c->phase == BM_PHASE_DECODE ? 1 : c->tokens;

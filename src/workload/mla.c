@@ -300,6 +300,7 @@ static double tolerance(const struct bm_case *c) {
 
 const struct bm_workload bm_workload_mla = {
     .name = "mla",
+    .is_essential = true,
     .summary = "latent attention in decode, absorbed: all heads share a cached row (DeepSeek)",
     .reference = "float64",
     .validate = validate,

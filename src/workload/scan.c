@@ -90,6 +90,7 @@ static double tolerance(const struct bm_case *c) {
 
 const struct bm_workload bm_workload_mamba_scan = {
     .name = "mamba_scan",
+    .is_essential = true,
     .summary = "Mamba-2's state space: chunked scan in prefill, a step of the state in decode",
     .reference = "float64",
     .validate = validate,

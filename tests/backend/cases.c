@@ -145,6 +145,10 @@ size_t cases_all(struct bm_case cases[CASES_MAX]) {
         add(cases, &count, case_attention(dtype, 1, 0, 1, odd));
         add(cases, &count, case_attention(dtype, 2, 0, 300, grouped));
         add(cases, &count, case_attention(dtype, 1, 0, 1025, large));
+        struct bm_case sinks = case_attention(dtype, 2, d % 2 ? 29 : 0, 300, grouped);
+        sinks.sinks = true;
+        sinks.kv = d % 3 ? BM_KV_DTYPE : BM_KV_INT8;
+        add(cases, &count, sinks);
         for (size_t r = 0; r < BM_COUNT_OF(of_rows); r++)
             add(cases, &count, case_rows(of_rows[r], dtype, d % 2 ? 37 : 64, d % 2 ? 208 : 1000));
         add(cases, &count, case_head_norm(dtype, 29, 80));

@@ -172,6 +172,50 @@ Test(planted, the_slots_of_outputs) {
     expect_found(&beyond, &the_case);
 }
 
+/* Of attention's sinks: left out, one for all heads, one that each split counts, in the wrong base, of a row
+ * of heads beside its own. */
+Test(planted, attention_sinks) {
+    static const struct mistake of_decode[] = {
+        {"no sinks", "attention.cl", "1.0f / WITH_SINK(weight, maximum, head % SINKS)", "1.0f / weight",
+         "differs"},
+        {"one sink", "attention.cl", "head % SINKS", "head / SINKS", "differs"},
+        {"a sink of each split", "attention.cl", "weight += factor * partial[V_DIM + 1];",
+         "weight = WITH_SINK(weight + factor * partial[V_DIM + 1], maximum, head % SINKS);", "differs"},
+        {"a sink among powers of two", "attention.cl", "sinks[head] * M_LOG2E_F", "sinks[head]", "differs"},
+    };
+    static const struct mistake of_prefill[] = {
+        {"no sinks", "attention.cl", "WITH_SINK(weight[r], maximum[r], kv_head * group + row % group)",
+         "weight[r]", "differs"},
+        {"sinks of the first KV head", "attention.cl", "maximum[r], kv_head * group + row % group",
+         "maximum[r], row % group", "differs"},
+        {"sinks of a tile's other rows", "attention.cl", "maximum[r], kv_head * group + row % group",
+         "maximum[r], kv_head * group + r % group", "differs"},
+        {"a sink that the largest score does not scale", "attention.cl", "+ sink_shift - (maximum))",
+         "+ sink_shift)", "differs"},
+    };
+    for (size_t e = 0; endpoints_get(e) != NULL; e++)
+        if (endpoints_get(e)->is_gpu)
+            cr_skip_test("the lines are those of one work-item a tile");
+    struct bm_case the_case = case_gemm("f32", 0, 0, 0);
+    the_case.workload = bm_workload_find("attention");
+    the_case.phase = BM_PHASE_DECODE;
+    the_case.batch = 2;
+    the_case.tokens = 1;
+    the_case.context = 300;
+    the_case.heads = 6;
+    the_case.kv_heads = 2;
+    the_case.head_dim = the_case.v_dim = 64;
+    the_case.sinks = true;
+    for (size_t i = 0; i < BM_COUNT_OF(of_decode); i++)
+        expect_found(&of_decode[i], &the_case);
+    the_case.phase = BM_PHASE_PREFILL;
+    the_case.tokens = 100;
+    the_case.context = 0;
+    the_case.window = 16;
+    for (size_t i = 0; i < BM_COUNT_OF(of_prefill); i++)
+        expect_found(&of_prefill[i], &the_case);
+}
+
 /* Of attention: a key too many or too few, sums that a new maximum does not rescale, the last value left out.
  */
 Test(planted, attention) {

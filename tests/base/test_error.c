@@ -51,7 +51,7 @@ Test(error, cuts_long_text_at_a_whole_character) {
 
 Test(error, names_every_status) {
     static const char *const names[] = {"ok",          "invalid", "io",          "no_memory", "not_found",
-                                        "unsupported", "device",  "interrupted", "internal"};
+                                        "unsupported", "device",  "interrupted", "timed_out", "internal"};
     for (int status = BM_OK; status <= BM_INTERNAL; status++)
         cr_expect_str_eq(bm_status_name((enum bm_status)status), names[status]);
     cr_expect_str_eq(bm_status_name((enum bm_status)(BM_INTERNAL + 1)), "unknown");

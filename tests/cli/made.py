@@ -112,7 +112,7 @@ def summaries(machine, rows, cases):
             found.append({
                 "backend": machine.backend, "model": mine[0]["model"], "phase": phase, "dtype": dtype, "batch": 1,
                 "tokens": tokens if phase == "prefill" else None, "context": None if phase == "prefill" else 1024,
-                "tokens_per_s": tokens / total * 1e9, "ops": sorted({case["op"] for case in mine}), "missing": ["norm"],
+                "tokens_per_s": tokens / total * 1e9, "ops": sorted({case["op"] for case in mine}), "missing": ["norm"], "lacking": [],
                 "rows": [{"key": case["key"], "count": case["count"]} for case in mine],
                 "mfu": None, "mbu": None, "roofline_efficiency": ideal / total})
     return found

@@ -90,6 +90,8 @@ class Histories(CheckTest):
         document = self.check("--baseline", "changed", self.put("new.json", run(seed=99, day=50)))
         row = self.row(document, PREFILL)
         self.assertEqual((row["verdict"], row["runs_before_change"], row["old_runs"]), ("unchanged", 8, 8))
+        self.assertAlmostEqual(row["old_ns"] / BASE[PREFILL], 1, delta=0.01, msg="of those that count")
+        self.assertIn("of 1 rows baselines before the last change in them are left out", document["notes"])
         back = self.put("back.json", run(seed=99, day=50, slower={PREFILL: 1.2}))
         self.check("--baseline", "changed", back, code=1)
 
@@ -99,6 +101,29 @@ class Histories(CheckTest):
         new = self.put("new.json", run(seed=1, day=50))
         words = [word for file in files for word in ("--baseline", str(file))]
         self.assertEqual(self.check(*words, new)["rows"], self.check("--baseline", "base", new)["rows"])
+
+    def test_the_latest_baseline_is_so_by_its_date(self):
+        """... not by its place on the command line: it says what is missing, and what changed since."""
+        less = made.without(run(seed=2, day=9, commit="2222222"), DECODE)
+        less["devices"] = new_devices = [device | {"summary": []} for device in less["devices"]]
+        files = [self.put("older.json", run(seed=1, day=3, commit="1111111")), self.put("newer.json", less)]
+        new = made.without(run(seed=3, day=50, commit="3333333"), DECODE) | {"devices": new_devices}
+        again = made.without(run(seed=4, day=60, commit="4444444"), DECODE) | {"devices": new_devices}
+        news = [self.put("new.json", new), self.put("again.json", again)]
+        for old in files, files[::-1]:
+            for fresh in news, news[::-1]:
+                document = self.check("--baseline", old[0], "--baseline", old[1], *fresh)
+                self.assertNotIn(DECODE, self.verdicts(document))
+                self.assertIn("changed since the baseline: commit 2222222 -> 4444444", document["notes"])
+
+    def test_outliers_are_left_out_and_told(self):
+        for i in range(12):
+            self.put(f"outlier/run-{i:03}.json", run(seed=i, day=i, slower={PREFILL: 1.3} if i == 5 else None))
+        document = self.check("--baseline", "outlier", self.put("new.json", run(seed=99, day=50)))
+        row = self.row(document, PREFILL)
+        self.assertEqual((row["verdict"], row["runs_left_out"], row["old_runs"]), ("unchanged", 1, 11))
+        self.assertAlmostEqual(row["old_ns"] / BASE[PREFILL], 1, delta=0.01)
+        self.assertIn("of 1 rows outlying baselines are left out", document["notes"])
 
     def test_new_results_in_the_folder_of_baselines(self):
         self.history("same", 6)
@@ -194,6 +219,23 @@ class AMachineThatMoved(CheckTest):
             self.put(f"calm/run-{i}.json", ceiling(10 + i, day=i))
         self.assertEqual(self.row(self.check("--baseline", "calm", new, code=1), key)["verdict"], "regressed")
 
+    def test_a_ceiling_is_its_rate_however_long_it_ran(self):
+        key = "stream/-/-/read/-/-"
+
+        def ceiling(seed, times, day=0):
+            document = run(seed=seed, day=day, slower={DECODE: times})
+            row = next(row for row in document["results"] if row["key"] == DECODE)
+            row["key"], row["utilization"], row["bytes"] = key, None, times * row["bytes"]
+            row["gbytes_per_s"], row["flops"], row["gflops"] = row["bytes"] / row["time_ns"]["median"], None, None
+            row["case"] |= {"workload": "stream", "op": "read", **{axis: None for axis in ("model", "phase", "dtype", "m", "n", "k")}}
+            return document | {"devices": [device | {"summary": []} for device in document["devices"]]}
+
+        for i in range(6):
+            self.put(f"rates/run-{i}.json", ceiling(10 + i, 1.0, day=i))
+        row = self.row(self.check("--baseline", "rates", self.put("longer.json", ceiling(2, 2.0, day=60))), key)
+        self.assertEqual(row["verdict"], "unchanged")
+        self.assertAlmostEqual(row["time_ratio"], 1, delta=0.02)
+
     def test_files_without_ceilings_are_judged_by_time(self):
         documents = [run(seed=1), run(seed=2, day=50, slower={DECODE: 1.3})]
         for document in documents:
@@ -243,6 +285,60 @@ class ToldApart(CheckTest):
             self.assertEqual((row["verdict"], row["why"]), ("unverified", f"{status}: {reason}"))
             self.assertIsNone(row["time_ratio"])
 
+    def test_a_row_that_is_wrong_in_one_of_several_new_files(self):
+        good = run(seed=1, day=50)
+        wrong = made.unmeasured(run(seed=2, day=51), DECODE, "failed", "verification failed: output 7 is wrong")
+        left = made.unmeasured(run(seed=3, day=52), DECODE, "skipped", "the budget ended")
+        wrong["devices"] = left["devices"] = self.devices_without_summary(run())
+        good, wrong, left = (self.put(f"several-{i}.json", document) for i, document in enumerate((good, wrong, left)))
+        for names in ((good, wrong), (wrong, good), (wrong, left, good), (left, wrong, good)):
+            row = self.row(self.check("--baseline", "base", *names, code=4), DECODE)
+            self.assertEqual(row["verdict"], "unverified", names)
+            self.assertEqual(row["why"], f"failed in 1 of {len(names)} new files: verification failed: output 7 is wrong")
+        for names in ((good, left), (left, good)):
+            row = self.row(self.check("--baseline", "base", *names), DECODE)
+            self.assertEqual((row["verdict"], row["why"], row["new_runs"]), ("unchanged", None, 1))
+
+    def test_a_new_row_that_is_wrong_is_told(self):
+        cases = made.CASES + [made.gemm("lm_head", 1, 32000, 4096)]
+        key = cases[-1]["key"]
+        for status, verdict in (("failed", "unverified"), ("skipped", None)):
+            new = made.unmeasured(made.results([MACHINE], cases=cases, times=BASE, created="2026-03-09T00:00:00Z"), key, status, "why")
+            new["devices"] = self.devices_without_summary(run())
+            document = self.check("--baseline", "base", self.put("new-row.json", new), code=4 if verdict else 0)
+            self.assertEqual(self.verdicts(document).get(key), verdict)
+
+    def test_equal_devices_of_one_machine(self):
+        """Their fingerprints are equal; what happens to one of them is not shared out over both."""
+        machines = [Machine("Twin GPU", kind="gpu", device=f"gpu{i}") for i in range(2)]
+
+        def twins(day, slower=1.0, only=None):
+            times = {key: ns * (1 + 0.003 * math.cos(7 * day + i)) for i, (key, ns) in enumerate(BASE.items())}
+            document = made.results([m for m in machines if only in (None, m.device)],
+                                    times=times | {("gpu1", PREFILL): times[PREFILL] * slower},
+                                    created=f"2026-03-{day:02}T00:00:00Z", half_width=0.003)
+            for device in document["devices"]:
+                device["fingerprint"] = machines[0].fingerprint
+            return document
+
+        for day in range(1, 7):
+            self.put(f"twins/run-{day}.json", twins(day))
+        for only, count in ((None, 2 * len(BASE)), ("gpu1", len(BASE))):
+            document = self.check("--baseline", "twins", self.put("twins-new.json", twins(9, 1.1, only)), code=1)
+            found = [(row["device"], row["key"]) for row in document["rows"] if row["verdict"] == "regressed"]
+            self.assertEqual(found, [("gpu1", PREFILL)])
+            self.assertEqual(document["counts"]["missing"], 2 * len(BASE) - count)
+        other = json.loads(json.dumps(twins(9, only="gpu0")).replace('"gpu0"', '"gpu3"'))
+        self.put("one/run.json", twins(1, only="gpu0"))
+        document = self.check("--baseline", "one", self.put("renamed.json", other))
+        self.assertEqual({row["device"] for row in document["rows"]}, {"gpu3"})
+        self.assertEqual((document["counts"]["added"], document["counts"]["missing"]), (0, 0), "the only one of its kind")
+
+    def test_nothing_in_common_is_no_pass(self):
+        new = made.results([MACHINE], cases=[made.gemm("qkv", 128, 4096, 4096, model="other-7b")], created="2026-03-09T00:00:00Z")
+        document = self.check("--baseline", "base", self.put("other.json", new), code=4)
+        self.assertEqual(document["counts"]["missing"], len(BASE))
+
     def test_a_row_that_never_ran_is_no_change(self):
         old = made.unmeasured(run(seed=1), DECODE, "skipped", "weights need 9 GiB")
         new = made.unmeasured(run(seed=2, day=50), DECODE, "skipped", "weights need 9 GiB")
@@ -266,8 +362,20 @@ class ToldApart(CheckTest):
         for machine, says in ((Machine(driver="2.0"), "driver opencl/pocl 1.0 -> opencl/pocl 2.0"),
                               (Machine(kernel="Linux 6.9"), "system Linux 6.1 -> Linux 6.9")):
             document = self.check("--baseline", "base", self.put("other.json", run(seed=1, day=50, machine=machine)), code=4)
-            self.assertEqual(document["counts"]["incomparable"], len(document["rows"]))
+            self.assertEqual(document["counts"]["incomparable"], len(document["rows"]), "and none is missing besides")
             self.assertIn(says, self.row(document, DECODE)["why"])
+
+    def test_what_differs_is_told_of_the_latest_baseline(self):
+        files = [self.put(f"driver-{i}.json", run(seed=i, day=i, machine=Machine(driver=f"{i}.0"))) for i in (3, 4)]
+        new = self.put("other.json", run(seed=1, day=50, machine=Machine(driver="5.0")))
+        for old in files, files[::-1]:
+            document = self.check("--baseline", old[0], "--baseline", old[1], new, code=4)
+            self.assertIn("driver opencl/pocl 4.0 -> opencl/pocl 5.0", self.row(document, DECODE)["why"])
+
+    def test_what_another_backend_or_device_did_is_no_baseline(self):
+        for machine in Machine(backend="onednn"), Machine(device="cpu1"):
+            document = self.check("--baseline", "base", self.put("apart.json", run(seed=1, day=50, machine=machine)), code=4)
+            self.assertEqual((document["counts"]["added"], document["counts"]["missing"]), (len(BASE), len(BASE)))
 
     def test_other_threads_and_other_work_cannot_be_compared(self):
         new = run(seed=1, day=50)
@@ -275,13 +383,23 @@ class ToldApart(CheckTest):
             row["threads"] = 4
         document = self.check("--baseline", "base", self.put("threads.json", new), code=4)
         self.assertIn("the baseline used 2 threads, the new results 4", self.row(document, DECODE)["why"])
-        new = run(seed=1, day=50)
-        for row in new["results"]:
-            if row["key"] == DECODE:
-                row["flops"], row["gflops"] = 2 * row["flops"], 2 * row["gflops"]
-        document = self.check("--baseline", "base", self.put("work.json", new), code=4)
-        self.assertEqual(self.verdicts(document)[DECODE], "incomparable")
-        self.assertIn("other work", self.row(document, DECODE)["why"])
+        for amount, rate in (("flops", "gflops"), ("bytes", "gbytes_per_s")):
+            new = run(seed=1, day=50)
+            for row in new["results"]:
+                if row["key"] == DECODE:
+                    row[amount], row[rate] = 2 * row[amount], 2 * row[rate]
+            document = self.check("--baseline", "base", self.put("work.json", new), code=4)
+            self.assertEqual(self.verdicts(document)[DECODE], "incomparable")
+            self.assertIn("other work", self.row(document, DECODE)["why"])
+
+    def test_undisturbed_rounds_count_where_enough_are_left(self):
+        for confidence, time in ((0.95, 1.0), (0.5, 1.4)):
+            new = run(seed=1, day=50, slower={DECODE: 1.4}, flags={DECODE: ["contaminated"]})
+            for row in new["results"]:
+                if row["key"] == DECODE:
+                    row["time_ns_uncontaminated"] = made.time_json(BASE[DECODE], 0.003) | {"confidence": confidence}
+            row = self.row(self.check("--baseline", "base", self.put("disturbed.json", new), code=None), DECODE)
+            self.assertAlmostEqual(row["time_ratio"], time, delta=0.01)
 
     def test_a_device_without_fingerprint(self):
         new = run(seed=1, day=50)
@@ -313,6 +431,8 @@ class ToldApart(CheckTest):
         document = self.check("--baseline", "base", self.put("shared.json", new))
         self.assertEqual(len(document["rows"]), len(BASE))
         self.assertIn("1 rows share another row's measurement and are judged there", document["notes"])
+        notes = self.check("--baseline", "shared.json", self.put("alone.json", run(seed=2, day=51)))["notes"]
+        self.assertNotIn("share another row", "\n".join(notes))
 
 
 class Notes(CheckTest):
@@ -332,6 +452,44 @@ class Notes(CheckTest):
         new = run(seed=1, day=50, slower=dict.fromkeys(BASE, 1.1))
         document = self.check("--baseline", "base", self.put("new.json", new), code=1)
         self.assertIn("nearly all rows moved together", "\n".join(document["notes"]))
+
+    def test_some_rows_are_not_nearly_all(self):
+        self.history("base", 8)
+        new = run(seed=1, day=50, slower=dict.fromkeys(BASE, 1.1) | dict.fromkeys(list(BASE)[:2], 1.02))
+        document = self.check("--baseline", "base", self.put("new.json", new), code=1)
+        self.assertNotIn("nearly all rows", "\n".join(document["notes"]))
+
+    def test_of_a_few_rows_nothing_is_common(self):
+        for i in range(9):
+            document = made.results([MACHINE], cases=made.CASES[:3], half_width=0.003, created=f"2026-03-{1 + i:02}T00:00:00Z",
+                                    times={key: ns * (1 + 0.004 * math.cos(i)) * (1.1 if i == 8 else 1) for key, ns in BASE.items()})
+            self.put(f"few/run-{i}.json" if i < 8 else "few.json", document)
+        document = self.check("--baseline", "few", "few.json", code=1)
+        self.assertEqual(document["counts"]["regressed"], 3)
+        self.assertNotIn("nearly all rows", "\n".join(document["notes"]))
+
+
+class Margin(CheckTest):
+    """How far a run lies from the mean of the others: the 95th percentile."""
+
+    def margin(self, factors):
+        shutil.rmtree(self.folder / "runs", ignore_errors=True)
+        for i, factor in enumerate(factors + [1.0]):
+            name = f"runs/run-{i:03}.json" if i < len(factors) else "new.json"
+            self.put(name, made.results([MACHINE], cases=made.CASES[:1], times={PREFILL: BASE[PREFILL] * factor},
+                                        created=f"2026-03-{1 + i:02}T00:00:00Z", half_width=0.0001))
+        return self.check("--baseline", "runs", "new.json", code=None)["margin"]
+
+    def test_of_the_mean_of_the_others(self):
+        self.assertAlmostEqual(self.margin([math.exp(side * 0.015) for side in (1, -1)] * 3), math.expm1(0.015 * 6 / 5), 9)
+
+    def test_what_is_left_out_is_no_measure(self):
+        calm = [math.exp(side * 0.002) for side in (1, -1)] * 6
+        self.assertAlmostEqual(self.margin([1.06 * factor for factor in calm] + calm), 0.01, 9, "before the last change")
+        self.assertAlmostEqual(self.margin(calm[:6] + [1.5] + calm[:6]), 0.01, 9, "an outlier")
+
+    def test_few_runs_tell_nothing(self):
+        self.assertAlmostEqual(self.margin([1.03, 1.0, 0.97]), 0.01, 9)
 
 
 class Options(CheckTest):
@@ -366,6 +524,28 @@ class Options(CheckTest):
         (self.folder / "empty").mkdir()
         self.refused("check", "--baseline", "empty", old, says=("empty holds no results", "benchmark run --output"))
         self.refused("check", "--baseline", old, "absent.json", says="absent.json")
+
+    def test_results_without_rows(self):
+        old, empty = self.put("full.json", run(seed=1)), run(seed=1)
+        empty["results"] = empty["devices"][0]["summary"] = []
+        self.refused("check", "--baseline", old, self.put("none.json", empty), says="none.json: has no rows to judge")
+
+    def test_a_report_never_takes_the_place_of_results(self):
+        self.history("kept", 2)
+        new = self.put("new.json", run(seed=1, day=50))
+        (self.folder / "link.json").symlink_to("new.json")
+        before = {path: path.read_bytes() for path in (*self.folder.glob("kept/*.json"), self.folder / "new.json")}
+        for output in new, "link.json", *(str(path) for path in self.folder.glob("kept/*.json")):
+            self.refused("check", "--baseline", "kept", new, "--output", output, says=("--output", "would be lost"))
+        self.refused("check", "--baseline", new, new, "--output", new, says="would be lost")
+        self.assertEqual({path: path.read_bytes() for path in before}, before)
+        self.benchmark("check", "--baseline", "kept", new, "--output", "kept/report.txt", code=None)
+        self.assertIn("rows", (self.folder / "kept/report.txt").read_text())
+
+    def test_a_pipe_in_a_folder_is_not_waited_for(self):
+        self.history("piped", 2)
+        os.mkfifo(self.folder / "piped/pipe.json")
+        self.assertEqual(self.benchmark("check", "--baseline", "piped", self.put("new.json", run(seed=1, day=50)), code=None).err, "")
 
     def test_broken_files_are_named_and_the_others_judged(self):
         self.history("mixed", 8)

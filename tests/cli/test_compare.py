@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import os
+import shutil
 import unittest
 from pathlib import Path
 
@@ -105,6 +106,29 @@ class Ratios(CompareTest):
         self.assertAlmostEqual(ceilings["fma"][1]["of_datasheet"], 50000 / 66900)
         self.assertFactor(ceilings["memory_read"][1]["against_first"], 5)
 
+    def test_a_machine_of_two_packages(self):
+        """A datasheet tells of one; an entry under a cap is both of them too."""
+        sheet = Sheet("test-cpu", "2021-01", 400, 40, 65)
+        document = made.results([Machine("CPU", compute=500, bandwidth=50, sheet=sheet)])
+        shares = {}
+        for packages in 1, 2:
+            document["host"]["topology"]["packages"] = packages
+            self.put("packages.json", document)
+            capped = json.loads(json.dumps(document).replace('"cpu0"', '"cpu0@avx2"'))
+            capped["devices"][0]["hardware"], capped["devices"][0]["isa"] = "cpu0", "avx2"
+            second = copy.deepcopy(capped["devices"][0])
+            second["id"], second["isa"], second["summary"] = "cpu0@avx512", "avx512", []
+            capped["results"] += [{**row, "device": "cpu0@avx512"} for row in capped["results"]]
+            capped["devices"].append(second)
+            self.put("capped.json", capped)
+            compared = self.compare("packages.json", "capped.json", "--map", "packages.json:cpu0=capped.json:cpu0@avx2",
+                                    "--map", "packages.json:cpu0=capped.json:cpu0@avx512")
+            read = next(c for c in compared["lines"][0]["ceilings"] if c["resource"] == "memory_read")
+            shares[packages] = [column["of_datasheet"] for column in read["columns"]]
+            passes = compared["lines"][0]["requests"][0]["columns"][0]
+            self.assertAlmostEqual(passes["tokens_per_joule_at_least"], passes["tokens_per_s"] / 65 / packages)
+        self.assertEqual(shares, {1: [1.25] * 3, 2: [0.625] * 3})
+
     def test_a_recalled_datasheet_is_no_denominator(self):
         machine = copy.copy(H100)
         machine.sheet = Sheet("nvidia-h100", "2022-03", 66900, 3350, 700, status="recalled")
@@ -116,6 +140,22 @@ class Ratios(CompareTest):
         self.assertFactor(ratio["roofline"], 2.5)
         for ceiling in document["lines"][0]["ceilings"]:
             self.assertIsNone(ceiling["columns"][1]["of_datasheet"])
+        machine.sheet = Sheet("nvidia-h100", "2022-03", 66900, 3350, 700, status="derived")
+        self.put("derived.json", made.results([machine]))
+        document = self.compare("a40.json", "derived.json")
+        self.assertIsNotNone(self.row(document, PREFILL)["against_first"]["datasheet"])
+        for ceiling in document["lines"][0]["ceilings"]:
+            self.assertIsNotNone(ceiling["columns"][1]["of_datasheet"])
+        machine.sheet = Sheet("nvidia-h100", "2022-03", 66900, 3350, 700)
+
+    def test_a_ceiling_that_was_not_measured_is_none(self):
+        document = made.results([H100])
+        device = document["devices"][0]
+        copy_rate = made.ceiling_json(H100, "memory_copy", None, 1.0, "GB/s")
+        device["ceilings"].append(copy_rate | {"value": None, "ci": None, "burst": None})
+        self.put("no-copy.json", document)
+        found = [c["resource"] for c in self.compare("a40.json", "no-copy.json")["lines"][0]["ceilings"]]
+        self.assertEqual(found, ["memory_read", "fma"])
 
     def test_a_bound_that_flips_is_told(self):
         """A machine with so much bandwidth that a generation step is bound by arithmetic."""
@@ -166,6 +206,21 @@ class Ratios(CompareTest):
         self.assertIsNone(ratio["speedup"]["ci"])
         self.assertFactor(ratio["utilization"], 0.45 / 0.6)
 
+    def utilization_of_sides(self):
+        """Speed-up / roofline: each brings its interval, unless the efficiencies of paired rounds have their own."""
+        for pairs in False, True:
+            for side in "old", "new":
+                document = json.loads((self.folder / f"ab-{side}.json").read_text())
+                for ceiling in document["devices"][0]["ceilings"]:
+                    ceiling["ci"] = [ceiling["value"] * 0.97, ceiling["value"] * 1.001]
+                self.put(f"use-{side}.json", made.paired(document, 1.0, 0.02) if pairs else document)
+            ratio = self.row(self.compare("use-old.json", "use-new.json"), PREFILL)["against_first"]
+            reach = {name: [abs(math.log(end / ratio[name]["value"])) for end in ratio[name]["ci"]]
+                     for name in ("speedup", "roofline", "utilization")}
+            for side in range(2):
+                expected = 0.02 * math.sqrt(2) if pairs else math.hypot(reach["speedup"][side], reach["roofline"][1 - side])
+                self.assertAlmostEqual(reach["utilization"][side], expected, 5)
+
     def test_sides_of_an_ab_comparison_are_paired(self):
         """Noise that both sides of a round share is in neither ratio nor interval."""
         identity = "7b0c8a52-6d1e-4b7a-9c55-0a1b2c3d4e5f"
@@ -182,6 +237,16 @@ class Ratios(CompareTest):
             self.assertLess(ratio["speedup"]["ci"][1] / ratio["speedup"]["ci"][0], 1.01)
         self.assertNotIn("between runs", self.benchmark("compare", "ab-old.json", "ab-new.json").out)
         self.assertIn("between runs", self.benchmark("compare", "ab-old.json", "cpu.json").out)
+        self.utilization_of_sides()
+        longer = json.loads((self.folder / "ab-new.json").read_text())
+        for row in longer["results"]:
+            for one in row["rounds"]:
+                one["ns"], one["launches"] = 2 * one["ns"], 2 * one["launches"]
+        self.put("ab-longer.json", longer)
+        again = self.row(self.compare("ab-old.json", "ab-longer.json"), PREFILL)["against_first"]
+        self.assertAlmostEqual(again["speedup"]["value"], 1 / 1.05, 3, "of launches, however many a round has")
+        shutil.copy(self.folder / "ab-old.json", self.folder / "ab-again.json")
+        self.assertFalse(self.row(self.compare("ab-old.json", "ab-again.json"), PREFILL)["against_first"]["paired"], "one side twice")
 
 
 class Columns(CompareTest):
@@ -199,6 +264,12 @@ class Columns(CompareTest):
         self.assertEqual(self.names(document), ["NVIDIA H100", "Test CPU", "NVIDIA A40"])
         self.assertEqual(document["lines"][0]["ordered_by"], "command_line")
         self.assertIn("in the order of the command line", self.benchmark("compare", "h100.json", "cpu.json").out)
+
+    def test_of_several_columns_one_may_have_nothing_in_common(self):
+        self.put("apart.json", made.results([H100], cases=[gemm("qkv", 128, 6144, 4096, dtype="f16")]))
+        document = self.compare("a40.json", "cpu.json", "apart.json")
+        self.assertEqual(len(document["lines"][0]["columns"]), 3)
+        self.assertIn("apart.json:gpu0 has no work in common with a40.json:gpu0: --dtype f32 against f16", document["notes"])
 
     def test_devices_of_one_file(self):
         self.put("both.json", made.results([A40, copy.copy(H100)]) if A40.device != H100.device else self.two())
@@ -249,7 +320,7 @@ class Columns(CompareTest):
         self.refused("compare", "a40.json", "two.json", "--map", "gpu0=gpu", says=("'gpu' may be", "two.json:gpu1", "FILE:DEVICE"))
         self.refused("compare", "a40.json", "h100.json", "--price", "gpu0", says=("--price", "DEVICE=USD"))
         self.refused("compare", "a40.json", "h100.json", "--price", "gpu0=cheap", says="'cheap'")
-        self.refused("compare", "a40.json", "h100.json", "--price", "b200=1", says=("--price", "'b200'"))
+        self.refused("compare", "a40.json", "h100.json", "--price", "b200=1", says=("--price", "'b200'", "there are a40.json:gpu0 ("))
 
     def test_the_best_verified_backend(self):
         fast = copy.copy(CPU)
@@ -307,12 +378,124 @@ class Rows(CompareTest):
         self.assertIsNone(decode["against_first"])
         self.assertIn("attn_out ffn_down qkv against ffn_down qkv", decode["why"])
 
+    def test_a_pass_without_its_matrix_products_has_no_figures(self):
+        partial = made.results([H100])
+        for summary in partial["devices"][0]["summary"]:
+            if summary["phase"] == "decode":
+                summary.update(tokens_per_s=None, missing=["attn", "norm"], lacking=["attn"])
+        self.put("partial.json", partial)
+        comparison = self.compare("a40.json", "partial.json")
+        prefill, decode = (request["columns"][1] for request in comparison["lines"][0]["requests"])
+        self.assertIsNotNone(prefill["tokens_per_s"])
+        self.assertIsNone(decode["tokens_per_s"])
+        self.assertIsNone(decode["against_first"])
+        self.assertIsNotNone(decode["roofline_efficiency"])
+        self.assertEqual((decode["lacking"], decode["missing"]), (["attn"], ["attn", "norm"]))
+        self.assertEqual(decode["why"], "no figure of the pass in the new column without attn")
+        text = self.benchmark("compare", "a40.json", "partial.json").out
+        self.assertRegex(text, r"(?m)^B +- +45 % ")
+        self.assertIn("not counted: norm (A, B)\nno figure of the pass without attn (B)\n", text)
+        table = self.benchmark("compare", "a40.json", "partial.json", "--format", "csv").out
+        self.assertRegex(table, r'(?m)^.*,"?test-7b decode[^"]*"?,incomplete,')
+        self.assertIn("| incomplete |", self.benchmark("compare", "a40.json", "partial.json", "--format", "markdown").out)
+
+    def test_a_backend_that_has_the_whole_pass_stands_for_it(self):
+        """... whatever another one covers besides."""
+        both, other = made.results([H100]), copy.copy(H100)
+        other.backend, other.efficiency = "opencl/other", 0.9
+        second = made.results([other])
+        for summary in second["devices"][0]["summary"]:
+            summary.update(tokens_per_s=None, missing=["attn"], lacking=["attn"], ops=["act", "ffn_down", "norm", "qkv", "rope"])
+        for part in "backends", "ceilings":
+            both["devices"][0][part] += second["devices"][0][part]
+        both["devices"][0]["summary"] = second["devices"][0]["summary"] + both["devices"][0]["summary"]
+        both["results"] += second["results"]
+        self.put("both.json", both)
+        for request in self.compare("a40.json", "both.json")["lines"][0]["requests"]:
+            old, new = request["columns"]
+            self.assertEqual(new["backend"], "opencl/nvidia")
+            self.assertFactor(new["against_first"]["speedup"], new["tokens_per_s"] / old["tokens_per_s"])
+            self.assertIsNotNone(new["against_first"]["speedup"]["ci"], "of its own rows, not of the fastest")
+
+    def test_of_two_backends_that_have_the_pass(self):
+        """... the one that covers more stands for it, and of those the faster."""
+        for more, efficiency, named in ((True, 0.3, "opencl/other"), (False, 0.3, "opencl/nvidia"), (False, 0.9, "opencl/other")):
+            both, other = made.results([H100]), copy.copy(H100)
+            other.backend, other.efficiency = "opencl/other", efficiency
+            second = made.results([other])
+            for summary in second["devices"][0]["summary"]:
+                if more:
+                    summary.update(ops=[*summary["ops"], "norm"], missing=[])
+            for part in "backends", "ceilings", "summary":
+                both["devices"][0][part] += second["devices"][0][part]
+            both["results"] += second["results"]
+            self.put("whole.json", both)
+            requests = self.compare("a40.json", "whole.json")["lines"][0]["requests"]
+            self.assertEqual({request["columns"][1]["backend"] for request in requests}, {named})
+
+    def test_a_shared_measurement_is_one_figure_of_a_sum(self):
+        """Two rows of one measurement err together: the interval of their sum is that of one."""
+        cases = [gemm("qkv", 1, 4096, 4096), gemm("qkv", 128, 4096, 4096), gemm("attn_out", 128, 4096, 4096)]
+        widths = []
+        for shared in False, True:
+            for name, machine in ("old", A40), ("new", H100):
+                document = made.results([machine], cases=cases, half_width=0.05)
+                document["results"][2]["measured_as"] = cases[1]["key"] if shared else None
+                self.put(f"shared-{name}.json", document)
+            request = self.compare("shared-old.json", "shared-new.json")["lines"][0]["requests"][0]
+            low, high = request["columns"][1]["against_first"]["speedup"]["ci"]
+            widths.append(math.log(high / low))
+        self.assertAlmostEqual(widths[1] / widths[0], math.sqrt(2), 3)
+
+    def test_passes_of_other_rows_are_not_compared(self):
+        """A cache kept hot, another routing, a part of the layers: their operations have the same names."""
+        half = made.results([H100])
+        for summary in half["devices"][0]["summary"]:
+            for use in summary["rows"]:
+                use["count"] /= 2
+            summary["tokens_per_s"] *= 2
+        self.put("half.json", half)
+        for request in self.compare("a40.json", "half.json")["lines"][0]["requests"]:
+            self.assertIsNone(request["columns"][1]["against_first"])
+            self.assertIn("other rows make up the pass", request["columns"][1]["why"])
+
+    def test_intervals_of_ceilings_are_not_of_one_width(self):
+        old, new = made.results([A40]), made.results([H100])
+        value = {}
+        for document, below, above in ((old, 0.98, 1.01), (new, 0.95, 1.001)):
+            device = document["devices"][0]
+            read = next(c for c in device["ceilings"] if c["resource"] == "memory_read")
+            read["ci"] = [read["value"] * below, read["value"] * above]
+            device["ceilings"].append(made.ceiling_json(A40, "wait_latency", None, 30.0 if document is old else 12.0, "us"))
+            value[document is new] = read["value"]
+        self.put("old-ceilings.json", old)
+        self.put("new-ceilings.json", new)
+        found = {c["resource"]: c["columns"][1]["against_first"]
+                 for c in self.compare("old-ceilings.json", "new-ceilings.json")["lines"][0]["ceilings"]}
+        ratio, between = value[True] / value[False], 1.959964 * 0.027
+        low, high = found["memory_read"]["ci"]
+        self.assertAlmostEqual(math.log(ratio / low), math.sqrt(2 * between ** 2 + math.log(0.95) ** 2 + math.log(1.01) ** 2), 5)
+        self.assertAlmostEqual(math.log(high / ratio), math.sqrt(2 * between ** 2 + math.log(1.001) ** 2 + math.log(0.98) ** 2), 5)
+        self.assertFactor(found["wait_latency"], 2.5)
+
     def test_nothing_in_common_is_refused_with_the_difference(self):
         for name, case, says in (("dtype", gemm("qkv", 128, 6144, 4096, dtype="f16"), "--dtype f32 against f16"),
                                  ("model", gemm("qkv", 128, 6144, 4096, model="other-7b"), "--model test-7b against other-7b"),
                                  ("tokens", gemm("qkv", 64, 6144, 4096), "--tokens 128 1 against 64")):
             self.put(f"{name}.json", made.results([H100], cases=[case]))
             self.refused("compare", "a40.json", f"{name}.json", says=("a40.json:gpu0", f"{name}.json:gpu0", says))
+        # of many models the one that both have may be the last
+        self.put("one-model.json", made.results([A40], cases=[gemm("qkv", 128, 6144, 4096, model="model-9")]))
+        cases = [gemm("qkv", 64, 6144, 4096, model=f"model-{i}") for i in range(30)]
+        many = made.results([H100], cases=cases[10:] + cases[:10])
+        many["devices"][0]["summary"] = []
+        self.put("many-models.json", many)
+        self.refused("compare", "one-model.json", "many-models.json", says="no work in common: --tokens 128 against 64:")
+        for row in many["results"]:
+            row["key"], row["case"]["model"] = row["key"].replace("/model-", "/other-"), row["case"]["model"].replace("model", "other")
+        self.put("many-models.json", many)
+        self.refused("compare", "one-model.json", "many-models.json", says="--model model-9 against other-10 other-11 other-12")
+        self.refused("compare", "one-model.json", "many-models.json", says=" ...: measure the same with both")
         hot = made.results([H100])
         for row in hot["results"]:
             row["key"] += "/hot"
@@ -343,7 +526,49 @@ class Rows(CompareTest):
         self.assertEqual(keys("speedup"), suite[::-1])
         self.assertEqual(keys("utilization"), suite[::-1])
         self.assertEqual(keys("time")[0], "gemm/test-7b/prefill/ffn_down/f32/m128n4096k11008")
+        gone = made.unmeasured(json.loads((self.folder / "sorted.json").read_text()), suite[-1], "skipped", "no room")
+        gone["devices"][0]["summary"] = []
+        self.put("sorted.json", gone)
+        self.assertEqual(keys("speedup"), suite[-2::-1] + suite[-1:], "what has no figure comes last")
         self.refused("compare", "a40.json", "sorted.json", "--sort", "colour", says=("--sort", "'colour'", "speedup"))
+
+    def test_rows_of_a_batch_stand_together(self):
+        cases = [gemm(op, 64 * batch, 6144, 4096) | {"batch": batch} for op in ("qkv", "ffn_down") for batch in (1, 2)]
+        self.put("batches.json", made.results([A40], cases=cases) | {})
+        document = self.compare("batches.json", "batches.json")
+        self.assertEqual([row["key"] for row in document["lines"][0]["rows"]], [cases[i]["key"] for i in (0, 2, 1, 3)])
+
+    def test_a_change_in_any_column_counts(self):
+        times = {case["key"]: made.ideal_ns(A40, case) / 0.6 for case in made.CASES}
+        self.put("changed.json", made.results([A40], times=times | {DECODE: times[DECODE] * 1.5}))
+        document = self.compare("a40.json", "changed.json", "a40.json", "--only", "changed")
+        self.assertEqual([row["key"] for row in document["lines"][0]["rows"]], [DECODE])
+
+    def test_requests_differ_by_batch_and_cache(self):
+        document = made.results([H100])
+        summary = document["devices"][0]["summary"]
+        for change in {"batch": 2}, {"kv": "int8"}:
+            other = copy.deepcopy(summary[1]) | change
+            other["tokens_per_s"] *= other["batch"]
+            summary.append(other)
+        self.put("requests.json", document)
+        requests = self.compare("a40.json", "requests.json")["lines"][0]["requests"]
+        self.assertEqual([(r["phase"], r["batch"], r.get("kv"), len(r["columns"])) for r in requests],
+                         [("prefill", 1, None, 2), ("decode", 1, None, 2), ("decode", 2, None, 1), ("decode", 1, "int8", 1)])
+
+    def test_what_every_prompt_and_context_has_is_selected_too(self):
+        cases = [*made.CASES, gemm("lm_head", 1, 32000, 4096)]
+        cases[-1] |= {"key": cases[-1]["key"].replace("/decode/", "/prefill/"), "phase": "prefill"}
+        self.put("head.json", made.results([A40], cases=cases) | {})
+
+        def keys(*words):
+            return [row["key"] for row in self.compare("head.json", "head.json", *words)["lines"][0]["rows"]]
+        self.assertEqual(keys("--phase", "prefill", "--tokens", "64"), [cases[-1]["key"]])
+        self.assertEqual(len(keys("--context", "4096")), len(cases), "no shape of these has a context")
+        document = self.compare("head.json", "head.json", "--workload", "gemm")
+        self.assertEqual(document["lines"][0]["requests"], [], "a sum over some workloads is no whole model")
+        self.refused("compare", "a40.json", "h100.json", "--backend", "open", says="no row of these files matches")
+        self.assertEqual(len(keys("--backend", "opencl")), len(cases))
 
     def test_selectors(self):
         def keys(*words):
@@ -396,7 +621,24 @@ class Files(CompareTest):
         self.assertEqual(result.out, "")
         self.assertEqual(len(result.err.splitlines()), 2)
 
+    def test_a_broken_file_is_all_there_is_to_say(self):
+        """The one that is left needs no second file: it was named."""
+        self.write("cut.json", "{")
+        for words in ("a40.json", "cut.json"), ("cut.json", "a40.json"):
+            self.refused("compare", *words, says="cut.json:1:")
+
+    def test_a_report_never_takes_the_place_of_results(self):
+        before = (self.folder / "a40.json").read_bytes()
+        (self.folder / "same.json").symlink_to("a40.json")
+        for output in "a40.json", "./a40.json", "same.json":
+            self.refused("compare", "a40.json", "h100.json", "--output", output, says=("--output", "would be lost"))
+        self.assertEqual((self.folder / "a40.json").read_bytes(), before)
+
     def test_nothing_to_compare(self):
+        without = made.results([H100])
+        without["results"] = []
+        self.write("without.json", without)
+        self.refused("compare", "a40.json", "without.json", says=("a40.json:gpu0", "the other files have no row"))
         self.refused("compare", says="name results files")
         self.refused("compare", "a40.json", says=("a40.json:gpu0", "name a second file"))
         self.refused("compare", "absent.json", says="absent.json: No such file")

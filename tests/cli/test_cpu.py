@@ -32,7 +32,12 @@ class Native(ProgramTest):
     def test_rows_need_another_backend(self):
         self.refused("run", *TINY, "--budget", "0.1", says=["no usable device"], code=5, env=NATIVE)
         self.assertEqual(self.benchmark("devices", env=NATIVE).out.count("backend "), 1)
-        self.assertIn("apt-get install pocl-opencl-icd", self.benchmark("devices", env=NATIVE).out)
+        said = self.benchmark("devices", env=NATIVE).out
+        self.assertRegex(said, "missing    BENCHMARK_BACKENDS=native leaves out opencl; .*apt-get install pocl-opencl-icd")
+
+    def test_a_misspelt_backend_of_the_environment_is_told(self):
+        said = self.benchmark("devices", env={"BENCHMARK_BACKENDS": "native,opnecl"}).err
+        self.assertEqual(said, "benchmark: warning: BENCHMARK_BACKENDS: 'opnecl' is no backend: use opencl, native or onednn\n")
 
     def test_rows_are_judged_by_the_best_ceiling(self):
         _, document = self.run_tiny("--workload", "gemm", "--dtype", "f32", env=BOTH)

@@ -120,6 +120,24 @@ class Figures(EstimateTest):
             self.assertTrue(low < point[key + "_ms"] < high)
             self.assertLess(high / low, 1.01, "errors of many rows partly cancel")
 
+    def test_of_one_round_no_interval_is_known(self):
+        """... that of a sum which holds it neither; what else is in the files changes nothing."""
+        whole = json.loads((self.folder / self.results("all.json", self.prefill() + self.decode())).read_text())
+        expected = self.the_point("./all.json")
+        once = copy.deepcopy(whole)
+        for row in once["results"]:
+            if "/decode/qkv/" in row["key"]:
+                row["time_ns"] |= {"ci": [row["time_ns"]["median"]] * 2, "confidence": 0}
+        point = self.the_point(self.write("once.json", once))
+        self.assertEqual((point["ttft_ci"], point["tpot_ci"]), (expected["ttft_ci"], None))
+        self.assertEqual(point["tpot_ms"], expected["tpot_ms"])
+        other = copy.deepcopy(whole["results"][0])
+        other["key"] = other["key"].replace("/tiny/", "/other/").replace("/f16/", "/f32/")
+        other["case"] |= {"model": "other", "dtype": "f32"}
+        other["time_ns"] |= {"ci": [other["time_ns"]["median"]] * 2, "confidence": 0}
+        self.assertEqual(self.the_point(self.write("besides.json", {**whole, "results": [*whole["results"], other]}), "--dtype", "f16"),
+                         expected)
+
     def test_utilization_is_of_the_datasheet(self):
         """Of a decode step: FLOPs and bytes of its ops, by the plan, at the middle of the contexts."""
         decode = self.decode()
@@ -128,6 +146,22 @@ class Figures(EstimateTest):
             amount = sum(COUNTS[case["op"]] * case[key] for case in decode
                          if case["context"] in (0, 40) and not (case[key] == 1.0 and key == "flops"))
             self.assertAlmostEqual(point[share] / (amount / (point["tpot_ms"] * 1e6) / peak), 1, places=6)
+
+    def test_a_machine_of_two_packages(self):
+        """A datasheet tells of one; an entry under a cap is both of them too."""
+        whole = json.loads((self.folder / self.results("all.json", self.prefill() + self.decode())).read_text())
+        single = self.the_point("./all.json")
+        whole["host"]["topology"]["packages"] = 2
+        self.assertAlmostEqual(self.the_point(self.write("double.json", whole))["decode_mbu"], single["decode_mbu"] / 2)
+        capped = json.loads(json.dumps(whole).replace('"cpu0"', '"cpu0@avx2"'))
+        for device in capped["devices"]:
+            device["hardware"], device["isa"] = "cpu0", "avx2"
+        capped["devices"].append({**whole["devices"][0], "id": "cpu0@avx512", "isa": "avx512", "summary": [], "ceilings": []})
+        point = self.the_point(self.write("capped.json", capped))
+        self.assertAlmostEqual(point["decode_mbu"], single["decode_mbu"] / 2)
+        other = {**capped["devices"][1], "id": "cpu1", "hardware": "cpu1", "isa": None}
+        capped["devices"][1] = other
+        self.assertAlmostEqual(self.the_point(self.write("mixed.json", capped))["decode_mbu"], single["decode_mbu"])
 
     def test_more_launches_than_the_host_issues(self):
         point = self.the_point(self.results("many.json", self.prefill() + self.decode(), launches=1000))
@@ -152,6 +186,15 @@ class Figures(EstimateTest):
         slower = self.results("slow.json", decode, created="2026-03-03T10:00:00Z", times=lambda key: 3 * invented_ns(key))
         for files in (first, second, slower), (slower, second, first):
             self.assertGreater(self.the_point(*files)["tpot_ms"], 2 * whole["tpot_ms"])
+        # latencies too
+        late = self.results("late.json", decode, created="2026-03-03T10:00:00Z")
+        document = json.loads((self.folder / late).read_text())
+        for ceiling in document["devices"][0]["ceilings"]:
+            if ceiling["resource"] == "wait_latency":
+                ceiling["value"], ceiling["ci"] = 1031.0, [1030.0, 1032.0]
+        late = self.write("late.json", document)
+        for files in (first, late), (late, first):
+            self.assertAlmostEqual(self.the_point(*files)["tpot_ms"], whole["tpot_ms"] + 1, places=6)
         # another machine is another estimate
         other = self.results("other.json", prefill + decode, machine=made.Machine("Other CPU"))
         self.assertEqual([item["name"] for item in self.estimate("./all.json", other)["estimates"]], ["Test CPU", "Other CPU"])
@@ -234,6 +277,18 @@ class Missing(EstimateTest):
         found = {work(case["key"]) for case in self.plan(*words)}
         self.assertLessEqual({work(item["key"]) for item in point["missing"]}, found)
         self.assertEqual(self.the_point(path, self.results("rest.json", self.plan(*words)))["missing"], [])
+
+    def test_attention_with_sinks_is_other_work(self):
+        """All else of another model of these shapes serves."""
+        self.write("sinks.json", {**MODEL, "id": "sinks", "attention_sinks": True})
+        asked = ("--model", "./sinks.json", *ASKED[2:])
+        plain = self.results("plain.json", self.prefill() + self.decode())
+        point = self.the_point(plain, asked=asked, code=4)
+        self.assertEqual({item["op"] for item in point["missing"]}, {"attn"})
+        self.assertTrue(all(item["key"].endswith("/sinks") for item in point["missing"]), point["missing"])
+        of_sinks = ("--model", "./sinks.json", "--workload", "attention")
+        more = self.results("more.json", self.prefill(*of_sinks) + self.decode(*of_sinks))
+        self.assertEqual(self.the_point(plain, more, asked=asked)["missing"], [])
 
     def test_times_are_of_what_was_measured_whole(self):
         """An op of which a chunk is missing has no time, and a share of what is not known is none."""

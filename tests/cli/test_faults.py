@@ -144,7 +144,8 @@ class Disguised(ProgramTest):
 
     def test_a_cpu_without_a_backend_beside_it(self):
         cpu = self.devices(layer(**GPU))[0]
-        self.assertEqual((cpu["id"], cpu["backends"], cpu["missing"]), ("cpu0", [], "apt-get install pocl-opencl-icd"))
+        self.assertEqual((cpu["id"], cpu["backends"]), ("cpu0", []))
+        self.assertRegex(cpu["missing"], "apt-get install pocl-opencl-icd$")
         self.refused("run", *TINY, "--device", "cpu", env=layer(**GPU), code=5, says="no usable device")
 
     def test_a_gpu_whose_datasheet_is_known(self):

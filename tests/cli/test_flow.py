@@ -13,6 +13,8 @@ ALL = PREFILL | DECODE
 LATENT = {**MODEL, "kv_heads": 2, "head_dim": 32, "attention": "mla",
           "mla": {"q_lora": 24, "kv_lora": 32, "qk_nope_dim": 16, "qk_rope_dim": 16, "v_dim": 16},
           "moe": {"experts": 8, "experts_per_token": 2, "shared_experts": 1, "intermediate": 48, "dense_layers": 1}}
+SINKS = {**MODEL, "heads": 4, "kv_heads": 2, "sliding_window": 8, "attention_sinks": True,  # as gpt-oss
+         "moe": {"experts": 8, "experts_per_token": 2, "shared_experts": 0, "intermediate": 48, "dense_layers": 0}}
 NORMALISED = {**MODEL, "qk_norm": "before_rope"}
 HYBRID = {**MODEL, "layers": 6, "hybrid": {"attention_layers": 1, "mamba_layers": 2, "ffn_layers": 3},
           "mamba": {"version": 2, "state": 16, "heads": 4, "head_dim": 16, "groups": 2, "chunk": 8, "conv": 4}}
@@ -54,6 +56,16 @@ class Flow(ProgramTest):
 
     def test_mamba_beside_attention(self):
         self.whole(HYBRID)
+
+    def test_sinks_and_a_window(self):
+        """All layers have sinks, every second one sees a window."""
+        self.whole(SINKS)
+        passes, failed = self.verify("--dtype", "f16")
+        self.assertEqual((failed, {row["reason"] for row in passes.values()}), ([], {None}))
+        rows = {row["key"]: row["case"].get("sinks") for row in self.load("flow.json")["results"] if row["case"]["workload"] == "attention"}
+        self.assertEqual(set(rows.values()), {True})
+        self.assertEqual({key.split("/", 5)[-1] for key in rows}, {
+            "b2h4kv2d16t12/sinks", "b2h4kv2d16t12w8/sinks", "b2h4kv2d16c20/kvf16/sinks", "b2h4kv2d16c8/kvf16/sinks"})
 
     def test_normalised_heads(self):
         """Before the rotation, and after it by a layer whose keys the next one uses."""

@@ -215,6 +215,27 @@ class JUnit(FormatTest):
             why = next(row["why"] for row in self.rows(name) if row["verdict"] == "unverified")
             self.assertEqual(self.xpath("string(//error[@type='unverified']/@message)", text), why)
 
+    def test_a_ceiling_has_no_time(self):
+        """Runs differ in how much work a ceiling is: it is compared by its rate, and a time of it says nothing."""
+        key, documents = "stream/-/-/read/-/-", [run(day) for day in (1, 2)]
+        for name, document in zip(("ceiling-old.json", "ceiling.json"), documents):
+            row = next(row for row in document["results"] if row["key"] == KEYS[3])
+            row["key"], row["utilization"] = key, None
+            row["case"] |= {"workload": "stream", "op": "read", **dict.fromkeys(("model", "phase", "dtype", "m", "n", "k"))}
+            document["devices"][0]["summary"] = []
+            self.write(name, document)
+        words = ("check", "--baseline", "ceiling-old.json", "ceiling.json", "--format")
+        text = self.benchmark(*words, "junit").out
+        self.assertEqual(self.xpath(f"count(//testcase[@name='{key}'][not(@time)])", text), "1")
+        self.assertEqual(self.xpath("count(//testcase[@time])", text), str(len(KEYS) - 1))
+        for row in csv.DictReader(io.StringIO(self.benchmark(*words, "csv").out)):
+            self.assertEqual((row["old_ns"] == "", row["new_ns"] == ""), (row["key"] == key,) * 2)
+            self.assertGreater(float(row["time_ratio"]), 0)
+        metrics = self.benchmark(*words, "openmetrics").out
+        self.assertNotRegex(metrics, f'benchmark_time_seconds{{key="{key}"')
+        self.assertRegex(metrics, f'benchmark_time_ratio{{key="{key}"')
+        self.assertNotIn(key, self.benchmark(*words, "bencher").out)
+
     def test_characters_that_xml_cannot_hold(self):
         document = run(20)
         document["results"][0]["reason"] = "x\ufffe\uffff\x7f\u0085y"

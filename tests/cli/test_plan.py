@@ -208,6 +208,12 @@ class Selectors(PlanTest):
         entry = {name: value for name, value in SUITE["entries"][0].items() if name != "contexts"}
         self.write("prefill.json", {**SUITE, "entries": [{**entry, "phases": ["prefill"]}]})
         self.refused("run", "--dry-run", "--suite", "./prefill.json", "--phase", "decode", says=("selectors", "tiny"))
+        # ceilings of work that no model has would be measured for nothing
+        self.refused("run", "--dry-run", *TINY, "--workload", "mamba_scan", says=("selectors", "tiny", "no such work"))
+        self.plan("--workload", "mamba_scan,gemm")
+
+    def test_steps_without_a_pass_are_refused(self):
+        self.refused("run", "--dry-run", *TINY, "--generate", "4", says="--generate: no whole pass is planned: add --workload layer")
 
     def test_rows_of_the_selected_backend_and_ceilings_of_every_one(self):
         env = layer(two_platforms=1)
@@ -299,12 +305,19 @@ class Listings(ProgramTest):
         nothing = {"OCL_ICD_VENDORS": "/nonexistent"}
         out = self.benchmark("devices", env=nothing).out
         self.assertRegex(out, r"(?m)^cpu0: ")
-        self.assertIn("missing    apt-get install pocl-opencl-icd", out)
+        said = "OCL_ICD_VENDORS=/nonexistent names no driver of it; without that: apt-get install pocl-opencl-icd"
+        self.assertIn(f"missing    {said}\n", out)
         cpu = json.loads(self.benchmark("devices", "--format", "json", env=nothing).out)["devices"][0]
-        self.assertEqual((cpu["id"], cpu["backends"], cpu["missing"]), ("cpu0", [], "apt-get install pocl-opencl-icd"))
+        self.assertEqual((cpu["id"], cpu["backends"], cpu["missing"]), ("cpu0", [], said))
         for words in ("run",), ("verify",), ("run", "--dry-run"), ("run", "--backend", "opencl"), ("run", "--device", "cpu"):
             self.refused(*words, *TINY, code=5, env=nothing, says=("no usable device", "benchmark devices"))
         self.refused("run", *TINY, "--model", "xyz", env=nothing, says="'xyz'")  # a wrong word is told all the same
+
+    def test_pocl_without_a_place_for_its_cache(self):
+        """As in a container whose user has no home: PoCL then has a platform without a device."""
+        said = self.benchmark("devices", env={"POCL_CACHE_DIR": "/dev/null/cache"})
+        self.assertNotIn("opencl/pocl", said.out)
+        self.assertRegex(said.err, "\\Abenchmark: warning: opencl/pocl lists no device: let POCL_CACHE_DIR name a folder .*\n\\Z")
 
     def test_a_reader_of_one_line(self):
         for command in "models", "devices":

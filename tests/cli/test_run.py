@@ -331,6 +331,22 @@ class Resume(ProgramTest):
             self.assertEqual((before[row["key"]]["threads"], row["threads"]), (1, 2))
             self.assertNotEqual(row["rounds"][0], before[row["key"]]["rounds"][0])
 
+    def test_rows_that_are_not_planned_again_are_not_lost(self):
+        self.run_tiny(output="mine.json")
+        before = (self.folder / "mine.json").read_bytes()
+        for words in ("--phase", "decode"), ("--dtype", "f16"), ("--tokens", "8"):
+            self.refused("run", *TINY, *words, "--resume", "mine.json", env=layer(),
+                         says=("mine.json: $.results[", "would be lost", "options of the interrupted run"))
+        self.assertEqual((self.folder / "mine.json").read_bytes(), before)
+        _, wider = self.run_tiny("--batch", "1,2", "--resume", "mine.json", output="wider.json")
+        self.assertEqual({row["status"] for row in wider["results"]}, {"ok"})
+
+    def test_a_pass_of_layers_goes_on(self):
+        words = ("--workload", "layer", "--phase", "decode", "--dtype", "f32")
+        _, first = self.run_tiny(*words, output="layers.json")
+        _, second = self.run_tiny(*words, "--resume", "layers.json", output="layers2.json")
+        self.assertEqual([row["key"] for row in first["results"]], [row["key"] for row in second["results"]])
+
     def test_what_cannot_be_gone_on_with(self):
         self.run_tiny(output="first.json")
         self.refused("run", *TINY, "--resume", "absent.json", says=("absent.json", "No such file"))

@@ -1,6 +1,8 @@
-"""Interrupts: the first ends the run with what was measured on disk, a second one ends it at once."""
+"""Interrupts: the first ends the run with what was measured on disk, a later second one ends it at once."""
 
+import fcntl
 import os
+import select
 import signal
 import subprocess
 import time
@@ -86,16 +88,27 @@ class Signals(ProgramTest):
         self.assertTrue(document["complete"])
         self.assertEqual({row["status"] for row in document["results"]}, {"ok"})
 
-    def test_a_second_signal_ends_at_once(self):
+    def test_one_wish_told_twice_is_one(self):
+        """timeout(1) signals its child, then their group, and so the child again."""
         process = self.start("run", *LONG, "--output", "twice.json", until="verifying")
         process.send_signal(signal.SIGSTOP)  # so that both wait for it
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGCONT)
-        out, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=60)
         self.assertIn(process.returncode, (130, 143))
-        self.assertEqual((out, err), ("", ""))
-        self.assertFalse((self.folder / "twice.json").exists())
+        self.assertIn("interrupted: partial results are in twice.json", err)
+        self.assertFalse(self.load("twice.json")["complete"])
+
+    def test_a_later_second_signal_ends_at_once(self):
+        """Here while the partial results wait for a reader."""
+        process = self.start("run", *MEASURING, "--output", "-", until="measuring", env=layer())
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        process.send_signal(signal.SIGINT)
+        self.assertTrue(select.select([process.stdout], [], [], SOON)[0], "nothing was written")
+        time.sleep(0.5)  # more than what makes two signals one
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(timeout=SOON), 143)
 
     def test_without_a_file_the_partial_results_are_printed(self):
         process = self.start("run", *MEASURING, "--output", "-", until="measuring", env=layer())

@@ -1,5 +1,7 @@
 """The command line itself: help, options, and every wrong use told in one line."""
 
+import re
+
 from harness import ProgramTest, main
 
 READERS = ("compare", "check", "ab")  # of results files
@@ -25,6 +27,17 @@ class Help(ProgramTest):
             self.assertIn("--format FORMAT" if command in READERS else "--format text|json", text)
             self.assertEqual(self.benchmark(command, "--help").out, text)
             self.assertEqual(self.benchmark(command, "-h").out, text)
+
+    def test_help_tells_the_exit_codes_of_its_command(self):
+        of = {"run": "0 1 2 5 70 130", "tune": "0 1 2 5 70 130", "devices": "0 2 70", "compare": "0 2 70", "check": "0 1 2 3 4 70",
+              "ab": "0 1 2 3 4 70 130", "estimate": "0 2 4 70"}
+        for command, codes in of.items():
+            text = self.benchmark("help", command).out
+            self.assertEqual(re.findall(r"(?m)^  (\d+) ", text.partition("Exit codes:")[2]), codes.split(), command)
+            self.assertNotIn("check", text.partition("Exit codes:")[2])
+
+    def test_help_on_help(self):
+        self.assertEqual(self.benchmark("help", "help").out, self.benchmark("help").out)
 
     def test_help_fits_a_terminal(self):
         for words in ("help",), *(("help", command) for command in COMMANDS):

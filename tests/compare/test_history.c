@@ -47,6 +47,23 @@ Test(history, an_outlier_is_left_out_and_counted) {
     cr_expect_float_eq(history.center, 1, 1e-12);
 }
 
+/* More than 5 % from the median, but not more than 5 times as far as others: that is how this row is. */
+Test(history, what_scatters_has_no_outliers) {
+    const double values[] = {1, 1.04, 0.96, 1.03, 0.97, 1.02, 0.98, 1.12, 0.88, 1};
+    struct bm_history history = history_of(values, 10);
+    cr_expect_eq(history.left_out, 0);
+    cr_expect_eq(history.count, 10);
+}
+
+/* Of so few nobody knows which is the odd one. */
+Test(history, of_four_runs_none_is_left_out) {
+    const double values[] = {1, 1.001, 0.999, 1.4};
+    struct bm_history history = history_of(values, 4);
+    cr_expect_eq(history.left_out, 0);
+    cr_expect_eq(history.count, 4);
+    cr_expect_gt(history.deviation, 0.1);
+}
+
 Test(history, only_what_follows_the_last_change_counts) {
     double values[24];
     for (size_t i = 0; i < 24; i++)

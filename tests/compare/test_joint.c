@@ -302,3 +302,64 @@ Test(joint, coverage) {
     double share = coverage(30, 1, compute_of);
     cr_expect(share > 0.93, "compute's share: %.3f", share);
 }
+
+/* ---- what the draws do ---- */
+
+/* Bound by both at once, so drawn. The old time may be 10 % less or 30 % more. */
+Test(joint, sides_of_a_drawn_figure_keep_their_widths) {
+    struct bm_spread figures[FIGURES] = {
+        [OLD_TIME] = {log(20), 0.1, 0.3}, [NEW_TIME] = spread(10, 0),  [OLD_COMPUTE] = spread(1, 0),
+        [NEW_COMPUTE] = spread(2, 0),     [OLD_MEMORY] = spread(1, 0), [NEW_MEMORY] = spread(2, 0)};
+    struct bm_joint_term term = term_of(10, 10);
+    struct bm_compare_ratio ratio = evaluate(&term, 1, figures, FIGURES);
+    cr_expect_float_eq(log(2 / ratio.speedup.low), z95 * 0.1, 0.03);
+    cr_expect_float_eq(log(ratio.speedup.high / 2), z95 * 0.3, 0.09);
+}
+
+/* A sum of two that may each be twice or half as much is more often much above than much below. */
+Test(joint, wide_sums_are_not_taken_for_linear) {
+    struct bm_spread figures[FIGURES + 1] = {
+        [OLD_TIME] = spread(10, 0.5), [NEW_TIME] = spread(10, 0),     [OLD_COMPUTE] = spread(1, 0),
+        [NEW_COMPUTE] = spread(1, 0), [OLD_MEMORY] = spread(1000, 0), [NEW_MEMORY] = spread(1000, 0),
+        [FIGURES] = spread(10, 0.5)};
+    struct bm_joint_term terms[2] = {term_of(10, 1), term_of(10, 1)};
+    terms[1].time[0] = FIGURES;
+    struct bm_compare_ratio ratio = evaluate(terms, 2, figures, FIGURES + 1);
+    cr_expect_float_eq(ratio.speedup.value, 1, 1e-9);
+    cr_expect_gt(log(ratio.speedup.high) + log(ratio.speedup.low), 0.05);
+}
+
+/* 130 figures of their own are not two or three times the same 64. */
+Test(joint, figures_beyond_the_lanes_are_drawn_for_themselves) {
+    enum { TERMS = 130, ALL = FIGURES + TERMS };
+    struct bm_spread figures[ALL] = {[NEW_TIME] = spread(10, 0),
+                                     [OLD_COMPUTE] = spread(1, 0),
+                                     [NEW_COMPUTE] = spread(1, 0),
+                                     [OLD_MEMORY] = spread(1, 0),
+                                     [NEW_MEMORY] = spread(1, 0)};
+    struct bm_joint_term terms[TERMS];
+    for (size_t i = 0; i < TERMS; i++) {
+        figures[FIGURES + i] = spread(10, 0.2);
+        terms[i] = term_of(10, 1);
+        terms[i].time[0] = FIGURES + i;
+    }
+    struct bm_compare_ratio ratio = evaluate(terms, TERMS, figures, ALL);
+    double half = log(ratio.speedup.high / ratio.speedup.low) / 2, expected = z95 * 0.2 / sqrt(TERMS);
+    cr_expect(fabs(half / expected - 1) < 0.15, "%g against %g", half, expected);
+}
+
+/* Once the first and three times the second: (1 x 2 + 3 x 10) / (1 x 1 + 3 x 2). */
+Test(joint, datasheets_count_what_is_executed_often) {
+    const struct bm_spread figures[FIGURES] = {
+        [OLD_TIME] = spread(20, 0),   [NEW_TIME] = spread(10, 0),     [OLD_COMPUTE] = spread(1, 0),
+        [NEW_COMPUTE] = spread(2, 0), [OLD_MEMORY] = spread(1000, 0), [NEW_MEMORY] = spread(1000, 0)};
+    struct bm_joint_term terms[2] = {term_of(10, 1), term_of(10, 1)};
+    const double sheets[2][2] = {{2, 1}, {10, 2}};
+    for (size_t i = 0; i < 2; i++)
+        for (size_t side = 0; side < 2; side++)
+            terms[i].ln_datasheet[side] = log(sheets[i][side]);
+    terms[1].count = 3;
+    struct bm_compare_ratio ratio = evaluate(terms, 2, figures, FIGURES);
+    cr_expect_float_eq(ratio.datasheet.value, 32.0 / 7, 1e-9);
+    cr_expect_float_eq(ratio.delivered.value, 2 / (32.0 / 7), 1e-9);
+}

@@ -155,6 +155,12 @@ Test(hostile, fields_are_checked_with_their_place) {
         {"\"parameters\"", "\"aliases\": [], \"parameters\"", "$.aliases: must list 1 to 4 items (has 0)"},
         {"\"parameters\"", "\"aliases\": [\"a\", 7], \"parameters\"", "$.aliases[1]: must be text (is 7)"},
         {"\"parameters\"", "\"sliding_window\": 8192, \"parameters\"", "$.sliding_window: must not exceed"},
+        {"\"parameters\"", "\"attention_sinks\": 1, \"parameters\"",
+         "$.attention_sinks: must be true or false"},
+        {"\"gqa\"",
+         "\"mla\", \"attention_sinks\": true, \"mla\": {\"q_lora\": 1, \"kv_lora\": 1, \"qk_nope_dim\": 64,"
+         " \"qk_rope_dim\": 64, \"v_dim\": 64}",
+         "$.attention_sinks: is not for $.attention \"mla\"; remove it"},
         {"\"parameters\"", "\"status\": {\"verified\": [\"layer\"]}, \"parameters\"",
          "$.status.verified[0]: names no field of this file (is \"layer\")"},
         {"\"parameters\"", "\"moe\": {\"experts\": 8, \"expert\": 1}, \"parameters\"",

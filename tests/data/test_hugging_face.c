@@ -43,6 +43,19 @@ static const char deepseek[] =
     "\"quantization_config\": {},"
     "\"vocab_size\": 129280}";
 
+#define ALTERNATING "\"sliding_attention\", \"full_attention\""
+#define FULL        "\"full_attention\", \"full_attention\""
+#define THREE(x)    x ", " x ", " x
+#define TWELVE(x)   THREE(x) ", " THREE(x) ", " THREE(x) ", " THREE(x)
+#define LAYER_TYPES "\"layer_types\": [" TWELVE(ALTERNATING) "]"
+static const char gpt_oss[] =
+    "{\"architectures\": [\"GptOssForCausalLM\"], \"attention_bias\": true, \"experts_per_token\": 4,"
+    "\"head_dim\": 64, \"hidden_size\": 2880, \"initial_context_length\": 4096, \"intermediate_size\": 2880,"
+    "\"max_position_embeddings\": 131072, \"num_attention_heads\": 64, \"num_experts_per_tok\": 4,"
+    "\"num_hidden_layers\": 24, \"num_key_value_heads\": 8, \"num_local_experts\": 32,"
+    "\"quantization_config\": {\"quant_method\": \"mxfp4\"}, \"rope_scaling\": {\"rope_type\": \"yarn\"},"
+    "\"sliding_window\": 128, \"swiglu_limit\": 7.0, \"tie_word_embeddings\": false, \"vocab_size\": "
+    "201088, " LAYER_TYPES "}";
 static const char hunyuan[] =
     "{\"architectures\": [\"HunYuanDenseV1ForCausalLM\"], \"hidden_size\": 4096, \"intermediate_size\": "
     "14336,"
@@ -88,9 +101,9 @@ static struct bm_model load_known(const char *id) {
 Test(hugging_face, shapes_are_those_of_our_own_files) {
     static const struct {
         const char *text, *id;
-    } rows[] = {{llama2, "llama2-7b"},        {qwen25, "qwen2.5-7b"},    {qwen3_moe, "qwen3-30b-a3b"},
-                {mixtral, "mixtral-8x7b"},    {deepseek, "deepseek-v3"}, {hunyuan, "hunyuan-7b"},
-                {hunyuan_moe, "hunyuan-a13b"}};
+    } rows[] = {{llama2, "llama2-7b"},         {qwen25, "qwen2.5-7b"},    {qwen3_moe, "qwen3-30b-a3b"},
+                {mixtral, "mixtral-8x7b"},     {deepseek, "deepseek-v3"}, {hunyuan, "hunyuan-7b"},
+                {hunyuan_moe, "hunyuan-a13b"}, {gpt_oss, "gpt-oss-20b"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct bm_model a = load("config.json", rows[i].text), b = load_known(rows[i].id);
 #define SAME(field) cr_expect_eq(a.field, b.field, "%s: " #field " %u, not %u", b.id, a.field, b.field)
@@ -118,6 +131,8 @@ Test(hugging_face, shapes_are_those_of_our_own_files) {
         SAME(v_dim);
         SAME(qk_norm);
         SAME(kv_shared_layers);
+        SAME(sliding_window);
+        SAME(attention_sinks);
 #undef SAME
         cr_expect_str_eq(a.biases, b.biases, "%s", b.id);
     }
@@ -159,6 +174,23 @@ Test(hugging_face, what_is_missing_has_the_librarys_meaning) {
     model = load("config.json", text);
     free(text);
     cr_expect_eq(model.shared_experts, 2, "as wide as two");
+    text = fixture_replace(gpt_oss, "\"layer_types\"", "\"left_out\"");
+    model = load("config.json", text);
+    free(text);
+    cr_expect_eq(model.sliding_window, 128);
+    text = fixture_replace(gpt_oss, "\"head_dim\"", "\"left_out\"");
+    model = load("config.json", text);
+    free(text);
+    cr_expect_eq(model.head_dim, 64);
+    text = fixture_replace(gpt_oss, "\"attention_bias\": true", "\"attention_bias\": false");
+    model = load("config.json", text);
+    free(text);
+    cr_expect_str_eq(model.biases, "experts+router");
+    text = fixture_replace(gpt_oss, "\"layer_types\": [", "\"layer_types\": [" TWELVE(FULL) ", ");
+    model = load("config.json", text);
+    free(text);
+    cr_expect_eq(model.sliding_window, 0, "no layer has one");
+    cr_expect(model.attention_sinks);
     text = fixture_replace(deepseek, "\"n_group\": 8", "\"n_group\": 1"); /* one group is none */
     model = load("config.json", text);
     free(text);
@@ -172,7 +204,7 @@ Test(hugging_face, each_mistake_is_one_line_that_names_the_place) {
     } rows[] = {
         {llama2, "LlamaForCausalLM", "GPT2LMHeadModel",
          "$.architectures: 'GPT2LMHeadModel' is none of the families that are understood: llama, qwen2, "
-         "qwen2_moe, qwen3, qwen3_moe, mixtral, deepseek, deepseek_v2, deepseek_v3, hunyuan, "
+         "qwen2_moe, qwen3, qwen3_moe, mixtral, deepseek, deepseek_v2, deepseek_v3, gpt_oss, hunyuan, "
          "hunyuan_v1_dense, hunyuan_v1_moe"},
         {qwen3_moe, "\"qwen3_moe\"", "7", "$.model_type: '' is none of the families"},
         {llama2, "[\"LlamaForCausalLM\"], \"model_type\": \"llama\"", "[]",
@@ -206,6 +238,13 @@ Test(hugging_face, each_mistake_is_one_line_that_names_the_place) {
          "must leave at least one layer"},
         {qwen3_moe, "[]", "{}", "$.mlp_only_layers: must be a list"},
         {mixtral, "\"sliding_window\": null", "\"sliding_window\": 4096", "$.sliding_window: is shorter"},
+        {gpt_oss, "[" ALTERNATING, "[" FULL,
+         "$.layer_types: must alternate, beginning with \"sliding_attention\", or have no window"},
+        {gpt_oss, "[" ALTERNATING, "[\"sliding_attention\", \"linear_attention\"",
+         "$.layer_types: must have \"sliding_attention\" or \"full_attention\" for every layer"},
+        {gpt_oss, "\"num_hidden_layers\": 24", "\"num_hidden_layers\": 25", "$.layer_types: must have"},
+        {gpt_oss, "\"layer_types\": [", "\"layer_types\": 1, \"x\": [", "$.layer_types: must be a list"},
+        {gpt_oss, "\"num_local_experts\": 32", "\"num_local_experts\": 3", "$.num_experts_per_tok: must not"},
         {deepseek, "\"first_k_dense_replace\": 3", "\"first_k_dense_replace\": 61",
          "must leave at least one layer"},
         {deepseek, "\"n_group\": 8", "\"n_group\": 7", "$.n_group: must divide $.n_routed_experts"},

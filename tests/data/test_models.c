@@ -86,6 +86,8 @@ Test(models, special_kinds_arrive) {
     cr_expect_not(turbos.shapes_verified); /* head sizes are guesses */
     cr_expect_eq(large.kv_shared_layers, 2);
     cr_expect_eq(oss.sliding_window, 128);
+    cr_expect(oss.attention_sinks);
+    cr_expect_not(large.attention_sinks);
     cr_expect_eq(gpt3.learned_positions, 2048);
     cr_expect_eq(gpt3.ffn, BM_FFN_GELU);
     cr_expect_not(load("hunyuan-7b").shapes_verified);

@@ -63,6 +63,15 @@ Test(cpu, without_an_endpoint_names_the_package_to_install) {
     cr_assert_str_eq(devices[0].missing, "apt-get install pocl-opencl-icd");
 }
 
+/* Matrix products alone leave attention to a driver that is not there. */
+Test(cpu, with_products_alone_names_the_package_to_install) {
+    struct bm_endpoint onednn = cpu_endpoint("onednn", "Xeon", 16);
+    struct bm_device devices[CAPACITY];
+    onednn.only_products = true;
+    cr_assert_eq(join(&xeon, 1, NULL, 0, &onednn, 1, devices), 1);
+    cr_assert_str_eq(devices[0].missing, "apt-get install pocl-opencl-icd");
+}
+
 /* Ceilings alone make no device that work can run on. */
 Test(cpu, with_ceilings_alone_names_the_package_to_install) {
     struct bm_endpoint native = cpu_endpoint("native", "Xeon", 16);

@@ -67,6 +67,14 @@ Test(sum, an_unknown_interval_makes_the_sums_unknown, .init = begin, .fini = end
     cr_expect(isnan(figure.low) && isnan(figure.high));
 }
 
+Test(sum, what_it_does_not_hold_leaves_it_known, .init = begin, .fini = end) {
+    bool issue_bound;
+    rows[2].below = rows[2].above = (double)NAN;
+    struct bm_serving_figure figure = bm_sum_figure(&sum, 1, 450, &issue_bound);
+    cr_expect_float_eq(figure.low, 3000 * exp(-1.959964 * sqrt(25 + 3600 + 100) / 3000), 1e-4);
+    cr_expect(isfinite(figure.high));
+}
+
 Test(sum, a_rate_turns_its_interval_around) {
     const struct bm_serving_figure time = {200, 100, 400}, rate = bm_figure_rate(1000, &time);
     cr_expect_float_eq(rate.value, 5, 1e-12);

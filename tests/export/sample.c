@@ -91,7 +91,7 @@ static void describe_devices(struct bm_results *results) {
                                                     .roofline_efficiency = 0.5,
                                                     .ops = {"qkv", "attn"},
                                                     .op_count = 2,
-                                                    .missing = {"norm", "rope", "ffn_down"},
+                                                    .missing = {"norm", "rope", "residual"},
                                                     .missing_count = 3};
     cpu->summaries[1] = (struct bm_results_summary){.backend = "opencl/pocl",
                                                     .model = "llama2-7b",
@@ -105,7 +105,9 @@ static void describe_devices(struct bm_results *results) {
                                                     .mbu = unknown,
                                                     .roofline_efficiency = unknown,
                                                     .missing = {"qkv"},
-                                                    .missing_count = 1};
+                                                    .missing_count = 1,
+                                                    .lacking = {"qkv"},
+                                                    .lacking_count = 1};
     *gpu = (struct bm_results_device){
         .id = "gpu0",
         .hardware = "gpu0",

@@ -69,7 +69,7 @@ static const char report[] =
     "\n"
     "MODEL      PHASE    DTYPE  BATCH  LENGTH  TOKENS/s  ROOFLINE   MFU    MBU\n"
     "llama2-7b  prefill  f16        1     128      12.3      50 %  25 %  4.2 %\n"
-    "not counted: norm rope ffn_down (llama2-7b prefill f16)\n"
+    "not counted: norm rope residual (llama2-7b prefill f16)\n"
     "\n"
     "gpu0: 显卡 X\n"
     "\n"
@@ -153,6 +153,8 @@ static void add_backend(void) {
     struct bm_results_device *cpu = &results.devices[0];
     cpu->backends[cpu->backend_count++] = cpu->backends[0];
     cpu->summaries[1].tokens_per_s = 45.6;
+    cpu->summaries[1].op_count = 1;
+    cpu->summaries[1].lacking_count = 0;
     bm_string_set(cpu->backends[1].id, sizeof cpu->backends[1].id, "opencl/intel");
     bm_string_set(cpu->summaries[1].backend, sizeof cpu->summaries[1].backend, "opencl/intel");
 }
@@ -164,7 +166,7 @@ Test(report, backends_are_told_apart) {
                               "whole passes  (cpu0, opencl/pocl)\n"
                               "MODEL      PHASE    DTYPE  BATCH  LENGTH  TOKENS/s  ROOFLINE   MFU    MBU\n"
                               "llama2-7b  prefill  f16        1     128      12.3      50 %  25 %  4.2 %\n"
-                              "not counted: norm rope ffn_down (llama2-7b prefill f16)\n"
+                              "not counted: norm rope residual (llama2-7b prefill f16)\n"
                               "\n"
                               "whole passes  (cpu0, opencl/intel)\n"
                               "MODEL      PHASE   DTYPE  BATCH  LENGTH  TOKENS/s  ROOFLINE  MFU  MBU\n"
@@ -216,6 +218,19 @@ Test(report, nothing_measured) {
     results.devices[0].ceiling_count = results.devices[0].summary_count = 0;
     write_report(80, false);
     expect_text(&text, "cpu0: Prüf-CPU ½, 8 cores, 32.0 GiB\ndatasheet: cpu-test\n\ngpu0: 显卡 X\n");
+}
+
+/* What is left out decides whether a pass has figures: which of them do is told. */
+Test(report, a_pass_without_a_matrix_product_has_no_rate) {
+    struct bm_results_summary *summary = &results.devices[0].summaries[0];
+    bm_string_set(summary->lacking[summary->lacking_count++], sizeof summary->lacking[0], "rope");
+    summary->tokens_per_s = summary->mfu = summary->mbu = (double)NAN;
+    write_report(0, false);
+    cr_expect_not_null(strstr(text.data, "MODEL      PHASE    DTYPE  BATCH  LENGTH  TOKENS/s  ROOFLINE\n"
+                                         "llama2-7b  prefill  f16        1     128         -      50 %\n"
+                                         "no figure of the pass without rope (llama2-7b prefill f16)\n"
+                                         "not counted: norm residual (llama2-7b prefill f16)\n"),
+                       "%s", text.data);
 }
 
 Test(report, small_rates_are_not_zero) {
@@ -286,7 +301,7 @@ Test(report, what_was_skipped_whole_has_no_table) {
         }
     for (size_t d = 0; d < results.device_count; d++)
         for (size_t i = 0; i < results.devices[d].summary_count; i++)
-            results.devices[d].summaries[i].tokens_per_s = (double)NAN;
+            results.devices[d].summaries[i].op_count = 0;
     write_report(80, false);
     cr_expect_not_null(strstr(text.data, "(cpu0, opencl/pocl)\nskipped: no kernel (all)\n"), "%s", text.data);
     cr_expect_null(strstr(text.data, "OP "), "%s", text.data);

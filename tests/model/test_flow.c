@@ -119,6 +119,13 @@ Test(flow, of_a_window) {
     expect_node(
         5, "attn_window: queries=qkv/512 keys=keys 1+5376/6400 values=values 1+5376/6400 outputs=attended");
     expect_node(17, "attn: queries=qkv/512 keys=keys 2/6400 values=values 2/6400 outputs=attended");
+    cr_expect_not(flow.cases[flow.nodes[5].case_index].sinks);
+    bm_flow_fini(&flow);
+    model.attention_sinks = true; /* weights, so that no value holds them */
+    cr_assert_eq(build(&model, BM_PHASE_DECODE, "f32", 100, 1), BM_OK);
+    for (size_t node = 5; node <= 17; node += 12)
+        cr_expect(flow.cases[flow.nodes[node].case_index].sinks);
+    expect_node(17, "attn: queries=qkv/512 keys=keys 2/6400 values=values 2/6400 outputs=attended");
     bm_flow_fini(&flow);
 }
 

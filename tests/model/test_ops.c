@@ -316,6 +316,7 @@ Test(ops, windowed_layers_see_their_window_only) {
     list("gpt-oss-20b", BM_PHASE_PREFILL, "f16", 1, 129);
     expect_attention("attn", 12, 129, 0);
     expect_attention("attn_window", 12, 129, 0);
+    cr_expect(find("attn")->the_case.sinks && find("attn_window")->the_case.sinks, "in all layers");
     cr_expect_eq(find("attn")->the_case.window, 0);
     cr_expect_eq(find("attn_window")->the_case.window, 128);
     cr_expect_lt(find("attn_window")->the_case.workload->flops(&find("attn_window")->the_case),

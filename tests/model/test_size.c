@@ -49,6 +49,19 @@ static const struct known {
     {"tinyllama-1.1b", 1100048384, 11264},
 };
 
+/* Nothing is left out of these: the count of their checkpoints' index, down to a sink for each of 64 heads.
+ */
+Test(size, gpt_oss_to_the_last_parameter) {
+    static const char *const ids[] = {"gpt-oss-20b", "gpt-oss-120b"};
+    for (size_t i = 0; i < BM_COUNT_OF(ids); i++) {
+        struct bm_model model;
+        struct bm_model_size size;
+        cr_assert_eq(bm_model_load(ids[i], &model, NULL), BM_OK);
+        bm_model_size(&model, &size);
+        cr_expect_eq(size.parameters, model.parameters, "%s: %.0f", ids[i], size.parameters);
+    }
+}
+
 Test(size, parameters_and_cache_of_every_model) {
     struct bm_model *models = NULL;
     size_t count = 0;

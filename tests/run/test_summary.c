@@ -96,20 +96,63 @@ Test(summary, shares_are_of_the_same_operations) {
     expect_near(summary->roofline_efficiency, sum(flops_of, true) / 1000 / 2.32e6);
 }
 
-Test(summary, what_failed_is_missing_and_not_counted) {
+/* lm_head failed: a pass without it is no pass, whatever the others take. */
+Test(summary, without_a_matrix_product_there_is_no_figure_of_the_pass) {
     struct bm_datasheet sheet = {.peak_count = 1, .peaks = {{"f32_vector", 2000, BM_FACT_VERIFIED}}};
     hand.results.devices[HAND_CPU].datasheet = &sheet;
     plan_request("f32");
+    hand_ceilings(HAND_POCL, 100, 1000);
     hand.states[HEAD].status = BM_ROW_FAILED;
     hand.states[HEAD].verification.status = BM_VERIFICATION_FAILED;
-    hand.timed_count = 2;
+    hand.series[HEAD].failed = true;
     hand_fill();
     const struct bm_results_summary *summary = the_summary();
-    expect_near(summary->tokens_per_s, 64 / 2.24e-3);
-    expect_near(summary->mfu, sum(flops_of, false) / 2.24e6 / 2000);
+    expect_unknown(summary->tokens_per_s);
+    expect_unknown(summary->mfu);
+    expect_unknown(summary->mbu);
+    expect_near(summary->roofline_efficiency, sum(flops_of, false) / 1000 / 2.24e6);
     cr_expect_eq(summary->op_count, 2);
     cr_expect_eq(summary->missing_count, 3);
     cr_expect_str_eq(summary->missing[0], "lm_head");
+    cr_assert_eq(summary->lacking_count, 1, "norm and rope cost little");
+    cr_expect_str_eq(summary->lacking[0], "lm_head");
+}
+
+static void use_workload(size_t item, const char *name) {
+    hand_plan.items[item].the_case.workload = bm_workload_find(name);
+}
+
+Test(summary, what_costs_little_may_be_missing) {
+    plan_request("f32");
+    use_workload(HEAD, "softmax");
+    hand.states[HEAD].status = BM_ROW_SKIPPED;
+    hand.timed_count = 2;
+    hand_fill();
+    expect_near(the_summary()->tokens_per_s, 64 / 2.24e-3);
+    cr_expect_eq(the_summary()->lacking_count, 0);
+    cr_expect_eq(the_summary()->missing_count, 3);
+}
+
+/* Not planned at all, as attention through a library of matrix products. */
+Test(summary, what_nobody_planned_may_be_lacking_too) {
+    plan_request("f32");
+    hand_plan.requests[0].is_lacking[1] = true;
+    hand_fill();
+    expect_unknown(the_summary()->tokens_per_s);
+    cr_assert_eq(the_summary()->lacking_count, 1);
+    cr_expect_str_eq(the_summary()->lacking[0], "rope");
+    cr_expect_eq(the_summary()->use_count, OPS, "what was measured is told in any case");
+}
+
+Test(summary, what_a_pass_cannot_do_without) {
+    static const char *const essential[] = {"gemm", "gemv", "grouped_gemm", "attention", "mla", "mamba_scan"};
+    size_t found = 0, known = 0;
+    for (size_t i = 0; bm_workload_get(i) != NULL; i++)
+        found += bm_workload_get(i)->is_essential;
+    for (size_t i = 0; i < BM_COUNT_OF(essential); i++)
+        known += bm_workload_find(essential[i])->is_essential;
+    cr_expect_eq(known, BM_COUNT_OF(essential));
+    cr_expect_eq(found, known);
 }
 
 Test(summary, an_invalid_row_counts_as_missing) {
@@ -119,7 +162,7 @@ Test(summary, an_invalid_row_counts_as_missing) {
         hand.series[QKV].rounds[r].ns /= 20; /* 12.58 MFLOP in 1 us, at 1000 GFLOP/s */
     hand_fill();
     cr_expect_eq(hand.results.rows[QKV].status, BM_ROW_INVALID);
-    expect_near(the_summary()->tokens_per_s, 64 / (32 * 50e-6 + 80e-6));
+    expect_unknown(the_summary()->tokens_per_s);
     cr_expect_str_eq(the_summary()->missing[0], "qkv");
 }
 
@@ -147,5 +190,6 @@ Test(summary, a_name_is_listed_once) {
     cr_expect_str_eq(the_summary()->missing[0], "qkv", "one shape of it was not measured");
     cr_expect_eq(the_summary()->op_count, 1, "so the operation is not covered");
     cr_expect_str_eq(the_summary()->ops[0], "lm_head");
-    expect_near(the_summary()->tokens_per_s, 64 / 80e-6);
+    expect_unknown(the_summary()->tokens_per_s);
+    cr_expect_eq(the_summary()->lacking_count, 1, "one name");
 }

@@ -100,6 +100,8 @@ MISTAKES = [
     (CPU + ("summary", 0, "phase"), "decode", "$.devices[0].summary[0].context", "not of type 'integer'"),
     (CPU + ("summary", 0, "ops"), [], "$.devices[0].summary[0].tokens_per_s", "not of type 'null'"),
     (CPU + ("summary", 0, "tokens_per_s"), None, "$.devices[0].summary[0].tokens_per_s", "not of type 'number'"),
+    (CPU + ("summary", 0, "lacking"), ["norm"], "$.devices[0].summary[0].tokens_per_s", "not of type 'null'"),
+    (CPU + ("summary", 0, "lacking"), ["attn"], "$.devices[0].summary[0].tokens_per_s", "not of type 'null'"),
     (CPU + ("summary", 0, "mbu"), 0, "$.devices[0].summary[0].mbu", "minimum"),
     (CPU + ("summary", 0, "missing"), ["qkv"], "$.devices[0].summary[0]", "both covered and missing"),
     (CPU + ("summary", 0, "rows", 0, "count"), 0, "$.devices[0].summary[0].rows[0].count", "minimum"),
@@ -198,7 +200,7 @@ class Schema(unittest.TestCase):
     def test_objects_are_closed(self):
         """Every described object of our own refuses unknown keys and requires its known ones."""
         schema = json.loads(validate.SCHEMA.read_text())
-        optional = {"sanitizers", "part", "rows", "routing", "groups", "groups_used", "kv", "window",  # not in files of earlier versions
+        optional = {"sanitizers", "part", "rows", "lacking", "routing", "groups", "groups_used", "kv", "window", "sinks",  # not in files of earlier versions
                     "between_runs", "launches", "roofline_efficiency_ci", "roofline_efficiency_flags", "numa_policy"}
         for name, definition in [("the top", schema), *schema["$defs"].items()]:
             if definition.get("type") == "object":

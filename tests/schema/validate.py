@@ -104,6 +104,8 @@ def relation_problems(document):
         for j, item in enumerate(device["summary"]):
             if both := set(item["ops"]) & set(item["missing"]):
                 yield f"{path}.summary[{j}]", f"{sorted(both)} are both covered and missing"
+            if unnamed := set(item.get("lacking", ())) - set(item["missing"]):
+                yield f"{path}.summary[{j}].lacking", f"{sorted(unnamed)} are not among the missing"
 
     rows = {}
     for i, row in enumerate(document["results"]):

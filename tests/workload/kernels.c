@@ -230,7 +230,7 @@ static void run_ceilings(bool small) {
 /* A kernel that skips one term of a sum is found out. The device works on inputs in which that term is 0. */
 static void run_faults(bool small) {
     static const struct tuning every_output = {false, true, "PANEL_N=32 TILE_N=4 TILE_M=4 BLOCK_M=16"},
-                               plain = {false, false, ""};
+                               plain = {false, false, ""}, grouped = {false, true, ""};
     if (small)
         return;
     for (size_t d = 0; bm_dtype_get(d); d++) {
@@ -289,6 +289,13 @@ static void run_faults(bool small) {
         c.context = 300;
         trial_run(&c, &plain, &(struct harness_fault){true, 4, 580, 1, 20});
         trial_run(&c, &plain, &(struct harness_fault){true, 5, 580, 1, 20});
+        /* a head's sink, in either phase and kernel */
+        c.sinks = true;
+        for (unsigned i = 0; i < 4; i++) {
+            c.phase = i % 2 ? BM_PHASE_PREFILL : BM_PHASE_DECODE;
+            trial_run(&c, i < 2 ? &plain : &grouped, &(struct harness_fault){true, 6, 3, 1, 1});
+        }
+        c.sinks = false;
         c.kv = BM_KV_DTYPE;
         c.phase = BM_PHASE_PREFILL;
         c.tokens = 1;

@@ -38,6 +38,9 @@ Test(key, says_everything_in_a_fixed_order) {
     c.window = 192; /* holds everything */
     c.kv = BM_KV_INT8;
     assert_key(&c, "attention/llama3.1-8b/prefill/attn/f32/b1h32kv32d192dv128t128c64/kvint8");
+    c.sinks = true;
+    assert_key(&c, "attention/llama3.1-8b/prefill/attn/f32/b1h32kv32d192dv128t128c64/kvint8/sinks");
+    assert_class(c, "prefill/d192/kvint8"); /* tiles suit both */
 }
 
 Test(shape_class, of_matrix_products) {

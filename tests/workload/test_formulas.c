@@ -115,6 +115,10 @@ Test(formulas, of_attention) {
     c = attention("f16", BM_PHASE_DECODE, 1, 32, 8, 1, 8192);
     c.kv = BM_KV_INT8;
     assert_work(&c, 134217728.0, 16777216.0 + 8 * 8192 * 8 + 16384.0);
+    /* sinks: an f32 logit for each of 32 heads, which all sequences share */
+    c = attention("f16", BM_PHASE_DECODE, 4, 32, 8, 1, 8192);
+    c.sinks = true;
+    assert_work(&c, 4 * 134217728.0, 4 * (33554432.0 + 16384.0) + 128);
 }
 
 Test(formulas, of_ceilings) {

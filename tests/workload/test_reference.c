@@ -16,7 +16,8 @@ static double *attention_by_force(const struct bm_case *c) {
             for (uint64_t h = 0; h < c->heads; h++) {
                 const uint64_t kv = b * c->kv_heads + h * c->kv_heads / c->heads,
                                row = (b * tokens + t) * c->heads + h;
-                double total = 0;
+                const uint64_t seen = !decode && c->window && c->window < context ? c->window : context;
+                double total = c->sinks ? exp(force_element(int8 ? 6 : 4, h)) * sqrt((double)seen) : 0;
                 for (uint64_t j = 0; j < context; j++) {
                     if (!decode && (j > c->context + t || (c->window && j + c->window <= c->context + t)))
                         continue;
@@ -108,9 +109,10 @@ Test(reference, attention) {
          .context = 1},
     };
     force_begin();
-    for (size_t s = 0; s < BM_COUNT_OF(shapes); s++) {
-        struct bm_case c = shapes[s];
+    for (size_t s = 0; s < 2 * BM_COUNT_OF(shapes); s++) {
+        struct bm_case c = shapes[s / 2];
         struct bm_plan plan;
+        c.sinks = s % 2;
         c.workload = bm_workload_find("attention");
         c.dtype = bm_dtype_find("f32");
         force_plan(&c, false, NULL, 0, &plan);
@@ -131,6 +133,47 @@ Test(reference, attention) {
         free(touched);
         free(truth);
     }
+}
+
+/* Keys of zero make all scores 0: four keys weigh 4, a sink of 0 among them 2 (its shift is ln 4 / 2), of a
+ * window of one key 1, and it adds nothing to the sum of values. */
+Test(reference, a_sink_takes_its_share) {
+    static float one[] = {1}, zero[] = {0}, six[] = {6}, sinks[] = {0, 0.693147181f};
+    static struct bm_values values[] = {{.values = one, .period = 1},
+                                        {.values = zero, .period = 1},
+                                        {.values = six, .period = 1},
+                                        {.values = zero, .period = 1},
+                                        {.values = sinks, .period = 2}};
+    struct bm_case c = {.workload = bm_workload_find("attention"),
+                        .phase = BM_PHASE_DECODE,
+                        .dtype = bm_dtype_find("f32"),
+                        .batch = 1,
+                        .heads = 2,
+                        .kv_heads = 1,
+                        .head_dim = 1,
+                        .v_dim = 1,
+                        .context = 4,
+                        .sinks = true};
+    struct bm_operands operands = {0};
+    struct bm_check check;
+    struct bm_plan plan;
+    for (size_t t = 0; t < BM_COUNT_OF(values); t++)
+        operands.values[t] = &values[t];
+    const double expected[] = {4.0 * 6 / (4 + 2), 4.0 * 6 / (4 + 4)};
+    force_plan(&c, false, NULL, 0, &plan);
+    cr_assert_str_eq(plan.tensors[4].name, "sinks");
+    for (uint64_t head = 0; head < 2; head++) {
+        cr_assert_eq(c.workload->check(&c, &plan, &operands, 1, head, &check, NULL), BM_OK);
+        cr_expect_eq(check.first, head);
+        cr_expect_float_eq(check.expected[0], expected[head], 1e-7);
+        cr_expect_float_eq(check.scale, expected[head] / 12, 1e-7, "as large as a mean of normals");
+    }
+    c.phase = BM_PHASE_PREFILL;
+    c.tokens = 1;
+    c.window = 1;
+    force_plan(&c, false, NULL, 0, &plan);
+    cr_assert_eq(c.workload->check(&c, &plan, &operands, 1, 1, &check, NULL), BM_OK);
+    cr_expect_float_eq(check.expected[0], 6.0 / (1 + 2), 1e-7);
 }
 
 Test(reference, long_decode_is_sampled_among_the_heads_of_a_group) {
