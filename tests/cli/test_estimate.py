@@ -257,6 +257,12 @@ class Figures(EstimateTest):
         ring = 2 / 2 * 32 * 2 / 0.001 + 2 * 7000
         without = linked["tpot_launch_free_ms"] * 1e6 + (WAIT_US - LAUNCH_US) * 1000
         self.assertAlmostEqual(linked["tpot_ms"] * 1e6, without + 4 * ring, places=3)
+        # of a batch every sequence's row goes round
+        path = self.results("four.json", self.prefill("--count", "2", "--batch", "4") + self.decode("--count", "2", "--batch", "4"))
+        linked = self.the_point(path, "--count", "2", "--batch", "4", "--link", "0.001,7")
+        ring = 2 / 2 * 4 * 32 * 2 / 0.001 + 2 * 7000
+        without = linked["tpot_launch_free_ms"] * 1e6 + (WAIT_US - LAUNCH_US) * 1000
+        self.assertAlmostEqual(linked["tpot_ms"] * 1e6, without + 4 * ring, places=3)
         self.refused("estimate", *ASKED, path, "--count", "3", says="tiny: heads, 2, do not divide among --count 3")
 
 
@@ -316,6 +322,14 @@ class Missing(EstimateTest):
         out = self.benchmark("estimate", "--model", "deepseek-v3", path, code=4).out
         self.assertNotIn("TTFT  ", out)
         self.assertNotIn("by op", out)
+
+    def test_a_prompt_that_fits_a_chunk_is_measured_at_once(self):
+        path = self.results("d.json", self.decode())
+        estimate, = self.estimate(path, asked=("--model", "./tiny.json", "--prompt", "8", "--chunk", "16", "--generate", "1"),
+                                  code=4)["estimates"]
+        command, = estimate["commands"]
+        self.assertIn("--phase prefill --batch 1 --tokens 8", command)
+        self.assertNotIn("--past", command)
 
     def test_commands_are_words_of_a_shell(self):
         (self.folder / "it's a model").mkdir()
