@@ -219,6 +219,25 @@ class Figures(EstimateTest):
         estimate, = self.estimate(self.write("less.json", whole), "--backend", "onednn", code=4)["estimates"]
         self.assertEqual([item["op"] for item in estimate["points"][0]["missing"]], ["qkv"])
 
+    def test_steps_before_and_beyond_a_window(self):
+        """Half of the layers see at most 40 tokens: their steps grow up to there."""
+        self.write("windowed.json", {**MODEL, "id": "windowed", "sliding_window": 40})
+        asked = ("--model", "./windowed.json")
+
+        def times(key):
+            context = re.search(r"/b1h2kv1d16(?:t16)?c(\d+)", key)
+            return 100.0 * int(context[1]) if context else 1000.0
+
+        def plan(*words):
+            return [case | {"context": int((re.search(r"d16(?:t16)?c(\d+)", case["key"]) or [0, 0])[1])} for case in self.plan(*asked, *words)]
+        cases = plan("--phase", "prefill", "--tokens", "16", "--past", "16") + plan("--phase", "decode", "--context", "33,36,40,47")
+        point = self.the_point(self.results("windowed-all.json", cases, times=times), asked=asked + ASKED[2:])
+        self.assertEqual(point["missing"], [])
+        steps = {op["op"]: op["decode_ms"] * 1e6 for op in point["ops"]}
+        contexts = range(33, 48)
+        self.assertAlmostEqual(steps["attn_window"], 7 / 15 * 4000, places=6, msg="up to there they are as the others")
+        self.assertAlmostEqual(steps["attn"] + steps["attn_window"], sum(100 * (c + min(c, 40)) for c in contexts) / 15, places=6)
+
     def test_an_int8_cache(self):
         path = self.results("int8.json", self.prefill() + self.decode("--kv", "int8"))
         eight = self.the_point(path, "--kv", "int8")
