@@ -17,17 +17,25 @@
 # missing or cannot be compared.
 set -eu
 
+die() {
+    printf 'gate.sh: %s\n' "$1" >&2
+    exit 2
+}
+
 mode=${1-}
 keep=${KEEP:-gate-results}
 format=${FORMAT:-text}
-head=$(git rev-parse --show-toplevel)
+head=$(git rev-parse --show-toplevel 2>/dev/null) ||
+    die "this is no git repository: call it from inside the one to be judged"
 base_tree=
 report=$(mktemp)
 
 # shellcheck disable=SC2317 # the trap calls it
 clean() {
     rm -f "$report"
-    [ -z "$base_tree" ] || git -C "$head" worktree remove --force "$base_tree"
+    [ -n "$base_tree" ] || return 0
+    git -C "$head" worktree remove --force "$base_tree"
+    rmdir "${base_tree%/base}"
 }
 trap clean EXIT
 trap 'exit 130' INT
@@ -49,6 +57,8 @@ finish() {
 case $mode in
 ab)
     base=${2:-origin/main}
+    git -C "$head" rev-parse --quiet --verify "$base^{commit}" >/dev/null ||
+        die "there is no commit $base here: name another, or fetch it (a shallow clone lacks it)"
     base_tree=$(mktemp -d)/base
     git -C "$head" worktree add --quiet --detach "$base_tree" "$base"
     old=$(build "$base_tree")

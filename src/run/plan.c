@@ -63,6 +63,19 @@ static enum bm_status check_kernels(const char *folder, struct bm_error *error) 
     return status;
 }
 
+/* Whether there are rows, or --workload asks for ceilings by name. */
+static bool has_what_was_asked_for(const struct bm_run_plan *plan, const struct bm_names *workloads) {
+    for (size_t i = 0; i < plan->item_count; i++)
+        if (!plan->items[i].is_ceiling)
+            return true;
+    for (size_t i = 0; i < workloads->count; i++) {
+        const struct bm_workload *workload = bm_workload_find(workloads->items[i]);
+        if (workload != NULL && workload->is_ceiling)
+            return true;
+    }
+    return false;
+}
+
 enum bm_status bm_run_plan_create(const struct bm_run_options *options, const struct bm_inventory *inventory,
                                   struct bm_run_plan *plan, struct bm_error *error) {
     struct bm_suite suite;
@@ -112,6 +125,14 @@ enum bm_status bm_run_plan_create(const struct bm_run_options *options, const st
         status = bm_fail(error, BM_UNSUPPORTED, "no usable device: `benchmark devices` says what is missing");
     if (status == BM_OK && plan->request_count == 0 && !ceilings_alone)
         status = bm_fail(error, BM_INVALID, "the selectors leave nothing to run of suite '%s'", suite.name);
+    if (status == BM_OK && !ceilings_alone && !has_what_was_asked_for(plan, &options->workloads))
+        status =
+            bm_fail(error, BM_INVALID,
+                    "the selectors leave nothing to run of suite '%s': its models, or --model, have no such "
+                    "work",
+                    suite.name);
+    if (status == BM_OK && options->generates.count > 0 && plan->sequence_count == 0)
+        status = bm_fail(error, BM_INVALID, "--generate: no whole pass is planned: add --workload layer");
     if (status != BM_OK)
         bm_run_plan_fini(plan);
     return status;

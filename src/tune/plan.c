@@ -104,7 +104,9 @@ enum bm_status bm_tune_plan_create(const struct bm_tune_options *options, const 
         plan->budget_s += SECONDS_PER_WEIGHT * tune_weight(&plan->classes[c]);
     plan->budget_s = options->budget_s > 0 ? options->budget_s : fmax(LEAST_SECONDS, plan->budget_s);
     if (status == BM_OK && plan->count == 0)
-        status = bm_fail(error, BM_INVALID, "the selectors leave nothing to tune");
+        status = bm_fail(
+            error, BM_INVALID,
+            "nothing to tune: no selected case has a kernel with parameters: see `benchmark devices`");
     if (status != BM_OK)
         bm_tune_plan_fini(plan);
     return status;

@@ -208,6 +208,12 @@ class Selectors(PlanTest):
         entry = {name: value for name, value in SUITE["entries"][0].items() if name != "contexts"}
         self.write("prefill.json", {**SUITE, "entries": [{**entry, "phases": ["prefill"]}]})
         self.refused("run", "--dry-run", "--suite", "./prefill.json", "--phase", "decode", says=("selectors", "tiny"))
+        # ceilings of work that no model has would be measured for nothing
+        self.refused("run", "--dry-run", *TINY, "--workload", "mamba_scan", says=("selectors", "tiny", "no such work"))
+        self.plan("--workload", "mamba_scan,gemm")
+
+    def test_steps_without_a_pass_are_refused(self):
+        self.refused("run", "--dry-run", *TINY, "--generate", "4", says="--generate: no whole pass is planned: add --workload layer")
 
     def test_rows_of_the_selected_backend_and_ceilings_of_every_one(self):
         env = layer(two_platforms=1)

@@ -210,7 +210,7 @@ class Files(TuneTest):
         self.assertIn("set XDG_CACHE_HOME or HOME", done.stderr)
 
     def test_nothing_to_tune(self):
-        self.refused("tune", *TINY, "--workload", "stream", says="selectors leave nothing")
+        self.refused("tune", *TINY, "--workload", "stream", says="nothing to tune: no selected case has a kernel with parameters")
         self.refused("tune", *TINY, "--dtype", "f64", says="f64")
         self.refused("tune", "--output", "x", says="--output")
 

@@ -66,7 +66,7 @@ class GateTest(unittest.TestCase):
         done = subprocess.run([str(EXAMPLES / "gate.sh"), *words], cwd=self.tree, env={**self.environment, **variables},
                               capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120)
         self.assertEqual(done.returncode, code, done)
-        self.assertEqual(list(self.folder.glob("tmp.*/base")), [], "its working tree is left behind")
+        self.assertEqual(list(self.folder.glob("tmp.*")), [], "a temporary file or tree is left behind")
         self.assertEqual(self.git("worktree", "list").count("\n"), 1)
         return done
 
@@ -90,7 +90,12 @@ class Ab(GateTest):
         self.assertEqual(command[-4:], ["--device", "cpu0", "--phase", "decode"])
 
     def test_a_base_that_is_none(self):
-        self.assertIn("no-such", self.gate("ab", "no-such", code=128).stderr)
+        self.assertRegex(self.gate("ab", "no-such", code=2).stderr, r"\Agate.sh: there is no commit no-such here: [^\n]+\n\Z")
+
+    def test_no_repository(self):
+        done = subprocess.run([str(EXAMPLES / "gate.sh"), "check"], cwd=self.folder, env=self.environment, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, r"\Agate.sh: this is no git repository: [^\n]+\n\Z")
 
     def test_a_build_that_fails(self):
         (self.tree / "run").write_text("#!/bin/sh\nexit 70\n")
