@@ -502,6 +502,8 @@ class Options(CheckTest):
             self.assertEqual(self.verdicts(document)[PREFILL], "unchanged")
             self.assertAlmostEqual(document["margin"], 0.1)
             self.assertFalse(document["margin_calibrated"])
+        text = self.benchmark("check", "--baseline", "base", new, "--margin", "10%").out
+        self.assertRegex(text, r"a change\s+counts\s+above\s+10.0 %,[^;]+;\s+unchanged\s+is\s+shown\s+within\s+10.0\s+%")
 
     def test_alpha(self):
         self.history("base", 12)

@@ -219,6 +219,25 @@ class Figures(EstimateTest):
         estimate, = self.estimate(self.write("less.json", whole), "--backend", "onednn", code=4)["estimates"]
         self.assertEqual([item["op"] for item in estimate["points"][0]["missing"]], ["qkv"])
 
+    def test_steps_before_and_beyond_a_window(self):
+        """Half of the layers see at most 40 tokens: their steps grow up to there."""
+        self.write("windowed.json", {**MODEL, "id": "windowed", "sliding_window": 40})
+        asked = ("--model", "./windowed.json")
+
+        def times(key):
+            context = re.search(r"/b1h2kv1d16(?:t16)?c(\d+)", key)
+            return 100.0 * int(context[1]) if context else 1000.0
+
+        def plan(*words):
+            return [case | {"context": int((re.search(r"d16(?:t16)?c(\d+)", case["key"]) or [0, 0])[1])} for case in self.plan(*asked, *words)]
+        cases = plan("--phase", "prefill", "--tokens", "16", "--past", "16") + plan("--phase", "decode", "--context", "33,36,40,47")
+        point = self.the_point(self.results("windowed-all.json", cases, times=times), asked=asked + ASKED[2:])
+        self.assertEqual(point["missing"], [])
+        steps = {op["op"]: op["decode_ms"] * 1e6 for op in point["ops"]}
+        contexts = range(33, 48)
+        self.assertAlmostEqual(steps["attn_window"], 7 / 15 * 4000, places=3, msg="up to there they are as the others")
+        self.assertAlmostEqual(steps["attn"] + steps["attn_window"], sum(100 * (c + min(c, 40)) for c in contexts) / 15, places=3)
+
     def test_an_int8_cache(self):
         path = self.results("int8.json", self.prefill() + self.decode("--kv", "int8"))
         eight = self.the_point(path, "--kv", "int8")
@@ -255,6 +274,12 @@ class Figures(EstimateTest):
         linked = self.the_point(path, "--count", "2", "--link", "0.001,7")
         # two rings a layer, two layers: a row of 32 values of 2 bytes at 1 MB/s, and two steps of 7 us
         ring = 2 / 2 * 32 * 2 / 0.001 + 2 * 7000
+        without = linked["tpot_launch_free_ms"] * 1e6 + (WAIT_US - LAUNCH_US) * 1000
+        self.assertAlmostEqual(linked["tpot_ms"] * 1e6, without + 4 * ring, places=3)
+        # of a batch every sequence's row goes round
+        path = self.results("four.json", self.prefill("--count", "2", "--batch", "4") + self.decode("--count", "2", "--batch", "4"))
+        linked = self.the_point(path, "--count", "2", "--batch", "4", "--link", "0.001,7")
+        ring = 2 / 2 * 4 * 32 * 2 / 0.001 + 2 * 7000
         without = linked["tpot_launch_free_ms"] * 1e6 + (WAIT_US - LAUNCH_US) * 1000
         self.assertAlmostEqual(linked["tpot_ms"] * 1e6, without + 4 * ring, places=3)
         self.refused("estimate", *ASKED, path, "--count", "3", says="tiny: heads, 2, do not divide among --count 3")
@@ -316,6 +341,14 @@ class Missing(EstimateTest):
         out = self.benchmark("estimate", "--model", "deepseek-v3", path, code=4).out
         self.assertNotIn("TTFT  ", out)
         self.assertNotIn("by op", out)
+
+    def test_a_prompt_that_fits_a_chunk_is_measured_at_once(self):
+        path = self.results("d.json", self.decode())
+        estimate, = self.estimate(path, asked=("--model", "./tiny.json", "--prompt", "8", "--chunk", "16", "--generate", "1"),
+                                  code=4)["estimates"]
+        command, = estimate["commands"]
+        self.assertIn("--phase prefill --batch 1 --tokens 8", command)
+        self.assertNotIn("--past", command)
 
     def test_commands_are_words_of_a_shell(self):
         (self.folder / "it's a model").mkdir()

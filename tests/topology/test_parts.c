@@ -116,3 +116,30 @@ Test(limit, of_cpus_is_quota_over_period) {
     snprintf(command, sizeof command, "rm -r %s", root);
     cr_assert_eq(system(command), 0);
 }
+
+/* ---- threads of a container ---- */
+
+static void expect_threads(struct bm_topology *topology, double cpus, unsigned expected, bool chosen) {
+    struct bm_places places;
+    struct bm_error error = {0};
+    topology->machine.cpu_limit = cpus;
+    cr_assert_eq(bm_topology_places(topology, BM_CORES_ALL, 0, &places, &error), BM_OK, "%s", error.message);
+    cr_expect_eq(places.count, expected, "%g CPUs: %u", cpus, places.count);
+    cr_expect_eq(places.chosen, chosen, "%g CPUs", cpus);
+    bm_places_fini(&places);
+}
+
+/* Eight cores. A share that busy threads would exceed throttles them all. */
+Test(limit, threads_within_a_share_of_the_cpus) {
+    char source[4096];
+    struct bm_topology *topology;
+    snprintf(source, sizeof source, "xml:%s/tests/topology/hybrid-two-nodes.xml", getenv("BM_SOURCE_DIR"));
+    cr_assert_eq(bm_topology_open(source, &topology, NULL), BM_OK);
+    expect_threads(topology, 0, 8, false);
+    expect_threads(topology, 2.5, 2, true);
+    expect_threads(topology, 0.5, 1, true);
+    expect_threads(topology, 7.9, 7, true);
+    expect_threads(topology, 8, 8, false);
+    expect_threads(topology, 100, 8, false);
+    bm_topology_close(topology);
+}
