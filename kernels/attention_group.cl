@@ -87,6 +87,14 @@
 #endif
 typedef VECTOR(float) floatv;
 
+#if STORED == F16 || CACHED == F16
+/* Whole, where a driver might load one half after the other. */
+static floatv load_halves(global const half *p) {
+    const VECTOR(ushort) bits = *(global const VECTOR(ushort) *)p;
+    return LOAD_HALVES((const half *)&bits);
+}
+#endif
+
 /* Rows of Q, K and V begin at multiples of VEC elements. */
 #if STORED == F32
 typedef float stored;
@@ -94,7 +102,7 @@ typedef float stored;
 #define STORE(v, p)    (*(global floatv *)(p) = (v))
 #elif STORED == F16
 typedef half stored;
-#define LOAD_STORED(p) LOAD_HALVES(p)
+#define LOAD_STORED(p) load_halves(p)
 #define STORE(v, p)    STORE_HALVES(v, p)
 #else
 typedef ushort stored;
@@ -122,7 +130,7 @@ typedef float cached;
 #define LOAD_CACHED(p) (*(global const floatv *)(p))
 #elif CACHED == F16
 typedef half cached;
-#define LOAD_CACHED(p) LOAD_HALVES(p)
+#define LOAD_CACHED(p) load_halves(p)
 #else
 typedef char cached;
 #define LOAD_CACHED(p) CONVERT(float, *(global const VECTOR(char) *)(p))

@@ -77,6 +77,36 @@
 typedef VECTOR(float) floatv;
 typedef VECTOR(uint) uintv;
 
+/* VEC elements of one and of two bytes. Compilers for GPUs load four of them at once, but of words four as well; and a
+ * driver might load one half after the other. Taken word by word, a vector of words stays one. */
+#if LANES == 1 || VEC < 8
+#define LOAD_CHARS(p)   (*(global const VECTOR(char) *)(p))
+#define LOAD_UCHARS(p)  (*(global const VECTOR(uchar) *)(p))
+#define LOAD_USHORTS(p) (*(global const VECTOR(ushort) *)(p))
+#else
+#if VEC == 8
+#define LOAD_UCHARS(p)  bytes_of(*(global const uint2 *)(p))
+#define LOAD_USHORTS(p) shorts_of(*(global const uint4 *)(p))
+static uchar8 bytes_of(const uint2 w) {
+    return (uchar8)(as_uchar4(w.x), as_uchar4(w.y));
+}
+static ushort8 shorts_of(const uint4 w) {
+    return (ushort8)(as_ushort2(w.x), as_ushort2(w.y), as_ushort2(w.z), as_ushort2(w.w));
+}
+#else
+#define LOAD_UCHARS(p)  bytes_of(*(global const uint4 *)(p))
+#define LOAD_USHORTS(p) shorts_of(*(global const uint8 *)(p))
+static uchar16 bytes_of(const uint4 w) {
+    return (uchar16)(as_uchar4(w.x), as_uchar4(w.y), as_uchar4(w.z), as_uchar4(w.w));
+}
+static ushort16 shorts_of(const uint8 w) {
+    return (ushort16)(as_ushort2(w.s0), as_ushort2(w.s1), as_ushort2(w.s2), as_ushort2(w.s3), as_ushort2(w.s4),
+                      as_ushort2(w.s5), as_ushort2(w.s6), as_ushort2(w.s7));
+}
+#endif
+#define LOAD_CHARS(p) JOIN(as_char, VEC)(LOAD_UCHARS(p))
+#endif
+
 #if WEIGHT == F32
 typedef float weight_t;
 #elif WEIGHT == F16
@@ -102,6 +132,17 @@ typedef half activation_t;
 #else
 typedef ushort activation_t;
 #define LOAD_ACTIVATION(p) as_float((uint) * (p) << 16)
+#endif
+
+#if WEIGHT == F16 || ACTIVATION == F16
+static floatv load_halves(global const half *p) {
+#if LANES == 1
+    return LOAD_HALVES(p);
+#else
+    const VECTOR(ushort) bits = LOAD_USHORTS(p);
+    return LOAD_HALVES((const half *)&bits);
+#endif
+}
 #endif
 
 #if QUANTISE /* a sum in whole numbers, and what it is worth */
@@ -167,13 +208,13 @@ static floatv load_weights(global const weight_t *row, const uint j) {
 #if WEIGHT == F32
     return *(global const floatv *)(row + j);
 #elif WEIGHT == F16
-    return LOAD_HALVES(row + j);
+    return load_halves(row + j);
 #elif WEIGHT == BF16
-    return AS_FLOATS(CONVERT(uint, *(global const VECTOR(ushort) *)(row + j)) << 16);
+    return AS_FLOATS(CONVERT(uint, LOAD_USHORTS(row + j)) << 16);
 #elif WEIGHT == I8
-    return CONVERT(float, CONVERT(int, *(global const VECTOR(char) *)(row + j)));
+    return CONVERT(float, CONVERT(int, LOAD_CHARS(row + j)));
 #else
-    const uintv pair = CONVERT(uint, *(global const VECTOR(uchar) *)(row + j / GROUP_K * 16 + j % 16));
+    const uintv pair = CONVERT(uint, LOAD_UCHARS(row + j / GROUP_K * 16 + j % 16));
     /* 2^23 + x has the integer x in its mantissa. */
     return AS_FLOATS((j % GROUP_K < 16 ? pair & 15 : pair >> 4) | 0x4b000000) - (0x1p23f + 8);
 #endif
@@ -226,9 +267,9 @@ typedef activation_t input_t;
 #if ACTIVATION == F32
 #define LOAD_INPUTS(p) (*(global const floatv *)(p))
 #elif ACTIVATION == F16
-#define LOAD_INPUTS(p) LOAD_HALVES(p)
+#define LOAD_INPUTS(p) load_halves(p)
 #else
-#define LOAD_INPUTS(p) AS_FLOATS(CONVERT(uint, *(global const VECTOR(ushort) *)(p)) << 16)
+#define LOAD_INPUTS(p) AS_FLOATS(CONVERT(uint, LOAD_USHORTS(p)) << 16)
 #endif
 #endif
 

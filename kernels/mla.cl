@@ -92,6 +92,7 @@
 #if VEC == 1
 typedef float floatv;
 typedef uint uintv;
+typedef ushort ushortv;
 #define VLOAD(p)        (*(p))
 #define VSTORE(v, p)    (*(p) = (v))
 #define AS_FLOAT(v)     as_float(v)
@@ -101,6 +102,7 @@ typedef uint uintv;
 #else
 typedef JOIN(float, VEC) floatv;
 typedef JOIN(uint, VEC) uintv;
+typedef JOIN(ushort, VEC) ushortv;
 #define VLOAD(p)        JOIN(vload, VEC)(0, p)
 #define VSTORE(v, p)    JOIN(vstore, VEC)(v, 0, p)
 #define AS_FLOAT(v)     JOIN(as_float, VEC)(v)
@@ -109,10 +111,21 @@ typedef JOIN(uint, VEC) uintv;
 #define STORE_F16(v, p) JOIN(vstorea_half, VEC)(v, 0, p)
 #endif
 
+#if STORED_F16 || KV_F16
+static floatv load_halves(global const half *p) {
+#if LANES > 1 /* whole, where a GPU's driver might load one half after the other */
+    const ushortv bits = *(global const ushortv *)p;
+    return LOAD_F16((const half *)&bits);
+#else
+    return LOAD_F16(p);
+#endif
+}
+#endif
+
 /* Rows begin at multiples of VEC elements. */
 #if STORED_F16
 typedef half stored;
-#define LOAD_STORED(p) LOAD_F16(p)
+#define LOAD_STORED(p) load_halves(p)
 #define STORE(v, p)    STORE_F16(v, p)
 #else
 typedef float stored;
@@ -121,7 +134,7 @@ typedef float stored;
 #endif
 #if KV_F16
 typedef half cached;
-#define LOAD_CACHED(p) LOAD_F16(p)
+#define LOAD_CACHED(p) load_halves(p)
 #else
 typedef float cached;
 #define LOAD_CACHED(p) (*(global const floatv *)(p))

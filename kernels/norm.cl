@@ -98,7 +98,12 @@ static void store(const floatv v, global stored *p) {
 #elif FORMAT == 1
 typedef half stored;
 static floatv load(global const stored *p) {
+#if LANES > 1 /* whole, where a GPU's driver might load one half after the other */
+    const ushortv bits = *(global const ushortv *)p;
+    return LOAD_HALF((const half *)&bits);
+#else
     return LOAD_HALF(p);
+#endif
 }
 static void store(const floatv v, global stored *p) {
     ushortv bits;

@@ -74,7 +74,12 @@ static floatv load(global const stored *p) {
 #elif FORMAT == 1
 typedef half stored;
 static floatv load(global const stored *p) {
+#if LANES > 1 /* whole, where a GPU's driver might load one half after the other */
+    const ushortv bits = *(global const ushortv *)p;
+    return LOAD_HALF((const half *)&bits);
+#else
     return LOAD_HALF(p);
+#endif
 }
 #else
 typedef ushort stored;

@@ -63,6 +63,8 @@ enum bm_status bm_gate_add(struct bm_gate *gate, const char *path, bool is_basel
         bm_string_set(file->suite, sizeof file->suite, saved.settings.suite);
         bm_string_set(file->cache, sizeof file->cache, saved.settings.cache);
         status = bm_gate_take(gate, &saved, gate->file_count - 1, is_baseline, error);
+        if (!saved.complete && !is_baseline)
+            bm_gate_note(gate, "%.200s was interrupted: what is missing was not measured", path);
     }
     bm_saved_fini(&saved);
     return status;

@@ -527,6 +527,13 @@ class Options(CheckTest):
         self.refused("check", "--baseline", "empty", old, says=("empty holds no results", "benchmark run --output"))
         self.refused("check", "--baseline", old, "absent.json", says="absent.json")
 
+    def test_an_interrupted_run_is_told(self):
+        cut = run(seed=2, day=9)
+        cut["complete"] = False
+        new = self.put("cut.json", cut)
+        result = self.benchmark("check", "--baseline", self.put("whole.json", run(seed=1)), new, code=None)
+        self.assertIn(f"{new} was interrupted: what is missing was not measured\n", result.out)
+
     def test_results_without_rows(self):
         old, empty = self.put("full.json", run(seed=1)), run(seed=1)
         empty["results"] = empty["devices"][0]["summary"] = []

@@ -44,11 +44,16 @@ struct timing_events {
     cl_event gate, first, last;
 };
 
-static enum bm_status open_gate(struct timing_events *events, struct bm_block *block,
-                                struct bm_error *error) {
+/* And tells the driver to submit: it may gather commands, and the device would idle while the rest is queued.
+ */
+static enum bm_status open_gate(struct bm_prepared *prepared, struct timing_events *events,
+                                struct bm_block *block, struct bm_error *error) {
     block->start_ns = bm_clock_now(&bm_clock_monotonic);
     cl_int code = clSetUserEventStatus(events->gate, CL_COMPLETE);
-    return code == CL_SUCCESS ? BM_OK : bm_cl_fail(error, code, "clSetUserEventStatus");
+    if (code != CL_SUCCESS)
+        return bm_cl_fail(error, code, "clSetUserEventStatus");
+    code = clFlush(prepared->session->queue.queue);
+    return code == CL_SUCCESS ? BM_OK : bm_cl_fail(error, code, "clFlush");
 }
 
 static enum bm_status enqueue_block(struct bm_prepared *prepared, uint64_t launches,
@@ -70,7 +75,7 @@ static enum bm_status enqueue_block(struct bm_prepared *prepared, uint64_t launc
                               i == 0 ? &events->first : NULL, i + 1 == total ? &events->last : NULL, error);
         const bool waits = part->plan.waits;
         if (status == BM_OK && !open && (i + 1 == total || i + 1 == QUEUED_AHEAD || waits)) {
-            status = open_gate(events, block, error);
+            status = open_gate(prepared, events, block, error);
             open = true;
         }
         if (status == BM_OK && waits && (code = clFinish(prepared->session->queue.queue)) != CL_SUCCESS)
