@@ -351,6 +351,8 @@ class ToldApart(CheckTest):
         document = self.check("--baseline", "base", self.put("hot.json", new))
         self.assertEqual(self.verdicts(document)[DECODE], "throttled")
         self.check("--baseline", "base", "hot.json", "--fail-on-inconclusive", code=3)
+        row = self.row(self.check("--baseline", "base", "hot.json", self.put("cool.json", run(seed=2, day=51))), DECODE)
+        self.assertEqual((row["verdict"], row["new_runs"]), ("unchanged", 1), "one of them was not")
 
     def test_throttled_baselines_do_not_count(self):
         self.put("base/run-800.json", run(seed=7, day=30, slower={DECODE: 2}, flags={DECODE: ["throttled"]}))

@@ -212,7 +212,7 @@ class Ratios(CompareTest):
             for side in "old", "new":
                 document = json.loads((self.folder / f"ab-{side}.json").read_text())
                 for ceiling in document["devices"][0]["ceilings"]:
-                    ceiling["ci"] = [ceiling["value"] * 0.97, ceiling["value"] * 1.001]
+                    ceiling["ci"] = [ceiling["value"] * (0.97 if side == "old" else 0.999), ceiling["value"] * 1.001]
                 self.put(f"use-{side}.json", made.paired(document, 1.0, 0.02) if pairs else document)
             ratio = self.row(self.compare("use-old.json", "use-new.json"), PREFILL)["against_first"]
             reach = {name: [abs(math.log(end / ratio[name]["value"])) for end in ratio[name]["ci"]]
@@ -299,6 +299,13 @@ class Columns(CompareTest):
         self.assertEqual(self.names(document), ["NVIDIA V100", "NVIDIA H100"])
         document = self.compare("one.json", "two.json", "--device", "V100,A40")
         self.assertEqual(self.names(document), ["NVIDIA V100", "NVIDIA A40"])
+
+    def test_an_id_that_another_device_has_now_is_no_match(self):
+        swapped = [copy.copy(H100), copy.copy(A40)]
+        swapped[0].device, swapped[1].device = "gpu0", "gpu1"
+        self.put("two-old.json", self.two())
+        self.put("two-swapped.json", made.results(swapped))
+        self.refused("compare", "two-old.json", "two-swapped.json", says="which device is compared with which?")
 
     def test_the_same_devices_twice_need_no_map(self):
         self.put("two-1.json", self.two())
