@@ -23,13 +23,18 @@ static enum bm_status check_same(const struct bm_run *run, const struct bm_saved
     return BM_OK;
 }
 
+/* key: the item's. */
+static bool is_row_of(const struct bm_run *run, const struct bm_run_item *item, const char *key,
+                      const struct bm_saved_row *row) {
+    return strcmp(row->key, key) == 0 && strcmp(row->backend, bm_run_endpoint(run, item)->id) == 0 &&
+           strcmp(row->device, run->inventory->devices[item->device].id) == 0;
+}
+
 static bool is_planned(const struct bm_run *run, const struct bm_saved_row *row) {
     for (size_t i = 0; i < run->plan->item_count; i++) {
-        const struct bm_run_item *item = &run->plan->items[i];
         char key[BM_KEY_SIZE];
-        bm_case_key(&item->the_case, key);
-        if (strcmp(row->key, key) == 0 && strcmp(row->backend, bm_run_endpoint(run, item)->id) == 0 &&
-            strcmp(row->device, run->inventory->devices[item->device].id) == 0)
+        bm_case_key(&run->plan->items[i].the_case, key);
+        if (is_row_of(run, &run->plan->items[i], key, row))
             return true;
     }
     return false;
@@ -87,9 +92,7 @@ enum bm_status bm_run_resume_rounds(struct bm_run *run, uint64_t *elapsed_ns, st
         bm_case_key(&item->the_case, key);
         for (size_t s = 0; status == BM_OK && s < run->saved.row_count; s++) {
             const struct bm_saved_row *row = &run->saved.rows[s];
-            if (strcmp(row->key, key) != 0 ||
-                strcmp(row->device, run->inventory->devices[item->device].id) != 0 ||
-                strcmp(row->backend, bm_run_endpoint(run, item)->id) != 0)
+            if (!is_row_of(run, item, key, row))
                 continue;
             /* Ceilings choose anew in each run; `benchmark tune` may have been run between the two. */
             if (row->kernel.parameters_hash == hash && row->threads == bm_run_threads(run, run->timed[i]))
