@@ -108,8 +108,7 @@ static bool was_in(const struct bm_gate_entry *entry, size_t file) {
 static bool is_elsewhere(const struct bm_gate *gate, const struct bm_gate_entry *gone) {
     for (size_t i = 0; i < gate->store->entry_count; i++) {
         const struct bm_gate_entry *entry = &gate->store->entries[i];
-        if (entry->new_files > 0 && strcmp(entry->key, gone->key) == 0 &&
-            strcmp(entry->backend, gone->backend) == 0 && strcmp(entry->device, gone->device) == 0)
+        if (entry->new_files > 0 && bm_gate_is_same_row(entry, gone))
             return true;
     }
     return false;
@@ -161,8 +160,7 @@ static void note_machine(struct bm_gate *gate) {
     if (moved > 0)
         bm_gate_note(gate,
                      "%zu rows are slower or faster as the machine itself is (clocks, heat, neighbours, "
-                     "another host): "
-                     "no verdict on what runs on it; `benchmark ab` would give one",
+                     "another host): no verdict on what runs on it; `benchmark ab` would give one",
                      moved);
 }
 

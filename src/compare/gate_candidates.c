@@ -78,8 +78,7 @@ static const struct bm_gate_entry *find_elsewhere(const struct bm_gate *gate,
     const struct bm_gate_entry *found = NULL;
     for (size_t i = 0; i < gate->store->entry_count; i++) {
         const struct bm_gate_entry *entry = &gate->store->entries[i];
-        if (entry->old_count > 0 && entry != like && strcmp(entry->key, like->key) == 0 &&
-            strcmp(entry->backend, like->backend) == 0 && strcmp(entry->device, like->device) == 0 &&
+        if (entry->old_count > 0 && entry != like && bm_gate_is_same_row(entry, like) &&
             (found == NULL || bm_gate_is_before(gate, found->last_old_file, entry->last_old_file)))
             found = entry;
     }

@@ -123,6 +123,11 @@ static enum bm_status add_sample(struct bm_gate_entry *entry, bool is_baseline,
     return status;
 }
 
+bool bm_gate_is_same_row(const struct bm_gate_entry *a, const struct bm_gate_entry *b) {
+    return strcmp(a->key, b->key) == 0 && strcmp(a->backend, b->backend) == 0 &&
+           strcmp(a->device, b->device) == 0;
+}
+
 bool bm_gate_is_before(const struct bm_gate *gate, size_t a, size_t b) {
     int order = strcmp(gate->files[a].created, gate->files[b].created);
     return order < 0 || (order == 0 && a < b);

@@ -52,6 +52,8 @@ struct bm_gate_store {
 void bm_gate_store_destroy(struct bm_gate_store *store);
 /* Whether a file of the gate is older than another; of equal age the one that was named first. */
 bool bm_gate_is_before(const struct bm_gate *gate, size_t a, size_t b);
+/* Equal keys on equal backends of devices with equal ids, of whatever system, driver and threads. */
+bool bm_gate_is_same_row(const struct bm_gate_entry *a, const struct bm_gate_entry *b);
 /* The entry of a row of store->devices[of], added where it is new. NULL: no memory. */
 struct bm_gate_entry *bm_gate_entry_get(struct bm_gate_store *store, size_t of,
                                         const struct bm_saved_row *row);
